@@ -1,0 +1,56 @@
+//! HKDF-SHA-256 (RFC 5869) and HMAC-SHA-256 (RFC 2104), one label per use.
+
+use crate::crypto::digest::Digest;
+use crate::crypto::label::Label;
+use crate::crypto::secret::Secret;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroize;
+
+/// `HKDF-Extract(salt, ikm = parts in a row)`.
+#[must_use]
+pub fn extract(salt: &[u8], ikm: &[&[u8]]) -> Secret<32> {
+    let mut joined = zeroize::Zeroizing::new(ikm.concat());
+    let (mut prk, _) = Hkdf::<Sha256>::extract(Some(salt), &joined);
+    joined.zeroize();
+    let secret = Secret::fill(|out| out.copy_from_slice(&prk));
+    prk.as_mut_slice().zeroize();
+    secret
+}
+
+/// `HKDF-Expand(prk, label ‖ info, N)`; `N` is at most 8,160.
+#[must_use]
+pub fn expand<const N: usize>(prk: &Secret<32>, label: Label, info: &[&[u8]]) -> Secret<N> {
+    const { assert!(N <= 255 * 32) };
+    let label = label.bytes();
+    let mut parts: Vec<&[u8]> = vec![&label];
+    parts.extend_from_slice(info);
+    Secret::fill(|out| {
+        // Neither can fail: the key has 32 bytes and N is bounded above.
+        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(prk.expose()) {
+            let _ = hkdf.expand_multi_info(&parts, out);
+        }
+    })
+}
+
+/// `HMAC-SHA-256(key, label ‖ parts)`.
+#[must_use]
+pub fn mac(key: &Secret<32>, label: Label, parts: &[&[u8]]) -> Secret<32> {
+    let mut out = [0; 32];
+    // HMAC takes a key of any length.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose()) {
+        mac.update(&label.bytes());
+        for part in parts {
+            mac.update(part);
+        }
+        out.copy_from_slice(&mac.finalize().into_bytes());
+    }
+    Secret::take(&mut out)
+}
+
+/// A public value derived from a secret: an id that only who knows the secret can compute.
+#[must_use]
+pub fn derive_id(secret: &Secret<32>, label: Label, info: &[&[u8]]) -> Digest {
+    Digest(*expand::<32>(secret, label, info).expose())
+}

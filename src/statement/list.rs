@@ -1,0 +1,101 @@
+//! Lists inside a body: Merkle trees of salted lines, so that one line can be shown without its neighbours.
+//!
+//! ```text
+//! salt_i = HMAC-SHA-256(list seed, label ‖ i u64)
+//! leaf_i = SHA-256(0x00 ‖ label ‖ i u64 ‖ salt_i ‖ line)
+//! ```
+
+use crate::crypto::derive::mac;
+use crate::crypto::digest::Digest;
+use crate::crypto::label;
+use crate::crypto::merkle::{Frontier, leaf_hash};
+use crate::crypto::secret::Secret;
+use bincode::{Decode, Encode};
+
+/// Lines in a list, at most.
+pub const LIST_LINES_MAX: usize = 20_000;
+/// Bytes of one line, at most.
+pub const LINE_BYTES_MAX: usize = 4_096;
+
+/// A list that is over a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ListError {
+    /// More than [`LIST_LINES_MAX`] lines.
+    #[error("the list has {0} lines; at most {LIST_LINES_MAX} are allowed")]
+    TooManyLines(usize),
+    /// A line, counted from 0, of more than [`LINE_BYTES_MAX`] bytes.
+    #[error("line {line} of the list has {bytes} bytes; at most {LINE_BYTES_MAX} are allowed")]
+    LineTooLong {
+        /// The line, from 0.
+        line: usize,
+        /// Its bytes.
+        bytes: usize,
+    },
+}
+
+/// A list as it travels beside its body: the seed of its salts, and its lines.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct List {
+    seed: [u8; 32],
+    lines: Vec<Vec<u8>>,
+}
+
+/// What a body holds of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct ListRoot {
+    /// The tree's root.
+    pub root: Digest,
+    /// Its number of lines.
+    pub lines: u32,
+}
+
+impl std::fmt::Debug for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "List({} lines)", self.lines.len())
+    }
+}
+
+impl List {
+    /// A list of `lines` whose salts come from `seed`, 32 fresh random bytes.
+    ///
+    /// # Errors
+    /// [`ListError`] over a limit.
+    pub fn new(seed: [u8; 32], lines: Vec<Vec<u8>>) -> Result<Self, ListError> {
+        let list = Self { seed, lines };
+        list.check()?;
+        Ok(list)
+    }
+
+    /// Holds the limits against a list that was decoded.
+    ///
+    /// # Errors
+    /// [`ListError`] over a limit.
+    pub fn check(&self) -> Result<(), ListError> {
+        if self.lines.len() > LIST_LINES_MAX {
+            return Err(ListError::TooManyLines(self.lines.len()));
+        }
+        match self.lines.iter().enumerate().find(|(_, line)| line.len() > LINE_BYTES_MAX) {
+            Some((at, line)) => Err(ListError::LineTooLong { line: at, bytes: line.len() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The lines.
+    #[must_use]
+    pub fn lines(&self) -> &[Vec<u8>] {
+        &self.lines
+    }
+
+    /// What the body holds of this list.
+    #[must_use]
+    pub fn root(&self) -> ListRoot {
+        let seed = Secret::fill(|to| to.copy_from_slice(&self.seed));
+        let mut tree = Frontier::new();
+        for (index, line) in (0u64..).zip(&self.lines) {
+            let salt = mac(&seed, label::LINE_SALT, &[&index.to_le_bytes()]);
+            let label = label::LINE.bytes();
+            tree.push(leaf_hash(&[&label, &index.to_le_bytes(), salt.expose(), line]));
+        }
+        ListRoot { root: tree.root(), lines: u32::try_from(self.lines.len()).unwrap_or(u32::MAX) }
+    }
+}
