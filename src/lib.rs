@@ -20,3 +20,4 @@ pub mod party;
 pub mod statement;
 pub mod step;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,179 @@
+//! A frame: what one TLS record carries, the same size in both directions whatever it carries.
+//!
+//! ```text
+//! envelope 256 = length u32 ‖ version u8 = 1 ‖ request or reply ‖ zeros
+//! cell  16,128 = a cell, or zeros
+//! ```
+
+use crate::codec::{self, CELL_BYTES, CellBytes, CodecError};
+use crate::wire::limit::{ENVELOPE_BYTES, FRAME_BYTES};
+use crate::wire::reply::Reply;
+use crate::wire::request::Request;
+use bincode::{Decode, Encode};
+
+const VERSION: u8 = 1;
+
+/// A frame's bytes, boxed: they are moved between tasks.
+pub type FrameBytes = Box<[u8; FRAME_BYTES]>;
+
+/// A frame that is not of version 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The envelope is no request or reply, or its padding is not zero.
+    #[error("the envelope is malformed: {0}")]
+    Envelope(#[from] CodecError),
+    /// A version this program does not know.
+    #[error("the frame has version {0}; this program knows version 1")]
+    VersionUnknown(u8),
+    /// A cell where none belongs.
+    #[error("the frame carries a cell where none belongs")]
+    CellUnexpected,
+}
+
+/// What a frame says, and the cell it carries where it carries one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Framed<T> {
+    /// The request or reply.
+    pub said: T,
+    /// The cell.
+    pub cell: Option<Box<CellBytes>>,
+}
+
+impl Framed<Request> {
+    /// A request without a cell, or a put with one.
+    #[must_use]
+    pub const fn new(said: Request, cell: Option<Box<CellBytes>>) -> Self {
+        Self { said, cell }
+    }
+
+    /// The frame's bytes.
+    ///
+    /// # Errors
+    /// Never for a request this crate builds.
+    pub fn encode(&self) -> Result<FrameBytes, FrameError> {
+        encode(&self.said, self.cell.as_deref())
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`FrameError`].
+    pub fn decode(bytes: &[u8; FRAME_BYTES]) -> Result<Self, FrameError> {
+        decode(bytes, |said| matches!(said, Request::Put { .. }))
+    }
+}
+
+impl Framed<Reply> {
+    /// A reply without a cell, or [`Reply::Cell`] with one.
+    #[must_use]
+    pub const fn new(said: Reply, cell: Option<Box<CellBytes>>) -> Self {
+        Self { said, cell }
+    }
+
+    /// The frame's bytes.
+    ///
+    /// # Errors
+    /// Never for a reply this crate builds.
+    pub fn encode(&self) -> Result<FrameBytes, FrameError> {
+        encode(&self.said, self.cell.as_deref())
+    }
+
+    /// Reads a reply.
+    ///
+    /// # Errors
+    /// [`FrameError`].
+    pub fn decode(bytes: &[u8; FRAME_BYTES]) -> Result<Self, FrameError> {
+        decode(bytes, |said| matches!(said, Reply::Cell { .. }))
+    }
+}
+
+fn encode<T: Encode>(said: &T, cell: Option<&CellBytes>) -> Result<FrameBytes, FrameError> {
+    let mut content = vec![VERSION];
+    content.extend(codec::encode(said, ENVELOPE_BYTES)?);
+    let mut frame = codec::pad(&content, ENVELOPE_BYTES)?;
+    frame.resize(FRAME_BYTES, 0);
+    if let (Some(cell), Some(to)) = (cell, frame.get_mut(ENVELOPE_BYTES..)) {
+        to.copy_from_slice(cell);
+    }
+    frame.into_boxed_slice().try_into().map_err(|_| FrameError::Envelope(CodecError::Malformed))
+}
+
+fn decode<T: Encode + Decode<()>>(
+    bytes: &[u8; FRAME_BYTES],
+    carries: impl Fn(&T) -> bool,
+) -> Result<Framed<T>, FrameError> {
+    let (envelope, cell) = bytes.split_at(ENVELOPE_BYTES);
+    let (version, said) = codec::unpad(envelope)?.split_first().ok_or(CodecError::Malformed)?;
+    if *version != VERSION {
+        return Err(FrameError::VersionUnknown(*version));
+    }
+    let said: T = codec::decode(said, ENVELOPE_BYTES)?;
+    let cell = if carries(&said) {
+        let cell: [u8; CELL_BYTES] = cell.try_into().map_err(|_| CodecError::Malformed)?;
+        Some(Box::new(cell))
+    } else if cell.iter().any(|byte| *byte != 0) {
+        return Err(FrameError::CellUnexpected);
+    } else {
+        None
+    };
+    Ok(Framed { said, cell })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::digest::Digest;
+    use crate::crypto::sign::{QueueKey, QueueSignature};
+    use crate::time::UnixMillis;
+    use crate::wire::pass::Token;
+    use crate::wire::queue::{CellHash, QueueId};
+    use crate::wire::reply::PutProof;
+    use crate::wire::request::Open;
+
+    #[test]
+    fn the_longest_request_and_reply_fit_an_envelope() {
+        let id = QueueId(Digest([0xff; 32]));
+        let signature = QueueSignature([0xff; 64]);
+        let key = QueueKey([0xff; 32]);
+        let open = Open {
+            token: Token([0xff; 32]),
+            reader: id,
+            writer: id,
+            reader_key: key,
+            writer_key: key,
+            signature,
+        };
+        let framed = Framed::<Request>::new(Request::Open(open), None);
+        assert_eq!(Framed::<Request>::decode(&framed.encode().unwrap()).unwrap(), framed);
+        let last = Some(PutProof { index: u64::MAX, cell: CellHash(Digest([0xff; 32])), signature });
+        let serving = Reply::Serving { clock: UnixMillis(u64::MAX), low: u64::MAX, next: u64::MAX, last };
+        let framed = Framed::<Reply>::new(serving, None);
+        assert_eq!(Framed::<Reply>::decode(&framed.encode().unwrap()).unwrap(), framed);
+    }
+
+    #[test]
+    fn a_put_carries_its_cell_and_nothing_else_does() {
+        let put = Framed::<Request>::new(
+            Request::Put { index: 3, signature: QueueSignature([1; 64]) },
+            Some(Box::new([9; CELL_BYTES])),
+        );
+        assert_eq!(Framed::<Request>::decode(&put.encode().unwrap()).unwrap(), put);
+        let mut close = Framed::<Request>::new(Request::Close, None).encode().unwrap();
+        assert!(Framed::<Request>::decode(&close).is_ok());
+        close[FRAME_BYTES - 1] = 1;
+        assert_eq!(Framed::<Request>::decode(&close).err(), Some(FrameError::CellUnexpected));
+    }
+
+    #[test]
+    fn another_version_and_dirty_padding_are_refused() {
+        let mut close = Framed::<Request>::new(Request::Close, None).encode().unwrap();
+        close[255] = 1;
+        assert!(matches!(
+            Framed::<Request>::decode(&close),
+            Err(FrameError::Envelope(CodecError::DirtyPadding))
+        ));
+        close[255] = 0;
+        close[4] = 2;
+        assert_eq!(Framed::<Request>::decode(&close).err(), Some(FrameError::VersionUnknown(2)));
+    }
+}
