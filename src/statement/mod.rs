@@ -1,5 +1,10 @@
 //! Statements, the lists inside them, receipts, and the transcript of both parties with its checks.
 //! May not know how a statement travels or what a case is.
 
+pub mod export;
+pub mod header;
 pub mod kind;
 pub mod list;
+pub mod receipt;
+pub mod signed;
+pub mod transcript;
