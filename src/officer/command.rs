@@ -180,7 +180,9 @@ impl Officer {
         crate::deal::body::Body::parse(content.kind(), &body, &lists)?;
         channel.ledger().would_be(channel.thread.role, case_id.as_ref(), &Act::of(content))?;
         let case = case.unwrap_or(StatementId::NONE);
-        self.compose_in(thread, now, rng, |channel, turn| channel.compose(content.kind(), case, body, lists, turn))
+        self.compose_in(thread, now, rng, |channel, turn| {
+            channel.compose(content.kind(), case, body, lists, turn)
+        })
     }
 
     fn compose_in(
@@ -288,7 +290,9 @@ impl Channel {
 
     fn check_may_compose(&self) -> Result<(), ComposeError> {
         match &self.thread.stage {
-            Stage::Open(session) if session.heard => session.halt.map_or(Ok(()), |halt| Err(ComposeError::Halted(halt))),
+            Stage::Open(session) if session.heard => {
+                session.halt.map_or(Ok(()), |halt| Err(ComposeError::Halted(halt)))
+            }
             _ => Err(ComposeError::NotOpen),
         }
     }

@@ -1,12 +1,12 @@
 //! The engine: all threads of a vault, and the one way in for events.
 
+use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
 use crate::officer::outbox::Outbox;
+use crate::officer::receipt::Marks;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
-use crate::officer::inbox::Inbox;
-use crate::officer::receipt::Marks;
 use crate::party::card::Identity;
 use crate::party::relay::RelayPlace;
 use crate::party::role::Role;

@@ -11,7 +11,7 @@ use crate::wire::request::Request;
 /// What to do next.
 pub enum Fetch {
     /// Send this and wait for the reply.
-    Ask(Framed<Request>),
+    Ask(Box<Framed<Request>>),
     /// The sealed offer.
     Found(Box<CellBytes>),
     /// The relay has no such offer: the invite was used up, has expired, or is another relay's.
@@ -32,7 +32,8 @@ pub fn first(invite: &Invite, place: &RelayPlace, exporter: &Exporter) -> Framed
 pub fn next(reply: Framed<Reply>) -> Fetch {
     match (reply.said, reply.cell) {
         (Reply::Serving { .. }, _) => {
-            Fetch::Ask(Framed::<Request>::new(Request::Get { from: 0, count: 1, wait_ms: 0 }, None))
+            let get = Request::Get { from: 0, count: 1, wait_ms: 0 };
+            Fetch::Ask(Box::new(Framed::<Request>::new(get, None)))
         }
         (Reply::Cell { .. }, Some(cell)) => Fetch::Found(cell),
         _ => Fetch::Missing,

@@ -105,7 +105,9 @@ impl Channel {
             (Purpose::OfferOpen(at), Stage::Inviting(inviting)) => {
                 inviting.offers.get_mut(usize::from(at)).map(|offer| &mut offer.tokens)
             }
-            (Purpose::Inbound(at), _) => self.inbound(at).map(|inbound| &mut inbound.tokens),
+            (Purpose::Inbound(at), _) => {
+                self.thread.inbound.get_mut(usize::from(at)).map(|inbound| &mut inbound.tokens)
+            }
             _ => None,
         }
     }
@@ -171,7 +173,9 @@ impl Channel {
     fn offer_reply(&mut self, purpose: Purpose, reply: &Reply, turn: &mut Turn<'_>) {
         let Purpose::OfferPut(at) = purpose else { return };
         let Stage::Inviting(inviting) = &mut self.thread.stage else { return };
-        let Ok(cell) = <Box<CellBytes>>::try_from(inviting.offer_cell.clone().into_boxed_slice()) else { return };
+        let Ok(cell) = <Box<CellBytes>>::try_from(inviting.offer_cell.clone().into_boxed_slice()) else {
+            return;
+        };
         let Some(offer) = inviting.offers.get_mut(usize::from(at)) else { return };
         match reply {
             Reply::Serving { .. } => {

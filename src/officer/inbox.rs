@@ -190,7 +190,9 @@ impl Channel {
         let peer = self.thread.role.other();
         let Stage::Open(session) = &self.thread.stage else { return false };
         let statement = match Statement::decode(&bytes) {
-            Ok(statement) if statement.header.author == peer && statement.header.sequence == sequence => statement,
+            Ok(statement) if statement.header.author == peer && statement.header.sequence == sequence => {
+                statement
+            }
             Ok(_) => {
                 self.refuse("a statement is not what its fragments said", turn);
                 return false;

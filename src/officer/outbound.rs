@@ -99,10 +99,11 @@ impl Channel {
             .at_index(relay, next)
             .and_then(|number| self.outbox.cells.get(&number)?.places.get(relay))
             .is_some_and(|place| !place.is_stored());
-        if lost && !resumes {
-            if let Some(link) = self.links.get_mut(&purpose) {
-                link.replace_from = Some(next);
-            }
+        if lost
+            && !resumes
+            && let Some(link) = self.links.get_mut(&purpose)
+        {
+            link.replace_from = Some(next);
         }
     }
 

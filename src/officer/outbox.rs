@@ -126,7 +126,11 @@ impl Channel {
             let items = if role == crate::party::role::Role::Inviter { inviter } else { joiner };
             let item = usize::try_from(session.sealed).ok().and_then(|at| items.get(at));
             let (Some(item), true) = (item, session.heard) else { return };
-            let header = self.transcript.chain(role).headers().get(usize::try_from(session.sealed).unwrap_or(usize::MAX));
+            let header = self
+                .transcript
+                .chain(role)
+                .headers()
+                .get(usize::try_from(session.sealed).unwrap_or(usize::MAX));
             let receipt = header
                 .and_then(|header| crate::statement::kind::Kind::from_number(header.kind))
                 .is_some_and(crate::statement::kind::Kind::is_receipt);
@@ -257,7 +261,9 @@ impl Channel {
             }
         }
         for (number, relay) in changed {
-            if let Some(link) = u8::try_from(relay).ok().and_then(|at| self.links.get_mut(&Purpose::Outbound(at))) {
+            if let Some(link) =
+                u8::try_from(relay).ok().and_then(|at| self.links.get_mut(&Purpose::Outbound(at)))
+            {
                 link.sent.remove(&number);
             }
             self.write_places(number, turn);
@@ -267,7 +273,8 @@ impl Channel {
     /// When a statement was deposited: when the last of its cells was first stored. None while one is not.
     pub(super) fn deposited(&self, sequence: u64) -> Option<UnixMillis> {
         let of_it = |cell: &&OutCell| matches!(cell.carries, Carries::Fragment { sequence: of, .. } if of == sequence);
-        let times: Option<Vec<_>> = self.outbox.cells.values().filter(of_it).map(OutCell::deposited).collect();
+        let times: Option<Vec<_>> =
+            self.outbox.cells.values().filter(of_it).map(OutCell::deposited).collect();
         times.and_then(|times| times.into_iter().max())
     }
 }

@@ -39,7 +39,8 @@ impl Channel {
         turn: &mut Turn<'_>,
         change: impl FnOnce(&mut Marks),
     ) {
-        let Some(item) = usize::try_from(sequence).ok().and_then(|at| self.items_mut(role).get_mut(at)) else {
+        let Some(item) = usize::try_from(sequence).ok().and_then(|at| self.items_mut(role).get_mut(at))
+        else {
             return;
         };
         let before = item.marks;
@@ -57,7 +58,9 @@ impl Channel {
             Stage::Open(session) => session.sealed,
             _ => return,
         };
-        if sequence < sealed && let Some(at) = self.deposited(sequence) {
+        if sequence < sealed
+            && let Some(at) = self.deposited(sequence)
+        {
             self.mark(self.thread.role, sequence, turn, |marks| {
                 marks.deposited.get_or_insert(at);
             });
@@ -69,13 +72,17 @@ impl Channel {
         let own = self.thread.role;
         let now = turn.now;
         let count = statement.header.peer_count;
-        let first = self.items(own).iter().rposition(|item| item.marks.delivered.is_some()).map_or(0, |at| at + 1);
+        let first =
+            self.items(own).iter().rposition(|item| item.marks.delivered.is_some()).map_or(0, |at| at + 1);
         for sequence in first as u64..count {
             self.mark(own, sequence, turn, |marks| {
                 marks.delivered.get_or_insert(now);
             });
         }
-        self.settle(|carries| matches!(carries, Carries::Fragment { sequence, .. } if sequence < count), turn);
+        self.settle(
+            |carries| matches!(carries, Carries::Fragment { sequence, .. } if sequence < count),
+            turn,
+        );
         if statement.header.kind == Kind::Read.number()
             && let Ok(read) = Read::decode(&statement.said.body, count)
         {
@@ -113,7 +120,8 @@ impl Channel {
         }
         let now = turn.now;
         self.mark(peer, sequence, turn, |marks| marks.read = Some(now));
-        let kind = usize::try_from(sequence).ok().and_then(|at| self.transcript.chain(peer).headers().get(at));
+        let kind =
+            usize::try_from(sequence).ok().and_then(|at| self.transcript.chain(peer).headers().get(at));
         let receipt = kind.and_then(|header| Kind::from_number(header.kind)).is_some_and(Kind::is_receipt);
         if receipt || !turn.settings.read_receipts {
             return;

@@ -89,7 +89,12 @@ impl Officer {
         Ok(officer)
     }
 
-    fn channel_at(&mut self, table: Table, key: &[u8], skip: usize) -> Result<(&mut Channel, u64), RestoreError> {
+    fn channel_at(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        skip: usize,
+    ) -> Result<(&mut Channel, u64), RestoreError> {
         let misplaced = || RestoreError::RowMisplaced(table.0);
         let (thread, number) = table::split_key(key, skip).ok_or_else(misplaced)?;
         Ok((self.channels.get_mut(&thread).ok_or_else(misplaced)?, number))
@@ -168,10 +173,10 @@ fn braid(channel: &mut Channel) -> Result<(), RestoreError> {
         let mut headers = Vec::new();
         for item in channel.items(role) {
             let header = item.bytes.get(..HEADER_BYTES).unwrap_or_default();
-            headers.push(Header::decode(header).map_err(|error| RestoreError::RowMalformed {
-                table: table::STATEMENT.0,
-                error,
-            })?);
+            headers.push(
+                Header::decode(header)
+                    .map_err(|error| RestoreError::RowMalformed { table: table::STATEMENT.0, error })?,
+            );
         }
         waiting.push(headers.into_iter().peekable());
     }

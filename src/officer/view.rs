@@ -63,7 +63,12 @@ impl Channel {
         let own = role == self.thread.role;
         let chain = self.transcript.chain(role);
         let headers = chain.headers().iter().zip(self.items(role)).zip(0u64..);
-        headers.map(move |((header, item), at)| Shown { id: chain.id(at).unwrap_or_default(), header, item, own })
+        headers.map(move |((header, item), at)| Shown {
+            id: chain.id(at).unwrap_or_default(),
+            header,
+            item,
+            own,
+        })
     }
 
     /// All statements, each after those it acknowledges; where that leaves a choice, by when they were stored here.
@@ -78,7 +83,8 @@ impl Channel {
                 next.filter(|shown| shown.header.peer_count <= other).map(|shown| shown.item.marks.stored)
             };
             let [inviters, joiners] = taken;
-            let (from_inviter, from_joiner) = (ready(inviter.peek(), joiners), ready(joiner.peek(), inviters));
+            let (from_inviter, from_joiner) =
+                (ready(inviter.peek(), joiners), ready(joiner.peek(), inviters));
             let role = match (from_inviter, from_joiner) {
                 (None, None) => return all,
                 (Some(_), None) => Role::Inviter,
@@ -87,8 +93,7 @@ impl Channel {
                 (Some(_), Some(_)) => Role::Joiner,
             };
             let [inviters, joiners] = &mut taken;
-            let (chain, count) =
-                if role == Role::Inviter { (inviter, inviters) } else { (joiner, joiners) };
+            let (chain, count) = if role == Role::Inviter { (inviter, inviters) } else { (joiner, joiners) };
             all.extend(chain.next());
             *count = count.saturating_add(1);
         }
@@ -128,8 +133,8 @@ impl Channel {
     pub fn export(&self) -> Result<Option<Vec<u8>>, CodecError> {
         let Some(session) = self.session() else { return Ok(None) };
         let [inviter, joiner] = &session.introduced;
-        let introduced = [inviter, joiner]
-            .map(|part| Introduced { first: part.first, signature: part.signature.clone() });
+        let introduced =
+            [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
         let preamble = Preamble { channel: session.channel, cards: session.cards.clone(), introduced };
         let statements = self.statements();
         export::write(&preamble, statements.iter().map(|shown| shown.item.bytes.as_ref())).map(Some)
