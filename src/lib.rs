@@ -17,6 +17,7 @@ pub mod codec;
 pub mod crypto;
 pub mod deal;
 pub mod party;
+pub mod relay;
 pub mod statement;
 pub mod step;
 pub mod time;
