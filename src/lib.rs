@@ -19,6 +19,7 @@ pub mod deal;
 pub mod host;
 pub mod officer;
 pub mod party;
+pub mod relay;
 pub mod session;
 pub mod statement;
 pub mod step;
