@@ -215,9 +215,24 @@ impl Channel {
                     self.get(at, turn);
                 }
             }
+            (Reply::Gone { index, .. }, _) => self.cell_gone(at, index, turn),
             (Reply::Dropped { .. }, _) => {}
             _ => self.trouble(purpose, Trouble::Nonsense),
         }
+    }
+
+    /// The relay cannot give a cell that it had: it is lost there, and the get has ended.
+    fn cell_gone(&mut self, at: u8, index: u64, turn: &mut Turn<'_>) {
+        if let Some(link) = self.links.get_mut(&Purpose::Inbound(at)) {
+            link.getting = false;
+        }
+        if let Some(inbound) = self.inbound(at).filter(|inbound| inbound.cursor <= index) {
+            inbound.cursor = index.saturating_add(1);
+            inbound.lost = inbound.lost.saturating_add(1);
+            self.changed = true;
+            turn.notice(Notice::CellsLost { thread: self.number, count: 1 });
+        }
+        self.get(at, turn);
     }
 
     fn serving(&mut self, at: u8, low: u64, next: u64, turn: &mut Turn<'_>) {
