@@ -224,9 +224,13 @@ impl Officer {
         self.channels.get(&thread)
     }
 
-    /// Sets how the host runs the engine.
-    pub const fn set_pace(&mut self, pace: Pace) {
+    /// Begins a sync: no link is connected, and what was wrong with one is forgotten.
+    pub fn begin_sync(&mut self, pace: Pace) {
         self.pace = pace;
+        for channel in self.channels.values_mut() {
+            channel.links.clear();
+            channel.troubles.clear();
+        }
     }
 
     /// The links the engine wants connected now, and where to.

@@ -130,7 +130,12 @@ impl Channel {
                     tokens.remove(0);
                 }
                 self.changed = true;
-                self.open(purpose, turn);
+                // The relay ends the connection; the next one tries the next token.
+                if self.tokens(purpose).is_some_and(|tokens| tokens.is_empty()) {
+                    self.trouble(purpose, Trouble::PassRefused);
+                } else {
+                    self.hang_up(purpose, turn);
+                }
             }
             (Purpose::Inbound(at), Reply::Refused) => self.queue_unknown(purpose, at, turn),
             (_, Reply::Refused) => self.trouble(purpose, Trouble::Refused),
@@ -154,7 +159,7 @@ impl Channel {
                 inbound.cursor = 0;
             }
             self.changed = true;
-            self.open(purpose, turn);
+            self.hang_up(purpose, turn);
         } else {
             self.trouble(purpose, Trouble::Refused);
         }
