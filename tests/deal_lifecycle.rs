@@ -201,47 +201,87 @@ fn content_of(author: Role, act: Act, count: u32) -> Content {
     }
 }
 
+/// How often an act is chosen where several may be: what binds, far more than what ends the matter.
+const fn weight(act: &Act) -> usize {
+    match act {
+        Act::Accept(_) | Act::Confirm(_) => 8,
+        Act::Lapse(_) => 6,
+        Act::Offer { .. } => 3,
+        _ => 1,
+    }
+}
+
 /// One more statement, by chance: mostly what its author may do on what it says it has seen, else anything.
 fn speak(talk: &mut Talk, dice: &mut Dice) {
     let author = if dice.below(2) == 0 { Inviter } else { Joiner };
     let (least, most) = (talk.seen(author), talk.count(author.other()));
-    let peer = if dice.below(2) == 0 { most } else { least + dice.next() % (most - least + 1) };
+    let peer = match dice.below(4) {
+        0 => least + dice.next() % (most - least + 1),
+        1 => least,
+        _ => most,
+    };
     let own = talk.count(author);
     let held = if author == Inviter { talk.part(own, peer) } else { talk.part(peer, own) };
-    let cases: Vec<Digest> = held.cases().map(|case| case.id()).collect();
-    let Some(case) = dice.pick(&cases).filter(|_| dice.below(24) > 0) else {
-        let remains = dice.below(3) == 0;
-        talk.stale(author, peer, None, content_of(author, Act::Offer { base: 0, remains_only: remains }, 1));
+    // The first case it knows, mostly: histories are deep rather than wide.
+    let known: Vec<Digest> = talk.said.iter().map(|it| it.id).filter(|id| held.case(id).is_some()).collect();
+    let choice = if dice.below(6) == 0 { dice.pick(&known) } else { known.first().copied() };
+    let Some(case) = choice.filter(|_| dice.below(40) > 0) else {
+        let remains_only = dice.below(3) == 0;
+        talk.stale(author, peer, None, content_of(author, Act::Offer { base: 0, remains_only }, 1));
         return;
     };
     let count = 1 + u32::try_from(dice.below(9)).unwrap();
-    if dice.below(6) == 0 {
+    if dice.below(8) == 0 {
         talk.plain(author, Kind::Acknowledgement, peer);
-    } else if dice.below(5) > 0 {
+    } else if dice.below(4) > 0 {
         let may = held.case(&case).unwrap().may(author);
-        let act = dice.pick(&may).unwrap_or(Act::Query);
-        talk.stale(author, peer, Some(case), content_of(author, act, count));
+        let weighted: Vec<Act> = may.iter().flat_map(|act| std::iter::repeat_n(*act, weight(act))).collect();
+        match dice.pick(&weighted) {
+            Some(act) => talk.stale(author, peer, Some(case), content_of(author, act, count)),
+            None => talk.plain(author, Kind::Acknowledgement, peer),
+        };
     } else {
-        let ids: Vec<Digest> = talk.said.iter().map(|it| it.id).collect();
-        let id = dice.pick(&ids).unwrap();
+        // Whatever there is, seen or not, allowed or not: mostly it will be void.
+        let ids = |kind: Kind| -> Vec<Digest> {
+            talk.said.iter().filter(|it| it.kind == kind.number()).map(|it| it.id).collect()
+        };
+        let offer = dice.pick(&ids(Kind::Offer)).unwrap_or_default();
+        let acceptance = dice.pick(&ids(Kind::Accept)).unwrap_or(offer);
         let base = u32::try_from(dice.below(3)).unwrap();
         let act = [
             Act::Offer { base, remains_only: false },
-            Act::Withdraw(id),
-            Act::Reject(id),
-            Act::Accept(id),
-            Act::Confirm(id),
-            Act::Lapse(id),
-            Act::Answer(id),
+            Act::Withdraw(offer),
+            Act::Reject(offer),
+            Act::Accept(offer),
+            Act::Confirm(acceptance),
+            Act::Confirm(acceptance),
+            Act::Lapse(acceptance),
+            Act::Answer(acceptance),
+            Act::Query,
+            Act::Note,
             Act::Standby,
-        ][dice.below(8)];
+        ][dice.below(11)];
         talk.stale(author, peer, Some(case), content_of(author, act, count));
     }
 }
 
 fn history(dice: &mut Dice) -> Talk {
     let mut talk = if dice.below(12) == 0 { Talk::default() } else { Talk::trusted() };
-    let length = 6 + dice.below(24);
+    if dice.below(3) == 0 {
+        let (begun, first, counter) = two_offers();
+        talk = begun;
+        // Both accept without having seen it of the other; one may then say that it lapsed in time.
+        let (inviter_saw, joiner_saw) = (talk.count(Joiner), talk.count(Inviter));
+        let of_counter = talk.stale(Inviter, inviter_saw, Some(first), accept(counter));
+        let of_first = talk.stale(Joiner, joiner_saw, Some(first), accept(first));
+        match dice.below(4) {
+            0 => talk.stale(Inviter, inviter_saw, Some(first), lapse(of_counter)),
+            1 => talk.stale(Joiner, joiner_saw, Some(first), lapse(of_first)),
+            2 => talk.acknowledge(Inviter),
+            _ => talk.acknowledge(Joiner),
+        };
+    }
+    let length = 6 + dice.below(18);
     for _ in 0..length {
         speak(&mut talk, dice);
     }
@@ -371,7 +411,7 @@ fn every_history_has_one_state_one_agreement_and_seals_that_hold() {
 #[test]
 fn the_histories_reach_what_they_are_to_test() {
     let mut reached: BTreeMap<&str, usize> = BTreeMap::new();
-    for seed in 1..400 {
+    for seed in 1..1_000 {
         let ledger = history(&mut Dice(seed)).ledger();
         let mut hit = |name, reached_it| *reached.entry(name).or_default() += usize::from(reached_it);
         hit("sealed", ledger.cases().any(|case| !case.sealed().is_empty()));
@@ -385,9 +425,19 @@ fn the_histories_reach_what_they_are_to_test() {
         hit("hanging", void(VoidReason::AuthorHanging));
         hit("lapse unacknowledged", void(VoidReason::LapseUnacknowledged));
         hit("already confirmed", void(VoidReason::AlreadyConfirmed));
+        let stale_lapse =
+            |it: &truceline::deal::case::Acceptance| it.lapsed.is_some() && it.confirmed.is_some();
+        hit("stale lapse", ledger.cases().any(|case| case.acceptances().any(stale_lapse)));
     }
-    let names =
-        ["sealed", "second version", "crossing", "hanging", "lapse unacknowledged", "already confirmed"];
+    let names = [
+        "sealed",
+        "second version",
+        "crossing",
+        "hanging",
+        "lapse unacknowledged",
+        "already confirmed",
+        "stale lapse",
+    ];
     for name in names {
         assert!(reached[name] > 0, "no history reached: {name}; {reached:?}");
     }
