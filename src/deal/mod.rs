@@ -4,9 +4,11 @@
 pub mod body;
 pub mod case;
 pub mod date;
+pub mod import;
 pub mod judge;
 pub mod person;
 pub mod remains;
+mod row;
 pub mod state;
 pub mod terms;
 pub mod word;
