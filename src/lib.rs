@@ -19,6 +19,7 @@ pub mod deal;
 pub mod host;
 pub mod party;
 pub mod relay;
+pub mod service;
 pub mod statement;
 pub mod step;
 pub mod time;
