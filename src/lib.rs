@@ -20,6 +20,7 @@ pub mod host;
 pub mod officer;
 pub mod party;
 pub mod relay;
+pub mod service;
 pub mod session;
 pub mod statement;
 pub mod step;

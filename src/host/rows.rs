@@ -220,6 +220,15 @@ impl Rows {
         }
     }
 
+    /// Bytes that fit into free pages of the file and into what it may still grow by, `free` at most.
+    pub fn room_bytes(&self, free: u64) -> u64 {
+        let ask = |pragma| self.db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let ask = |pragma| ask(pragma).ok().and_then(|found| u64::try_from(found).ok()).unwrap_or(0);
+        let (page, used, most) = (ask("page_size"), ask("page_count"), ask("max_page_count"));
+        let growth = most.saturating_sub(used).saturating_mul(page).min(free);
+        ask("freelist_count").saturating_mul(page).saturating_add(growth)
+    }
+
     /// The most the file may grow to; commits past it fail with [`StoreError::Full`].
     pub fn limit_bytes(&mut self, max: u64) -> Result<(), StoreError> {
         let page: i64 = self.db.pragma_query_value(None, "page_size", |row| row.get(0))?;

@@ -157,6 +157,10 @@ impl Store for SqliteStore {
         self.rows.wal_bytes()
     }
 
+    fn room_bytes(&mut self, free: u64) -> u64 {
+        self.rows.room_bytes(free)
+    }
+
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.rows.checkpoint()
     }

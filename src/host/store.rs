@@ -130,6 +130,12 @@ pub trait Store: Send {
         0
     }
 
+    /// Bytes of records that may still be written when the disk has `free` for the store: with what the
+    /// store can use again, and within its own bound.
+    fn room_bytes(&mut self, free: u64) -> u64 {
+        free
+    }
+
     /// Tidies what commits left behind, off their path: for when nothing else is to be done, or the backlog
     /// has grown past what a restart should read.
     ///

@@ -91,7 +91,7 @@ pub enum Input {
 pub struct HeldCell {
     /// Where the host reads it.
     pub key: CellKey,
-    /// What its bytes must hash to.
+    /// What its bytes hash to, for a host whose store keeps no checksum.
     pub hash: CellHash,
     /// The writer's signature on its put.
     pub signature: QueueSignature,

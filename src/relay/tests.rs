@@ -234,7 +234,7 @@ fn a_put_that_the_present_writer_did_not_sign_is_malformed_and_stores_nothing() 
 #[test]
 fn no_token_a_spent_one_and_an_expired_one_open_nothing() {
     let (mut bench, ..) = Bench::open();
-    let mut attempt = |bench: &mut Bench, token| {
+    let attempt = |bench: &mut Bench, token| {
         let conn = bench.connect();
         bench.ask(conn, Request::Open(opening(30, token, conn)))
     };
