@@ -44,7 +44,7 @@ impl TryCryptoRng for OsEntropy {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_core::{CryptoRng, Rng};
+    use rand_core::CryptoRng;
 
     #[test]
     fn two_draws_differ() {

@@ -73,6 +73,9 @@ impl Folder {
     /// [`FolderError`].
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+        // Its name, too, is to outlive a crash.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(parent))?;
         Self::take(path)
     }
 

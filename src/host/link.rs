@@ -7,7 +7,7 @@
 
 use crate::crypto::label;
 use crate::host::folder::{self, FolderError};
-use crate::host::socks::Socks;
+use crate::host::socks::{Socks, SocksRefused};
 use crate::host::tls::{self, CertificateInvalid};
 use crate::party::relay::{Pin, RelayPlace};
 use crate::wire::frame::FrameBytes;
@@ -132,7 +132,9 @@ async fn open(place: &RelayPlace, via: Option<&Socks>) -> Result<TcpStream, Link
         return TcpStream::connect(place.address()).await.map_err(|error| unreachable(error.to_string()));
     };
     let port = place.address().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    proxy.connect(place.host(), port.ok_or_else(|| unreachable("it has no port".to_owned()))?).await
+    let port = port.ok_or_else(|| unreachable("it has no port".to_owned()))?;
+    let refused = |error: SocksRefused| LinkError::ProxyFailed { proxy: error.proxy, cause: error.cause };
+    proxy.connect(place.host(), port).await.map_err(refused)
 }
 
 fn handshake(error: &io::Error) -> LinkError {

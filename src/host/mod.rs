@@ -12,3 +12,4 @@ pub mod sqlite;
 pub mod store;
 mod tally;
 pub mod tls;
+pub mod vault;

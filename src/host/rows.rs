@@ -33,6 +33,10 @@ const PUT: &str = "INSERT INTO rows(kind, key, head, body) VALUES (?1, ?2, ?3, ?
 /// never calls [`Rows::checkpoint`].
 const WAL_PAGES_MAX: i64 = 65_536;
 
+/// The smallest page there is (SQLite file format, section 1.3.2); SQLite would take a file cut below it for
+/// a new one.
+const FILE_BYTES_MIN: u64 = 512;
+
 /// What the file says it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Format {
@@ -46,6 +50,9 @@ pub(super) struct Format {
 
 /// A row's head and body, as they lie on the disk.
 pub(super) type Stored = (Vec<u8>, Vec<u8>);
+
+/// What a scan shows rows to: key, head, body.
+pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8], &[u8]) -> Result<(), StoreError> + 'a;
 
 /// An open file of rows.
 pub(super) struct Rows {
@@ -64,6 +71,10 @@ pub(super) fn told(error: &rusqlite::Error) -> StoreError {
             ErrorCode::DiskFull => StoreError::Full,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 StoreError::corrupt(format!("SQLite says: {error}"))
+            }
+            // The file ends where a page should be.
+            ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ => {
+                StoreError::corrupt("the file is cut short")
             }
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Locked,
             code => StoreError::Failed {
@@ -133,11 +144,14 @@ impl Rows {
     fn open_in(folder: Folder, format: Format) -> Result<Self, StoreError> {
         let path = folder.join(format.file);
         folder::check_private(&path)?;
+        if std::fs::metadata(&path).is_ok_and(|file| file.len() < FILE_BYTES_MIN) {
+            return Err(StoreError::corrupt("the file is cut short"));
+        }
         let db = connect(&path)?;
         let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if application != i64::from(format.application) {
-            return Err(StoreError::corrupt(format!("{} is not a file of this program", format.file)));
+            return Err(StoreError::Foreign { path });
         }
         if found != i64::from(format.version) {
             return Err(StoreError::VersionUnknown { found, known: i64::from(format.version) });
@@ -182,11 +196,7 @@ impl Rows {
     }
 
     /// Shows `key, head, body` of every row of a kind, in key order.
-    pub fn scan(
-        &self,
-        kind: u16,
-        visit: &mut dyn FnMut(&[u8], &[u8], &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub fn scan(&self, kind: u16, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.check()?;
         let mut statement = self.db.prepare_cached(SCAN)?;
         let mut rows = statement.query(params![kind])?;
@@ -302,5 +312,47 @@ impl Writer<'_> {
     pub fn read(&self, kind: u16, key: &[u8]) -> Result<Option<Stored>, StoreError> {
         let mut statement = self.0.prepare_cached(READ)?;
         Ok(statement.query_row(params![kind, key], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMAT: Format = Format { file: "rows.sqlite", application: 7, version: 1 };
+
+    #[test]
+    fn after_a_failed_write_nothing_more_is_answered() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("rows");
+        let mut rows = Rows::create(&dir, FORMAT, |_| Ok(())).unwrap();
+        rows.write(|writer| writer.put(1, b"a", b"", b"1")).unwrap();
+        // An error that is not of the disk undoes the transaction, and that is all.
+        let refused = rows.write(|writer| {
+            writer.put(1, b"a", b"", b"2")?;
+            Err::<(), _>(StoreError::Misused("a test"))
+        });
+        assert!(matches!(refused, Err(StoreError::Misused(_))));
+        assert_eq!(rows.read(1, b"a").unwrap().unwrap().1, b"1");
+        let failed =
+            rows.write(|_| Err::<(), _>(StoreError::Failed { cause: "fsync".to_owned(), fatal: true }));
+        assert!(failed.unwrap_err().is_fatal());
+        assert!(rows.read(1, b"a").unwrap_err().is_fatal());
+        assert!(rows.scan(1, &mut |_, _, _| Ok(())).unwrap_err().is_fatal());
+        assert!(rows.write(|writer| writer.delete(1, b"a")).unwrap_err().is_fatal());
+        assert!(rows.checkpoint().unwrap_err().is_fatal());
+    }
+
+    #[test]
+    fn a_failed_read_of_the_disk_and_a_full_one_are_told_apart() {
+        let code =
+            |extended| told(&rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(extended), None));
+        assert!(matches!(code(rusqlite::ffi::SQLITE_FULL), StoreError::Full));
+        assert!(matches!(code(rusqlite::ffi::SQLITE_BUSY), StoreError::Locked));
+        assert!(code(rusqlite::ffi::SQLITE_IOERR_FSYNC).is_fatal());
+        assert!(code(rusqlite::ffi::SQLITE_IOERR_WRITE).is_fatal());
+        assert!(matches!(code(rusqlite::ffi::SQLITE_IOERR_SHORT_READ), StoreError::Corrupt { .. }));
+        assert!(matches!(code(rusqlite::ffi::SQLITE_CORRUPT), StoreError::Corrupt { .. }));
+        assert!(matches!(code(rusqlite::ffi::SQLITE_NOTADB), StoreError::Corrupt { .. }));
     }
 }

@@ -1,7 +1,6 @@
 //! A SOCKS5 proxy (RFC 1928, RFC 1929), such as Tor. Names of relays are handed to it, never resolved here:
 //! a look-up would tell the local network what the proxy is there to hide.
 
-use crate::host::link::LinkError;
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
 use zeroize::Zeroizing;
@@ -12,6 +11,15 @@ const SCHEMES: [&str; 2] = ["socks5://", "socks5h://"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a proxy is written socks5://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT")]
 pub struct SocksInvalid;
+
+/// The proxy did not connect.
+#[derive(Debug)]
+pub(super) struct SocksRefused {
+    /// The proxy's address.
+    pub proxy: String,
+    /// Its words, or the system's.
+    pub cause: String,
+}
 
 /// A proxy's address, and how to log in where it asks.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,8 +61,8 @@ impl Socks {
     }
 
     /// A connection through the proxy to `host`, a name or an address, and `port`.
-    pub(super) async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, LinkError> {
-        let refused = |cause: String| LinkError::ProxyFailed { proxy: self.address.clone(), cause };
+    pub(super) async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, SocksRefused> {
+        let refused = |cause: String| SocksRefused { proxy: self.address.clone(), cause };
         let tcp = TcpStream::connect(&self.address).await.map_err(|error| refused(error.to_string()))?;
         let stream = match &self.login {
             None => Socks5Stream::connect_with_socket(tcp, (host, port)).await,

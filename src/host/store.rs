@@ -44,6 +44,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Another program's file, or no database at all.
+    #[error("{path} is not a store of this program")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder or a file in it.
     #[error(transparent)]
     Folder(FolderError),
@@ -78,6 +84,7 @@ impl StoreError {
             Self::Locked => "Wait until the other process ends, or end it.",
             Self::VersionUnknown { .. } => "Use the program that made it, or a newer one.",
             Self::Exists { .. } => "Use it, or name another folder.",
+            Self::Foreign { .. } => "Check the path: nothing in the file was touched.",
             Self::Missing { .. } => "Check the path, or make a store there with init.",
             Self::Folder(error) => return error.remedy(),
             Self::Misused(_) => "This is a defect of the program: please report it.",
@@ -107,6 +114,7 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::Corrupt`] also at the end, when rows are missing: what was shown before is then to be
     /// thrown away.
+    #[allow(clippy::type_complexity, reason = "an alias would hide what is shown: key and value")]
     fn scan(
         &mut self,
         table: Table,

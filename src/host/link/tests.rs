@@ -403,3 +403,17 @@ async fn a_proxy_is_given_the_name_and_resolves_it() {
     let refused = connect(&place, Some(&nobody), WITHIN).await;
     assert!(matches!(refused.err(), Some(LinkError::ProxyFailed { .. })));
 }
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let (certificate, key) = (place.path().join("certificate.pem"), place.path().join("key.pem"));
+    let made = tls::make_certificate().unwrap();
+    folder::write_private(&certificate, made.certificate_pem.as_bytes()).unwrap();
+    folder::write_private(&key, made.key_pem.as_bytes()).unwrap();
+    assert_eq!(Acceptor::load(&certificate, &key).unwrap().pin(), made.pin);
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = Acceptor::load(&certificate, &key).err();
+    assert!(matches!(refused, Some(AcceptorError::File(FolderError::PermissionsOpen { .. }))));
+}
