@@ -69,6 +69,7 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Full | StoreError::Corrupt { .. } | StoreError::Failed { .. } => Exit::Disk,
         StoreError::Exists { .. }
         | StoreError::Missing { .. }
+        | StoreError::Foreign { .. }
         | StoreError::VersionUnknown { .. }
         | StoreError::Folder(_) => Exit::Folder,
         StoreError::Misused(_) => Exit::Failed,

@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::deal::body::{BodyError, Content};
-use crate::deal::judge::{Act, VoidReason};
+use crate::deal::verdict::{Act, VoidReason};
 use crate::officer::cell::Carries;
 use crate::officer::compose::ComposeError;
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
