@@ -16,6 +16,7 @@
 pub mod codec;
 pub mod crypto;
 pub mod deal;
+pub mod desk;
 pub mod host;
 pub mod officer;
 pub mod party;

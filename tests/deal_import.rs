@@ -1,5 +1,7 @@
 //! Proposals from files: the shipped examples, names to the byte, and every bad input named by its place.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use truceline::deal::body::{Body, BodyError, Content, Offer};
 use truceline::deal::import::{Draft, ImportError, Sources, proposal_from_toml};
 use truceline::deal::person::{Line, Status};
@@ -68,6 +70,10 @@ fn the_shipped_exchange_is_forty_for_forty_and_names_come_back_byte_for_byte() {
         assert_eq!(read, written);
         assert!(offer.tally(leg, |person| person.status)[&Status::PrisonerOfWar] >= 38);
     }
+    // 20,000 lines like these, each with its length, fit the 8 MiB of a statement.
+    let bytes: usize =
+        offer.lines(&offer.legs()[0]).iter().map(|line| 8 + line.encode_line().unwrap().len()).sum();
+    assert!(bytes * 20_000 / 40 < 8 << 20, "{} bytes a line", bytes / 40);
     let first = offer.lines(&offer.legs()[0])[0].person().unwrap();
     assert_eq!(first.name.to_string(), "Вельгин Андрей Андреевич");
     assert_eq!(first.romanised.as_ref().unwrap().name.to_string(), "Velʹgin Andrej Andreevič");

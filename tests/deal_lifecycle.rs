@@ -3,14 +3,17 @@
 //!
 //! `TRUCELINE_HISTORIES` sets how many histories (2,000 by default), `TRUCELINE_SEED` the first one's seed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::crypto::digest::Digest;
 use truceline::deal::body::{
     Accept, Answer, Confirm, Content, Lapse, Note, Offer, OfferBody, Query, Reject, Standby, Withdraw,
 };
-use truceline::deal::judge::{Act, Entry, Ledger, Said, VoidReason, judge};
+use truceline::deal::judge::{Entry, Ledger, Said, judge};
 use truceline::deal::state::{Duty, OfferState};
 use truceline::deal::terms::{Category, Firmness, Leg, Quantity, Selection, Substitution, Terms};
+use truceline::deal::verdict::{Act, VoidReason};
 use truceline::deal::word::Text;
 use truceline::party::role::Role::{self, Inviter, Joiner};
 use truceline::statement::kind::Kind;
@@ -547,6 +550,17 @@ fn of_crossing_counters_each_accepted_by_the_other_the_openers_is_agreed() {
 }
 
 #[test]
+fn nobody_accepts_having_seen_the_others_live_acceptance() {
+    let (mut talk, first, counter) = two_offers();
+    let of_first = talk.say(Joiner, Some(first), accept(first));
+    let of_counter = talk.say(Inviter, Some(first), accept(counter));
+    assert_eq!(talk.verdict(of_counter), Err(VoidReason::OtherHasAccepted));
+    talk.say(Joiner, Some(first), lapse(of_first));
+    let of_counter = talk.say(Inviter, Some(first), accept(counter));
+    assert_eq!(talk.verdict(of_counter), Ok(()));
+}
+
+#[test]
 fn a_stale_lapse_cannot_defeat_the_openers_precedence() {
     // The joiner accepted the opener's offer; it also saw the opener's acceptance of its own. It now claims to
     // have lapsed in time, and confirms the opener's acceptance, so that its own offer would be agreed.
@@ -677,33 +691,19 @@ fn a_counter_offer_answers_and_a_query_waits_for_its_answer() {
 fn a_transcript_of_thousands_is_judged() {
     let mut talk = Talk::trusted();
     let case = talk.say(Inviter, None, offer_of(Inviter, 0, Category::PrisonerOfWar, 40));
-    let mut joiner_said = talk.count(Joiner);
+    let begun = (talk.count(Inviter), talk.count(Joiner));
     for round in 0u64..1_500 {
-        // Built without looking at what was said, as `say` counts it anew each time.
-        let sequence = 3 + round;
-        let mut id = [0x77; 32];
-        id[..8].copy_from_slice(&round.to_be_bytes());
-        let content = Some(offer_of(Joiner, 0, Category::PrisonerOfWar, 1));
-        let kind = Kind::Offer.number();
-        talk.said.push(Spoken {
-            id: Digest(id),
-            author: Joiner,
-            sequence: joiner_said,
-            peer_count: 3,
-            case: Some(case),
-            kind,
-            content,
-        });
-        joiner_said += 1;
-        talk.said.push(Spoken {
-            id: Digest([0x78; 32]),
-            author: Inviter,
-            sequence,
-            peer_count: joiner_said,
-            case: None,
-            kind: Kind::Acknowledgement.number(),
-            content: None,
-        });
+        // Put there by hand, as `say` counts all that was said before.
+        let mut put = |author: Role, sequence, peer_count, kind: Kind, content| {
+            let mut id = [0x5a; 32];
+            id[0] = author.number() + 1;
+            id[1..9].copy_from_slice(&u64::to_be_bytes(sequence));
+            let (id, case, kind) = (Digest(id), Some(case), kind.number());
+            talk.said.push(Spoken { id, author, sequence, peer_count, case, kind, content });
+        };
+        let offer = offer_of(Joiner, 0, Category::PrisonerOfWar, 1);
+        put(Joiner, begun.1 + round, begun.0 + round, Kind::Offer, Some(offer));
+        put(Inviter, begun.0 + round, begun.1 + round + 1, Kind::Acknowledgement, None);
     }
     assert_eq!(talk.ledger().case(&case).unwrap().open_offers().count(), 1_501);
 }

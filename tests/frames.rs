@@ -1,5 +1,7 @@
 //! Frozen envelopes of every request and reply, and of what is refused: `tests/vectors/frames.txt`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::BTreeMap;
 use truceline::codec::{CELL_BYTES, CodecError};
 use truceline::crypto::digest::{Digest, hex, unhex};

@@ -249,22 +249,12 @@ fn read_leg(
         u32::try_from(value)
             .map_err(|_| wrong(key, format!("{value} is no such number: write a whole number")))
     };
-    let quantity = if let Some(count) = leg.count {
-        Quantity::Count(whole("count", count)?)
-    } else {
-        let named = leg.persons.as_deref().or(leg.remains.as_deref());
-        let lines = match named {
-            Some(file) => lines_of_csv(file, of_remains, sources)?,
-            None => inline_lines(leg, number, of_remains, sources.me)?,
-        };
-        let file = named.map_or_else(|| format!("leg {number}"), str::to_owned);
-        let list = List::new((sources.seed)(), lines).map_err(|error| ImportError::List {
-            file,
-            fault: format!("{error}: divide it into several legs"),
-        })?;
-        lists.push(list);
-        let index = lists.len() - 1;
-        Quantity::List(u16::try_from(index).unwrap_or(u16::MAX))
+    let quantity = match leg.count {
+        Some(count) => Quantity::Count(whole("count", count)?),
+        None => {
+            lists.push(read_list(leg, number, of_remains, sources)?);
+            Quantity::List(u16::try_from(lists.len() - 1).unwrap_or(u16::MAX))
+        }
     };
     Ok(Leg {
         giver,
@@ -280,6 +270,24 @@ fn read_leg(
         })
         .map_err(|fault| wrong("substitution", fault))?,
         tolerance: whole("tolerance", leg.tolerance.unwrap_or(0))?,
+    })
+}
+
+/// The list of a leg that does not only count.
+fn read_list(
+    leg: &LegFile,
+    number: usize,
+    of_remains: bool,
+    sources: &mut Sources<'_>,
+) -> Result<List, ImportError> {
+    let named = leg.persons.as_deref().or(leg.remains.as_deref());
+    let lines = match named {
+        Some(file) => lines_of_csv(file, of_remains, sources)?,
+        None => inline_lines(leg, number, of_remains, sources.me)?,
+    };
+    List::new((sources.seed)(), lines).map_err(|error| ImportError::List {
+        file: named.map_or_else(|| format!("the proposal, leg {number}"), str::to_owned),
+        fault: format!("{error}: divide it into several legs"),
     })
 }
 

@@ -11,4 +11,5 @@ pub mod remains;
 mod row;
 pub mod state;
 pub mod terms;
+pub mod verdict;
 pub mod word;

@@ -240,8 +240,8 @@ impl Person {
 /// One line of a list, as it enters the list's tree: `variant u32 ‖ record`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Line {
-    /// A person.
-    Person(Person),
+    /// A person, boxed as it is far larger than the rest; the box has no bytes on the wire.
+    Person(Box<Person>),
     /// A bag of remains.
     Remains(Remains),
 }
@@ -268,7 +268,7 @@ impl Line {
 
     /// The person, if it is one.
     #[must_use]
-    pub const fn person(&self) -> Option<&Person> {
+    pub fn person(&self) -> Option<&Person> {
         match self {
             Self::Person(person) => Some(person),
             Self::Remains(_) => None,

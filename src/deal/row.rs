@@ -206,7 +206,7 @@ impl<'a> Row<'a> {
             let fault = "is empty, and so are the first names and the aliases: name the person".to_owned();
             return Err(CellFault { column: "surname", fault });
         }
-        Ok(Line::Person(person))
+        Ok(Line::Person(Box::new(person)))
     }
 
     /// The bag in this row, in a file of the side `me`.

@@ -3,7 +3,8 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::case::{Acceptance, Agreement, Case, OfferRecord, QueryRecord, View};
-use crate::deal::judge::{Act, Ledger, Verdict};
+use crate::deal::judge::Ledger;
+use crate::deal::verdict::{Act, Verdict};
 use crate::party::role::Role;
 
 /// What became of an offer.

@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::deal::body::{BodyError, Content};
-use crate::deal::judge::{Act, VoidReason};
+use crate::deal::verdict::{Act, VoidReason};
 use crate::officer::cell::Carries;
 use crate::officer::compose::ComposeError;
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
@@ -152,8 +152,10 @@ impl Officer {
             step.records.push(Record::delete(table::CELL, table::number_key(thread, *number)));
             step.records.push(Record::delete(table::PLACES, table::number_key(thread, *number)));
         }
-        for (number, _) in channel.inbox.opened.values() {
-            step.records.push(Record::delete(table::OPENED, table::number_key(thread, *number)));
+        for (number, relays) in channel.inbox.opened.values() {
+            for at in (0..8u8).filter(|at| relays >> at & 1 == 1) {
+                step.records.push(Record::delete(table::OPENED, table::opened_key(thread, *number, at)));
+            }
         }
         self.channels.remove(&thread);
         Ok(step)

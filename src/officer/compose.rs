@@ -58,9 +58,9 @@ impl Channel {
         let bytes = statement.encode().map_err(StatementError::from)?;
         self.transcript.append_verified(&statement.header)?;
         let key = table::statement_key(self.number, author, statement.header.sequence);
-        turn.step.records.push(Record::put(table::STATEMENT, key.clone(), bytes.clone()));
+        turn.step.records.push(Record::put(table::STATEMENT, key, bytes.clone()));
         let marks = Marks::stored(turn.now);
-        turn.put(table::MARK, key, &marks);
+        turn.put_marks(self.number, (author, statement.header.sequence), None, &marks);
         self.items_mut(author).push(Item { bytes: bytes.into(), marks });
         if let Stage::Open(session) = &mut self.thread.stage {
             // Any statement acknowledges all that is stored.

@@ -49,12 +49,11 @@ impl Channel {
         let hash = CellHash::of(cell);
         let bit = 1u8.checked_shl(u32::from(at)).unwrap_or_default();
         if let Some((number, relays)) = self.inbox.opened.get_mut(&hash) {
-            let again = *relays & bit != 0;
-            *relays |= bit;
-            let row = (hash, *relays);
-            turn.put(table::OPENED, table::number_key(self.number, *number), &row);
-            if again {
+            if *relays & bit != 0 {
                 self.counterpart_put_again(turn);
+            } else {
+                *relays |= bit;
+                turn.put(table::OPENED, table::opened_key(self.number, *number, at), &hash);
             }
             return Taken::Done;
         }
@@ -68,21 +67,28 @@ impl Channel {
             },
         };
         if taken {
-            self.remember(hash, bit, turn);
+            self.remember(hash, at, turn);
         }
         Taken::Done
     }
 
-    fn remember(&mut self, hash: CellHash, relays: u8, turn: &mut Turn<'_>) {
+    fn remember(&mut self, hash: CellHash, at: u8, turn: &mut Turn<'_>) {
+        let relays = 1u8.checked_shl(u32::from(at)).unwrap_or_default();
         let number = self.thread.next_opened;
         self.thread.next_opened = number.saturating_add(1);
         self.changed = true;
         self.inbox.opened.insert(hash, (number, relays));
-        turn.put(table::OPENED, table::number_key(self.number, number), &(hash, relays));
-        if self.inbox.opened.len() > OPENED_MAX {
-            let oldest = number.saturating_sub(OPENED_MAX as u64);
-            self.inbox.opened.retain(|_, (number, _)| *number > oldest);
-            turn.delete(table::OPENED, table::number_key(self.number, oldest));
+        turn.put(table::OPENED, table::opened_key(self.number, number, at), &hash);
+        if let Some(oldest) = number.checked_sub(OPENED_MAX as u64) {
+            let thread = self.number;
+            self.inbox.opened.retain(|_, (number, relays)| {
+                if *number <= oldest {
+                    for at in (0..8u8).filter(|at| *relays >> at & 1 == 1) {
+                        turn.delete(table::OPENED, table::opened_key(thread, *number, at));
+                    }
+                }
+                *number > oldest
+            });
         }
     }
 
@@ -215,9 +221,9 @@ impl Channel {
         }
         let id = statement.id();
         let key = table::statement_key(self.number, peer, sequence);
-        turn.step.records.push(crate::step::Record::put(table::STATEMENT, key.clone(), bytes.clone()));
+        turn.step.records.push(crate::step::Record::put(table::STATEMENT, key, bytes.clone()));
         let marks = Marks::stored(turn.now);
-        turn.put(table::MARK, key, &marks);
+        turn.put_marks(self.number, (peer, sequence), None, &marks);
         self.items_mut(peer).push(Item { bytes: bytes.into(), marks });
         self.changed = true;
         turn.notice(Notice::Received { thread: self.number, id });

@@ -29,6 +29,42 @@ impl Marks {
     pub fn stored(now: UnixMillis) -> Self {
         Self { stored: now, ..Self::default() }
     }
+
+    /// The times with their numbers in the rows' keys: each is written once.
+    #[must_use]
+    pub fn times(&self) -> [(u8, Option<UnixMillis>); 4] {
+        [(1, Some(self.stored)), (2, self.deposited), (3, self.delivered), (4, self.read)]
+    }
+
+    /// Sets the time with this number. False where there is none.
+    pub const fn set(&mut self, mark: u8, time: UnixMillis) -> bool {
+        match mark {
+            1 => self.stored = time,
+            2 => self.deposited = Some(time),
+            3 => self.delivered = Some(time),
+            4 => self.read = Some(time),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Turn<'_> {
+    /// Writes the times that were not there before.
+    pub(super) fn put_marks(
+        &mut self,
+        thread: u32,
+        (role, sequence): (crate::party::role::Role, u64),
+        before: Option<&Marks>,
+        after: &Marks,
+    ) {
+        let before = before.map_or([(0, None); 4], Marks::times);
+        for ((_, old), (mark, new)) in before.into_iter().zip(after.times()) {
+            if let (None, Some(time)) = (old, new) {
+                self.put(table::MARK, table::mark_key(thread, role, sequence, mark), &time);
+            }
+        }
+    }
 }
 
 impl Channel {
@@ -46,9 +82,7 @@ impl Channel {
         let before = item.marks;
         change(&mut item.marks);
         let marks = item.marks;
-        if marks != before {
-            turn.put(table::MARK, table::statement_key(self.number, role, sequence), &marks);
-        }
+        turn.put_marks(self.number, (role, sequence), Some(&before), &marks);
     }
 
     /// Notes a deposit, once every cell of the statement lies at some relay.

@@ -105,10 +105,18 @@ impl Officer {
         statements: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
         marks: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     ) -> Result<(), RestoreError> {
-        let mut marks: BTreeMap<_, _> = marks.into_iter().collect();
+        let mut marked: BTreeMap<Vec<u8>, Marks> = BTreeMap::new();
+        for (mut key, time) in marks {
+            let misplaced = || RestoreError::RowMisplaced(table::MARK.0);
+            let mark = key.pop().ok_or_else(misplaced)?;
+            let marks = marked.entry(key).or_default();
+            if !marks.set(mark, read(table::MARK, &time)?) {
+                return Err(misplaced());
+            }
+        }
         for (key, bytes) in statements {
             let misplaced = || RestoreError::RowMisplaced(table::STATEMENT.0);
-            let marks = marks.remove(&key).map_or(Ok(Marks::default()), |row| read(table::MARK, &row))?;
+            let marks = marked.remove(&key).unwrap_or_default();
             let role = key.get(4).copied().and_then(Role::from_number).ok_or_else(misplaced)?;
             let (channel, sequence) = self.channel_at(table::STATEMENT, &key, 1)?;
             let items = channel.items_mut(role);
@@ -155,9 +163,10 @@ impl Officer {
             assembly.pieces.insert(index, bytes);
         }
         for (key, row) in opened {
-            let (hash, relays): (CellHash, u8) = read(table::OPENED, &row)?;
+            let hash: CellHash = read(table::OPENED, &row)?;
+            let bit = key.last().and_then(|at| 1u8.checked_shl(u32::from(*at))).unwrap_or_default();
             let (channel, number) = self.channel_at(table::OPENED, &key, 0)?;
-            channel.inbox.opened.insert(hash, (number, relays));
+            channel.inbox.opened.entry(hash).or_insert((number, 0)).1 |= bit;
         }
         Ok(())
     }

@@ -6,11 +6,11 @@
 //! 2 SETTINGS  -                                               settings                 mutable
 //! 3 THREAD    thread u32                                      thread                   mutable
 //! 4 STATEMENT thread u32 ‖ author u8 ‖ sequence u64           statement's bytes
-//! 5 MARK      thread u32 ‖ author u8 ‖ sequence u64           marks
+//! 5 MARK      thread u32 ‖ author u8 ‖ sequence u64 ‖ mark u8 time u64
 //! 6 CELL      thread u32 ‖ number u64                         what it carries ‖ sealed cell
-//! 7 PLACES    thread u32 ‖ number u64                         placements, one a relay
+//! 7 PLACES    thread u32 ‖ number u64                         placements, one a relay  mutable
 //! 8 FRAGMENT  thread u32 ‖ sequence u64 ‖ index u32           count u32 ‖ bytes
-//! 9 OPENED    thread u32 ‖ number u64                         cell hash ‖ relays u8
+//! 9 OPENED    thread u32 ‖ number u64 ‖ relay u8              cell hash
 //! 10 FORK     thread u32                                      fork notice
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
@@ -43,7 +43,7 @@ pub const FORK: Table = Table(10);
 pub const ALL: [Table; 10] =
     [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK];
 /// Tables whose rows are rewritten and must never be found older than the last step.
-pub const MUTABLE: &[Table] = &[SETTINGS, THREAD];
+pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
 
 /// `thread u32`.
 #[must_use]
@@ -67,6 +67,22 @@ pub fn statement_key(thread: u32, author: Role, sequence: u64) -> Vec<u8> {
 #[must_use]
 pub fn fragment_key(thread: u32, sequence: u64, index: u32) -> Vec<u8> {
     [thread.to_be_bytes().as_slice(), &sequence.to_be_bytes(), &index.to_be_bytes()].concat()
+}
+
+/// `thread u32 ‖ author u8 ‖ sequence u64 ‖ mark u8`.
+#[must_use]
+pub fn mark_key(thread: u32, author: Role, sequence: u64, mark: u8) -> Vec<u8> {
+    let mut key = statement_key(thread, author, sequence);
+    key.push(mark);
+    key
+}
+
+/// `thread u32 ‖ number u64 ‖ relay u8`.
+#[must_use]
+pub fn opened_key(thread: u32, number: u64, relay: u8) -> Vec<u8> {
+    let mut key = number_key(thread, number);
+    key.push(relay);
+    key
 }
 
 /// The `u32` and, after `skip` more bytes, the `u64` of a key.

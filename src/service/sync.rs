@@ -11,7 +11,7 @@ use crate::officer::link::{LinkEvent, LinkKey, LinkSend, Trouble};
 use crate::party::relay::RelayPlace;
 use crate::service::officer::{OfficerService, ServiceError};
 use crate::session::invite::{Invite, SignedOffer};
-use crate::wire::frame::{Framed, FrameBytes};
+use crate::wire::frame::{FrameBytes, Framed};
 use crate::wire::reply::Reply;
 use std::collections::BTreeMap;
 use std::time::Duration;

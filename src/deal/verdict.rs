@@ -1,0 +1,147 @@
+//! What can be done in a negotiation, and the reasons why a statement that tries has no effect. May not know
+//! the rules themselves: `judge` applies them.
+
+use crate::crypto::digest::Digest;
+use crate::deal::body::Content;
+
+/// What an officer may do in a negotiation, without the words that go with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Act {
+    /// Say something.
+    Note,
+    /// Make an offer.
+    Offer {
+        /// The version it would replace.
+        base: u32,
+        /// Whether it is about the dead alone.
+        remains_only: bool,
+    },
+    /// Take back this own offer.
+    Withdraw(Digest),
+    /// Turn down this offer.
+    Reject(Digest),
+    /// Accept this offer.
+    Accept(Digest),
+    /// Confirm this acceptance.
+    Confirm(Digest),
+    /// Take back this own acceptance.
+    Lapse(Digest),
+    /// Ask for time.
+    Standby,
+    /// Ask a question.
+    Query,
+    /// Answer this query.
+    Answer(Digest),
+}
+
+impl Act {
+    /// What `content` does.
+    #[must_use]
+    pub fn of(content: &Content) -> Self {
+        match content {
+            Content::Note(_) => Self::Note,
+            Content::Offer(offer) => {
+                let body = offer.body();
+                Self::Offer { base: body.base, remains_only: body.terms.is_remains_only() }
+            }
+            Content::Withdraw(it) => Self::Withdraw(it.offer),
+            Content::Reject(it) => Self::Reject(it.offer),
+            Content::Accept(it) => Self::Accept(it.offer),
+            Content::Confirm(it) => Self::Confirm(it.acceptance),
+            Content::Lapse(it) => Self::Lapse(it.acceptance),
+            Content::Standby(_) => Self::Standby,
+            Content::Query(_) => Self::Query,
+            Content::Answer(it) => Self::Answer(it.query),
+        }
+    }
+}
+
+/// Why a statement has no effect, now and for ever. What its author had not seen by then does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum VoidReason {
+    /// A kind this program does not know.
+    #[error("this program does not know statements of kind {0}: update it to read them")]
+    UnknownKind(u16),
+    /// A body that its kind does not allow.
+    #[error("its body is malformed: its author has to say it again")]
+    Malformed,
+    /// Made before both parties had confirmed the safety words.
+    #[error(
+        "both sides must confirm the safety words first; until then only notes and proposals about remains \
+         have effect: confirm the words, then say it again"
+    )]
+    WordsNotConfirmed,
+    /// Names no case.
+    #[error("it names no case: name the case it belongs to")]
+    NoCase,
+    /// Names a case that no valid offer had opened.
+    #[error("no valid offer has opened the case it names: check the id")]
+    CaseUnknown,
+    /// An offer on another version than the current one.
+    #[error(
+        "it builds on version {base}, and the current version is {current}: make it again on version {current}"
+    )]
+    NotOnCurrentVersion {
+        /// The version it builds on.
+        base: u32,
+        /// The version that was current.
+        current: u32,
+    },
+    /// Its author's own acceptance or confirm still stands.
+    #[error(
+        "its author's own acceptance or confirm still stands: wait for the seal, or lapse the acceptance \
+         where that is still possible"
+    )]
+    AuthorHanging,
+    /// Names no valid offer of this case.
+    #[error("it names no valid offer of this case: check the id")]
+    OfferUnknown,
+    /// Needs an offer of the counterpart and names an own one.
+    #[error("it names its author's own offer: only the other side's can be accepted or rejected")]
+    OfferOwn,
+    /// Needs an own offer and names one of the counterpart.
+    #[error("it names the other side's offer: only one's own can be withdrawn")]
+    OfferNotOwn,
+    /// The offer is on an earlier version.
+    #[error("another version was sealed since that offer: make an amendment of the current version instead")]
+    OfferSuperseded,
+    /// The offer was withdrawn.
+    #[error("that offer was withdrawn: ask for it to be made again")]
+    OfferWithdrawn,
+    /// The offer was rejected.
+    #[error("that offer was rejected: it takes a new offer to return to it")]
+    OfferRejected,
+    /// An acceptance while the other's stands.
+    #[error("the other side has already accepted: confirm that acceptance, or withdraw the offer it accepts")]
+    OtherHasAccepted,
+    /// A rejection of what its author has accepted.
+    #[error("its author has accepted that offer: lapse the acceptance before rejecting")]
+    RejectsOwnAcceptance,
+    /// Names no valid acceptance of this case.
+    #[error("it names no valid acceptance of this case: check the id")]
+    AcceptanceUnknown,
+    /// A confirm of an own acceptance.
+    #[error("it names its author's own acceptance: only the other side's can be confirmed")]
+    AcceptanceOwn,
+    /// A lapse of the other's acceptance.
+    #[error("it names the other side's acceptance: only one's own can lapse")]
+    AcceptanceNotOwn,
+    /// The acceptance was lapsed.
+    #[error("that acceptance has lapsed: wait for another, or make a new offer")]
+    AcceptanceLapsed,
+    /// A lapse of a confirmed acceptance.
+    #[error("that acceptance is confirmed: the agreement stands, and only an amendment can change it")]
+    AlreadyConfirmed,
+    /// A lapse where both sides have accepted.
+    #[error("both sides have accepted, and so the opener's offer is agreed: only an amendment can change it")]
+    AlreadyCrossed,
+    /// A confirm although the other had not acknowledged all its author's lapses.
+    #[error(
+        "the other side has not yet acknowledged that its author's own acceptance lapsed: wait for \
+         its next statement, then confirm"
+    )]
+    LapseUnacknowledged,
+}
+
+/// Valid, or void and why.
+pub type Verdict = Result<(), VoidReason>;

@@ -1,0 +1,344 @@
+//! What `truceline-relay` does and shows: one function a command, errors as what happened and then what to
+//! do.
+
+use crate::desk::operator_grammar::{Command, Init, Operator, Pass, Serve};
+use crate::host::clock;
+use crate::host::entropy::OsEntropy;
+use crate::host::store::StoreError;
+use crate::service::relay::{RelayError, RelayService};
+use crate::service::relay_config::{LogFormat, LogLevel, RelayConfig};
+use crate::service::relay_folder::{RelayFolder, RelayFolderError, Status};
+use crate::time::{Millis, UnixMillis};
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// The longest a pass may be good for.
+const PASS_EXPIRES_MAX: Millis = Millis::days(3_650);
+
+/// What the program ends with: see `truceline-relay --help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Something else failed.
+    Failed = 1,
+    /// The command line cannot be understood.
+    Usage = 2,
+    /// The folder, its configuration or its certificate cannot be used.
+    Folder = 3,
+    /// Another process uses the folder.
+    Locked = 4,
+    /// The disk is full, failed, or holds damaged data.
+    Disk = 5,
+    /// The address cannot be listened on.
+    Address = 6,
+}
+
+/// A command that failed: what happened, what to do, and the code to end with.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+    /// How the program ends.
+    pub exit: Exit,
+}
+
+impl Failure {
+    fn new(exit: Exit, what: impl ToString, remedy: impl Into<String>) -> Self {
+        Self { what: what.to_string(), remedy: remedy.into(), exit }
+    }
+
+    /// Shows it on standard error.
+    pub fn show(&self, as_json: bool) {
+        if as_json {
+            let shown = json!({"error": self.what, "remedy": self.remedy, "exit": self.exit as u8});
+            eprintln!("{shown}");
+        } else {
+            eprintln!("error: {}\n  {}", self.what, self.remedy);
+        }
+    }
+}
+
+fn of_store(error: &StoreError) -> Failure {
+    let exit = match error {
+        StoreError::Locked => Exit::Locked,
+        StoreError::Full | StoreError::Corrupt { .. } | StoreError::Failed { .. } => Exit::Disk,
+        StoreError::Exists { .. }
+        | StoreError::Missing { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::VersionUnknown { .. }
+        | StoreError::Folder(_) => Exit::Folder,
+        StoreError::Misused(_) => Exit::Failed,
+    };
+    Failure::new(exit, error, error.remedy())
+}
+
+impl From<RelayFolderError> for Failure {
+    fn from(error: RelayFolderError) -> Self {
+        let remedy = match &error {
+            RelayFolderError::Store(error) => return of_store(error),
+            RelayFolderError::Folder(error) => error.remedy(),
+            RelayFolderError::Exists(_) => "Serve it, or name another folder.".to_owned(),
+            RelayFolderError::Missing(path) => {
+                format!("Check the path, or make one: truceline-relay init '{}'", path.display())
+            }
+            RelayFolderError::Config(_) => {
+                "Correct the file, or leave the line out: then the default holds.".to_owned()
+            }
+            RelayFolderError::Certificate(_) => {
+                "Check that certificate.pem and key.pem in the folder are the ones made together.".to_owned()
+            }
+        };
+        Self::new(Exit::Folder, error, remedy)
+    }
+}
+
+impl From<RelayError> for Failure {
+    fn from(error: RelayError) -> Self {
+        match error {
+            RelayError::Folder(error) => error.into(),
+            RelayError::Store(error) => of_store(&error),
+            RelayError::Acceptor(_) => Self::new(
+                Exit::Folder,
+                error,
+                "Check that certificate.pem and key.pem are in the folder, key.pem with permissions 600.",
+            ),
+            RelayError::Listen { .. } => Self::new(
+                Exit::Address,
+                error,
+                "Set another address with listen in relay.toml or --listen, or end what uses this one.",
+            ),
+            RelayError::Thread(_) => Self::new(Exit::Failed, error, "Raise the limit of processes."),
+            RelayError::DiskStopped(_) | RelayError::Broken(_) => {
+                Self::new(Exit::Failed, error, "Start it again. This is a defect: please report it.")
+            }
+        }
+    }
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(operator: &Operator) -> Result<(), Failure> {
+    match &operator.command {
+        Command::Init(init) => make(init, operator.json),
+        Command::Serve(asked) => serve(asked, operator.json),
+        Command::Pass(asked) => pass(asked, operator.json),
+        Command::Status(folder) => {
+            let now = clock::now();
+            let status = RelayFolder::at(&folder.dir).status(now)?;
+            show(operator.json, &status_json(&status, now), &status_text(&status, now))
+        }
+    }
+}
+
+/// The answer on standard output: of a pipe that was closed nobody is told.
+fn show(as_json: bool, value: &Value, text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let shown = if as_json { writeln!(out, "{value}") } else { writeln!(out, "{text}") };
+    match shown.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, error, "Check where the output goes."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn make(asked: &Init, as_json: bool) -> Result<(), Failure> {
+    let config = RelayConfig { listen: asked.listen, public: asked.public.clone(), ..RelayConfig::default() };
+    let pin = RelayFolder::at(&asked.folder.dir).init(&config)?;
+    let address = config.public.clone().unwrap_or_else(|| config.listen.to_string());
+    let place = format!("{address}#{}", pin.0.hex());
+    let hint = if config.public.is_some() {
+        None
+    } else if config.listen.ip().is_unspecified() {
+        Some("It listens on every address: give clients its public name in place of the one before '#'.")
+    } else if config.listen.ip().is_loopback() {
+        Some("It listens on this machine alone: for others, set listen and public in relay.toml.")
+    } else {
+        None
+    };
+    let value = json!({"place": place, "address": address, "pin": pin.0.hex(), "hint": hint});
+    show(as_json, &value, &place)?;
+    if !as_json {
+        let dir = asked.folder.dir.display();
+        hint.iter().for_each(|hint| eprintln!("{hint}"));
+        eprintln!("Next: truceline-relay serve '{dir}', and truceline-relay pass '{dir}' for each officer.");
+    }
+    Ok(())
+}
+
+fn pass(asked: &Pass, as_json: bool) -> Result<(), Failure> {
+    let now = clock::now();
+    let span = duration(&asked.expires)?;
+    let expires = now.plus(span);
+    let pass = RelayFolder::at(&asked.folder.dir).issue(asked.queues, expires, &mut OsEntropy)?;
+    let line = pass.print();
+    let value = json!({"pass": line, "queues": asked.queues, "expires": timestamp(expires)});
+    show(as_json, &value, &line)
+}
+
+/// A span as an operator writes it: days have 24 hours.
+fn duration(text: &str) -> Result<Millis, Failure> {
+    let span: Option<Span> = text.parse().ok();
+    let millis = span
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok())
+        .and_then(|span| u64::try_from(span.as_millis()).ok())
+        .map(Millis)
+        .filter(|millis| *millis > Millis(0) && *millis <= PASS_EXPIRES_MAX);
+    millis.ok_or_else(|| {
+        let what = format!("'{}' is no duration up to ten years", text.escape_debug());
+        Failure::new(Exit::Usage, what, "Write it as 30d, 12h or 90m.")
+    })
+}
+
+fn timestamp(at: UnixMillis) -> Option<String> {
+    Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok().map(|at| at.to_string())
+}
+
+fn status_json(status: &Status, now: UnixMillis) -> Value {
+    json!({
+        "serving": status.serving,
+        "queues": status.queues,
+        "cells": status.cells,
+        "bytes": status.bytes,
+        "oldest_age_secs": status.oldest_ms.map(|oldest| now.since(UnixMillis(oldest)).0 / 1_000),
+        "tokens": status.tokens,
+        "connections": status.connections,
+        "as_of": timestamp(UnixMillis(status.at_ms)),
+    })
+}
+
+fn status_text(status: &Status, now: UnixMillis) -> String {
+    let serving = if status.serving { "yes" } else { "no" };
+    let oldest = status.oldest_ms.map_or_else(|| "-".to_owned(), |oldest| age(now.since(UnixMillis(oldest))));
+    let mut text = format!(
+        "serving      {serving}\nqueues       {}\ncells        {}\nbytes        {}\noldest cell  {oldest}\n\
+         tokens       {}",
+        status.queues, status.cells, status.bytes, status.tokens
+    );
+    if status.serving {
+        let told = age(now.since(UnixMillis(status.at_ms)));
+        text.push_str(&format!("\nconnections  {}\ntold         {told} ago", status.connections));
+    }
+    text
+}
+
+/// A span in its two largest units.
+fn age(span: Millis) -> String {
+    let secs = span.0 / 1_000;
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3_600 => format!("{} min {} s", secs / 60, secs % 60),
+        3_600..86_400 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
+        _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
+    }
+}
+
+fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
+    let folder = RelayFolder::at(&asked.folder.dir);
+    let mut config = folder.config()?;
+    if let Some(listen) = asked.listen {
+        config.listen = listen;
+    }
+    log_to_standard_error(&config);
+    let runtime = tokio::runtime::Runtime::new().map_err(RelayError::Thread)?;
+    runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut service = RelayService::start(folder, config).await?;
+        announce(&service, as_json);
+        tokio::select! {
+            ended = service.ended() => return ended.map_err(Failure::from),
+            () = signals.next() => tracing::info!("stopping"),
+        }
+        tokio::select! {
+            ended = service.shutdown() => ended.map_err(Failure::from),
+            () = signals.next() => {
+                Err(Failure::new(Exit::Failed, "stopped at once by a second signal", "Start it again: nothing acknowledged is lost."))
+            }
+        }
+    })
+}
+
+/// One line on standard error that scripts can wait for.
+fn announce(service: &RelayService, as_json: bool) {
+    let address = service.local_addr();
+    let place = service.place().map(|place| place.to_string());
+    if as_json {
+        let value = json!({"event": "listening", "address": address.to_string(), "place": place.ok()});
+        eprintln!("{value}");
+    } else {
+        let place = place.unwrap_or_else(|_| format!("pin {}", service.pin().0.hex()));
+        eprintln!("listening on {address} ({place} for clients)");
+    }
+}
+
+fn log_to_standard_error(config: &RelayConfig) {
+    let level = match config.log_level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+    };
+    // Of this program alone: what a library would tell may name peers.
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,truceline={level}"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false);
+    // A second call in one process, as in tests, changes nothing.
+    let _ = match config.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+/// What asks the program to stop.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error| Failure::new(Exit::Failed, error, "Start it where signals can be received.");
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_read_as_an_operator_writes_it() {
+        assert_eq!(duration("30d").unwrap(), Millis::days(30));
+        assert_eq!(duration("12h").unwrap(), Millis::minutes(720));
+        assert_eq!(duration("1d 6h").unwrap(), Millis::minutes(1_800));
+        for wrong in ["", "soon", "0s", "-3d", "99999d", "3"] {
+            assert_eq!(duration(wrong).unwrap_err().exit, Exit::Usage, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_age_is_told_in_two_units() {
+        let told: Vec<_> = [5, 65, 3_720, 90_000].map(|secs| age(Millis::secs(secs))).into();
+        assert_eq!(told, ["5 s", "1 min 5 s", "1 h 2 min", "1 d 1 h"]);
+    }
+}
