@@ -68,6 +68,7 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Locked => Exit::Locked,
         StoreError::Full | StoreError::Corrupt { .. } | StoreError::Failed { .. } => Exit::Disk,
         StoreError::Exists { .. }
+        | StoreError::Foreign { .. }
         | StoreError::Missing { .. }
         | StoreError::VersionUnknown { .. }
         | StoreError::Folder(_) => Exit::Folder,
