@@ -251,7 +251,10 @@ fn a_fresh_folder_is_its_owners_alone() {
     let mode = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&operator.dir), 0o700);
     assert_eq!(mode(&operator.dir.join("passes")), 0o700);
-    assert_eq!(mode(&operator.dir.join("key.pem")), 0o600);
+    drop(operator.serve());
+    for file in walk(operator.dir.clone()) {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
 }
 
 #[test]
