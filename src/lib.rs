@@ -16,7 +16,11 @@
 pub mod codec;
 pub mod crypto;
 pub mod deal;
+pub mod host;
+pub mod officer;
 pub mod party;
+pub mod relay;
+pub mod service;
 pub mod session;
 pub mod statement;
 pub mod step;

@@ -1,1 +1,14 @@
 //! Cases and proposals: what is negotiated, and the pure function from statements to the state of all cases.
+//! No input or output, no clock, no randomness: files, moments and seeds are handed in.
+
+pub mod body;
+pub mod case;
+pub mod date;
+pub mod import;
+pub mod judge;
+pub mod person;
+pub mod remains;
+mod row;
+pub mod state;
+pub mod terms;
+pub mod word;

@@ -39,9 +39,10 @@ pub enum Reply {
         /// To a writer, the put below `next`, where one is held.
         last: Option<PutProof>,
     },
-    /// To a proof or an opening: no such queue, or the signature does not hold; the two answer alike.
+    /// To a proof, an opening or a rekey: no such queue, or the signature does not hold, the two answered
+    /// alike; or a rekey's new id is taken. The connection ends.
     Refused,
-    /// To an opening: the token is unknown, spent or expired, or an id is taken.
+    /// To an opening: the token is unknown, spent or expired, or an id is taken. The connection ends.
     PassRefused,
     /// The cells at `first` and the `count - 1` following indexes are on disk.
     Stored {
@@ -59,7 +60,8 @@ pub enum Reply {
         /// The next index.
         next: u64,
     },
-    /// The index is below the low-water mark: stored before and dropped, or expired.
+    /// To a put: the index is below the low-water mark, stored before and dropped or expired. To a put or a
+    /// get with `index` at or above `low`: that one cell was stored and is lost; a get ends with it.
     Gone {
         /// The index that was asked for.
         index: u64,
@@ -91,9 +93,10 @@ pub enum Reply {
     },
     /// The writer's id and key are replaced.
     Rekeyed,
-    /// The queue is closed.
+    /// The queue is closed, and the connection ends.
     Closed,
-    /// The cell at `index` was not stored: a bound is reached.
+    /// The cell at `index` was not stored: a bound is reached. To an opening, with index 0: the queue was
+    /// not opened, no token is spent, and the connection ends.
     Full {
         /// The index that was asked for.
         index: u64,

@@ -28,7 +28,8 @@ pub enum Request {
         /// See [`crate::wire::queue::sign_put`].
         signature: QueueSignature,
     },
-    /// Asks for stored cells; waits where there is none.
+    /// Asks for stored cells; waits where there is none. One waits at a time: it is answered `Empty` when
+    /// another get comes on the same connection.
     Get {
         /// The first index wanted.
         from: u64,

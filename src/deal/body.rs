@@ -1,0 +1,368 @@
+//! Bodies of the statements of a negotiation: `format u8 = 1 ‖ fields`, one encoding each. Parsed once, at
+//! the edge; inside only valid content exists. May not know what a statement does to a case.
+
+use crate::codec::{CodecError, decode, encode};
+use crate::crypto::digest::Digest;
+use crate::deal::person::{Line, Person};
+use crate::deal::terms::{Category, Firmness, Leg, Quantity, Terms, TermsError};
+use crate::deal::word::Text;
+use crate::party::role::Role;
+use crate::statement::kind::Kind;
+use crate::statement::list::{List, ListError, ListRoot};
+use crate::time::UnixMillis;
+use bincode::{Decode, Encode};
+
+/// The format number every body begins with.
+pub const BODY_FORMAT: u8 = 1;
+/// Bytes of a body without its lists, at most: 64 legs and the longest texts take far less.
+pub const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes that are not the body of a statement of the kind its header names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// A kind that is no part of a negotiation.
+    #[error("a statement of kind {} carries no part of a negotiation", .0.name())]
+    NotOfADeal(Kind),
+    /// Another format number than [`BODY_FORMAT`].
+    #[error(
+        "the body has format {0}; this program reads format {BODY_FORMAT}: update it to read the statement"
+    )]
+    UnknownFormat(u8),
+    /// Not the one encoding of a body of this kind.
+    #[error("the body is malformed: {0}")]
+    Malformed(#[from] CodecError),
+    /// Lists beside a body that names none, or not as many as it names.
+    #[error("{found} lists came with a body that names {named}")]
+    ListCount {
+        /// Lists that came.
+        found: usize,
+        /// Lists the body names.
+        named: usize,
+    },
+    /// A list that is not the one the body commits to. Lists are counted from 1.
+    #[error("list {0} is not the list the body commits to")]
+    ListMismatch(usize),
+    /// A list over a limit.
+    #[error("a list is too large: {0}")]
+    ListLimit(#[from] ListError),
+    /// A list with no line. Lists are counted from 1.
+    #[error("list {0} has no line: leave out its leg, or name somebody")]
+    ListEmpty(usize),
+    /// A line that is no record, or not of its leg's category. Lists and lines are counted from 1.
+    #[error("line {line} of list {list} is not a record of the kind its leg needs")]
+    LineMalformed {
+        /// The list.
+        list: usize,
+        /// The line.
+        line: usize,
+    },
+    /// Terms that contradict themselves.
+    #[error("{0}")]
+    Terms(#[from] TermsError),
+    /// An offer of nothing where there is nothing to cancel.
+    #[error("the offer has no leg: only the amendment of a sealed version may be empty, which cancels it")]
+    OffersNothing,
+}
+
+/// Free text.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Note {
+    /// What is said.
+    pub text: Text,
+}
+
+/// The body of an offer; the lines of its lists travel beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct OfferBody {
+    /// The version of the case it would replace; 0 where none is sealed.
+    pub base: u32,
+    /// The offer it answers. Informative: no rule reads it.
+    pub parent: Option<Digest>,
+    /// Firm or exploratory.
+    pub firmness: Firmness,
+    /// Until when its author's client will confirm by itself. A promise, not a rule.
+    pub valid_until: Option<UnixMillis>,
+    /// What is promised and asked.
+    pub terms: Terms,
+    /// What the body holds of each list, in the order of the legs that name them.
+    pub lists: Vec<ListRoot>,
+}
+
+/// An offer with its lists' records: checked against each other, so never one without the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    body: OfferBody,
+    records: Vec<Vec<Line>>,
+}
+
+/// Takes back an own offer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Withdraw {
+    /// The offer.
+    pub offer: Digest,
+    /// Why.
+    pub reason: Option<Text>,
+}
+
+/// Turns down the other's offer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Reject {
+    /// The offer.
+    pub offer: Digest,
+    /// Why.
+    pub reason: Option<Text>,
+}
+
+/// Accepts the other's offer as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Accept {
+    /// The offer.
+    pub offer: Digest,
+    /// Until when its author's client will not lapse it by itself. A promise, not a rule.
+    pub hold_until: UnixMillis,
+    /// Words beside it.
+    pub remark: Option<Text>,
+}
+
+/// Confirms the other's acceptance of an own offer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Confirm {
+    /// The acceptance.
+    pub acceptance: Digest,
+}
+
+/// Takes back an own acceptance.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Lapse {
+    /// The acceptance.
+    pub acceptance: Digest,
+    /// Why.
+    pub reason: Option<Text>,
+}
+
+/// Asks for time.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Standby {
+    /// When an answer is to be expected.
+    pub until: Option<UnixMillis>,
+    /// Why.
+    pub reason: Option<Text>,
+}
+
+/// Asks a question.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Query {
+    /// The statement it is about.
+    pub about: Option<Digest>,
+    /// The question.
+    pub text: Text,
+}
+
+/// Answers a question.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Answer {
+    /// The query.
+    pub query: Digest,
+    /// The answer.
+    pub text: Text,
+}
+
+/// What a statement of a negotiation says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Free text.
+    Note(Note),
+    /// A proposal, boxed as it is far larger than the rest.
+    Offer(Box<Offer>),
+    /// An own offer taken back.
+    Withdraw(Withdraw),
+    /// The other's offer turned down.
+    Reject(Reject),
+    /// The other's offer accepted.
+    Accept(Accept),
+    /// The other's acceptance confirmed.
+    Confirm(Confirm),
+    /// An own acceptance taken back.
+    Lapse(Lapse),
+    /// Time asked for.
+    Standby(Standby),
+    /// A question.
+    Query(Query),
+    /// An answer.
+    Answer(Answer),
+}
+
+/// How bodies become content, and back.
+#[derive(Debug, Clone, Copy)]
+pub struct Body;
+
+impl Body {
+    /// The content of a body of `kind` with the lists that came beside it.
+    ///
+    /// # Errors
+    /// [`BodyError`]; such a statement is stored, chained, acknowledged and void.
+    pub fn parse(kind: Kind, bytes: &[u8], lists: &[List]) -> Result<Content, BodyError> {
+        if kind != Kind::Offer && !lists.is_empty() {
+            return Err(BodyError::ListCount { found: lists.len(), named: 0 });
+        }
+        match kind {
+            Kind::Note => read(bytes).map(Content::Note),
+            Kind::Offer => Offer::join(read(bytes)?, lists).map(|offer| Content::Offer(Box::new(offer))),
+            Kind::Withdraw => read(bytes).map(Content::Withdraw),
+            Kind::Reject => read(bytes).map(Content::Reject),
+            Kind::Accept => read(bytes).map(Content::Accept),
+            Kind::Confirm => read(bytes).map(Content::Confirm),
+            Kind::Lapse => read(bytes).map(Content::Lapse),
+            Kind::Standby => read(bytes).map(Content::Standby),
+            Kind::Query => read(bytes).map(Content::Query),
+            Kind::Answer => read(bytes).map(Content::Answer),
+            Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice => {
+                Err(BodyError::NotOfADeal(kind))
+            }
+        }
+    }
+}
+
+fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
+    match bytes.first() {
+        Some(&BODY_FORMAT) => Ok(decode::<(u8, T)>(bytes, BODY_BYTES_MAX)?.1),
+        Some(&other) => Err(BodyError::UnknownFormat(other)),
+        None => Err(CodecError::Malformed.into()),
+    }
+}
+
+fn write<T: Encode>(fields: &T) -> Result<Vec<u8>, BodyError> {
+    Ok(encode(&(BODY_FORMAT, fields), BODY_BYTES_MAX)?)
+}
+
+impl Content {
+    /// The kind its header must name.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Note(_) => Kind::Note,
+            Self::Offer(_) => Kind::Offer,
+            Self::Withdraw(_) => Kind::Withdraw,
+            Self::Reject(_) => Kind::Reject,
+            Self::Accept(_) => Kind::Accept,
+            Self::Confirm(_) => Kind::Confirm,
+            Self::Lapse(_) => Kind::Lapse,
+            Self::Standby(_) => Kind::Standby,
+            Self::Query(_) => Kind::Query,
+            Self::Answer(_) => Kind::Answer,
+        }
+    }
+
+    /// The body's bytes; an offer's lists are not among them.
+    ///
+    /// # Errors
+    /// [`BodyError::Malformed`] past [`BODY_BYTES_MAX`].
+    pub fn encode(&self) -> Result<Vec<u8>, BodyError> {
+        match self {
+            Self::Note(fields) => write(fields),
+            Self::Offer(offer) => write(&offer.body),
+            Self::Withdraw(fields) => write(fields),
+            Self::Reject(fields) => write(fields),
+            Self::Accept(fields) => write(fields),
+            Self::Confirm(fields) => write(fields),
+            Self::Lapse(fields) => write(fields),
+            Self::Standby(fields) => write(fields),
+            Self::Query(fields) => write(fields),
+            Self::Answer(fields) => write(fields),
+        }
+    }
+}
+
+impl Offer {
+    /// The offer of `body`, with the lists it commits to.
+    ///
+    /// # Errors
+    /// [`BodyError`] where terms and lists do not agree.
+    pub fn join(body: OfferBody, lists: &[List]) -> Result<Self, BodyError> {
+        if let Some(fault) = body.terms.fault(body.lists.len()) {
+            return Err(fault.into());
+        }
+        if body.base == 0 && body.terms.legs.is_empty() {
+            return Err(BodyError::OffersNothing);
+        }
+        if lists.len() != body.lists.len() {
+            return Err(BodyError::ListCount { found: lists.len(), named: body.lists.len() });
+        }
+        let mut records = Vec::with_capacity(lists.len());
+        for ((list, root), number) in lists.iter().zip(&body.lists).zip(1..) {
+            list.check()?;
+            if list.lines().is_empty() {
+                return Err(BodyError::ListEmpty(number));
+            }
+            if list.root() != *root {
+                return Err(BodyError::ListMismatch(number));
+            }
+            records.push(list_records(list, number, list_category(&body.terms, number - 1))?);
+        }
+        Ok(Self { body, records })
+    }
+
+    /// The body.
+    #[must_use]
+    pub const fn body(&self) -> &OfferBody {
+        &self.body
+    }
+
+    /// The legs.
+    #[must_use]
+    pub fn legs(&self) -> &[Leg] {
+        &self.body.terms.legs
+    }
+
+    /// The records of a leg's list; none where the leg only counts.
+    #[must_use]
+    pub fn lines(&self, leg: &Leg) -> &[Line] {
+        match leg.quantity {
+            Quantity::Count(_) => &[],
+            Quantity::List(index) => self.records.get(usize::from(index)).map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// How many a leg is about.
+    #[must_use]
+    pub fn number(&self, leg: &Leg) -> u32 {
+        match leg.quantity {
+            Quantity::Count(count) => count,
+            Quantity::List(_) => u32::try_from(self.lines(leg).len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// How many `giver` gives, by the category of the legs, in the order of their numbers.
+    #[must_use]
+    pub fn given_by(&self, giver: Role) -> std::collections::BTreeMap<Category, u64> {
+        let mut counts = std::collections::BTreeMap::new();
+        for leg in self.legs().iter().filter(|leg| leg.giver == giver) {
+            *counts.entry(leg.category).or_insert(0) += u64::from(self.number(leg));
+        }
+        counts
+    }
+
+    /// How many persons on a leg's list share what `of` reads: by status, by health, by rank.
+    #[must_use]
+    pub fn tally<K: Ord>(&self, leg: &Leg, of: impl Fn(&Person) -> K) -> std::collections::BTreeMap<K, u32> {
+        let mut counts = std::collections::BTreeMap::new();
+        for person in self.lines(leg).iter().filter_map(Line::person) {
+            *counts.entry(of(person)).or_insert(0) += 1;
+        }
+        counts
+    }
+}
+
+fn list_category(terms: &Terms, index: usize) -> Category {
+    let named = |leg: &&Leg| matches!(leg.quantity, Quantity::List(at) if usize::from(at) == index);
+    terms.legs.iter().find(named).map_or(Category::Person, |leg| leg.category)
+}
+
+fn list_records(list: &List, number: usize, category: Category) -> Result<Vec<Line>, BodyError> {
+    let fits = |line: &Line| line.remains().is_some() == (category == Category::Remains);
+    let record = |(bytes, at): (&Vec<u8>, usize)| {
+        let line = Line::decode_line(bytes).ok().filter(fits);
+        line.ok_or(BodyError::LineMalformed { list: number, line: at })
+    };
+    list.lines().iter().zip(1..).map(record).collect()
+}

@@ -1,0 +1,286 @@
+//! A person on a list: the fields of the Geneva Conventions and of tracing services. Next of kin and
+//! addresses have no field, so that they cannot leave the own side.
+
+use crate::codec::{CodecError, decode, encode};
+use crate::deal::date::PartialDate;
+use crate::deal::remains::Remains;
+use crate::deal::word::{Text, words};
+use crate::statement::list::LINE_BYTES_MAX;
+use bincode::{Decode, Encode};
+
+words! {
+    /// Sex, as the holder records it.
+    Sex {
+        /// Not known.
+        Unknown = 0 "unknown";
+        /// Male.
+        Male = 1 "male";
+        /// Female.
+        Female = 2 "female";
+    }
+}
+
+words! {
+    /// What a person is under the Conventions.
+    Status {
+        /// Not known, or disputed.
+        Unknown = 0 "unknown";
+        /// Third Convention, article 4.
+        PrisonerOfWar = 1 "prisoner of war";
+        /// Medical personnel retained (Third Convention, article 33).
+        RetainedMedical = 2 "retained medical";
+        /// Chaplains retained (Third Convention, article 33).
+        RetainedReligious = 3 "retained religious";
+        /// Interned under the Fourth Convention.
+        CivilianInternee = 4 "civilian internee";
+        /// A civilian held with no stated ground.
+        CivilianUnclassified = 5 "civilian unclassified";
+        /// Under eighteen.
+        Child = 6 "child";
+        /// Died in captivity.
+        Deceased = 7 "deceased";
+    }
+}
+
+words! {
+    /// Where a person stands with the holder's courts.
+    Judicial {
+        /// No proceedings.
+        None = 0 "none";
+        /// Charged, not judged.
+        Charged = 1 "charged";
+        /// Convicted.
+        Convicted = 2 "convicted";
+        /// Sentenced to death.
+        SentencedToDeath = 3 "sentenced to death";
+    }
+}
+
+words! {
+    /// State of health.
+    Health {
+        /// Not known.
+        Unknown = 0 "unknown";
+        /// Good.
+        Good = 1 "good";
+        /// Not wounded; nothing more is known.
+        NotWounded = 2 "not wounded";
+        /// Recovered.
+        Recovered = 3 "recovered";
+        /// Convalescent.
+        Convalescent = 4 "convalescent";
+        /// Sick.
+        Sick = 5 "sick";
+        /// Slightly wounded.
+        SlightlyWounded = 6 "slightly wounded";
+        /// Seriously wounded.
+        SeriouslyWounded = 7 "seriously wounded";
+    }
+}
+
+words! {
+    /// What the mixed medical commission found (Third Convention, articles 109 to 114).
+    Commission {
+        /// Not examined.
+        None = 0 "none";
+        /// To be returned directly.
+        Direct = 1 "A direct";
+        /// To be accommodated in a neutral country.
+        NeutralCountry = 2 "B neutral country";
+        /// To be examined again.
+        Reexamine = 3 "NC re-examine";
+        /// So plainly serious that no examination is needed.
+        ManifestlySerious = 4 "manifestly serious";
+    }
+}
+
+words! {
+    /// What custody is known from.
+    Source {
+        /// The family.
+        Family = 0 "family";
+        /// Published pictures or reports.
+        Media = 1 "media";
+        /// Somebody who came back.
+        Returnee = 2 "returnee";
+        /// The detaining Power itself.
+        DetainingPower = 3 "detaining power";
+        /// Confirmed by the International Committee of the Red Cross.
+        IcrcConfirmed = 4 "ICRC-confirmed";
+        /// The detaining Power denies it.
+        Denied = 5 "denied";
+    }
+}
+
+words! {
+    /// Whether the person wants to return.
+    Wish {
+        /// Nobody asked.
+        NotAsked = 0 "not asked";
+        /// Wishes to return.
+        Wishes = 1 "wishes";
+        /// Refuses to return.
+        Refuses = 2 "refuses";
+        /// Undecided.
+        Undecided = 3 "undecided";
+    }
+}
+
+/// A name in one script. Surname or first names may be all that is known.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Name {
+    /// Surname.
+    pub surname: Option<Text>,
+    /// First names.
+    pub first_names: Option<Text>,
+    /// Patronymic.
+    pub patronymic: Option<Text>,
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let parts = [&self.surname, &self.first_names, &self.patronymic];
+        for (at, part) in parts.into_iter().flatten().enumerate() {
+            write!(f, "{}{part}", if at == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+impl Name {
+    /// Whether nothing of it is known.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.surname.is_none() && self.first_names.is_none() && self.patronymic.is_none()
+    }
+}
+
+/// A name in Latin letters, with the system that gave it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Romanised {
+    /// The name.
+    pub name: Name,
+    /// The system, as its users call it.
+    pub system: Text,
+}
+
+/// One ground for believing that a person is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Evidence {
+    /// Where it comes from.
+    pub source: Source,
+    /// When it was obtained.
+    pub date: PartialDate,
+}
+
+/// What the person said about returning, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Consent {
+    /// The answer.
+    pub wish: Wish,
+    /// Who asked.
+    pub asked_by: Option<Text>,
+}
+
+/// A person on a list.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Person {
+    /// Name in the original script.
+    pub name: Name,
+    /// Other names in use.
+    pub aliases: Vec<Text>,
+    /// Name in Latin letters.
+    pub romanised: Option<Romanised>,
+    /// Birth date, as far as known.
+    pub birth_date: Option<PartialDate>,
+    /// Birth place.
+    pub birth_place: Option<Text>,
+    /// Sex.
+    pub sex: Sex,
+    /// Nationality.
+    pub nationality: Option<Text>,
+    /// The Power the person depends on.
+    pub power: Option<Text>,
+    /// Army, regimental, personal or serial number (Third Convention, article 17).
+    pub service_number: Option<Text>,
+    /// Rank.
+    pub rank: Option<Text>,
+    /// Unit.
+    pub unit: Option<Text>,
+    /// Occupation.
+    pub occupation: Option<Text>,
+    /// Father's first name.
+    pub father_first_name: Option<Text>,
+    /// Mother's maiden name.
+    pub mother_maiden_name: Option<Text>,
+    /// Distinguishing marks.
+    pub marks: Option<Text>,
+    /// Status.
+    pub status: Status,
+    /// Judicial state.
+    pub judicial: Judicial,
+    /// Health.
+    pub health: Health,
+    /// The medical commission's finding.
+    pub commission: Commission,
+    /// Why the person is believed to be held.
+    pub evidence: Vec<Evidence>,
+    /// Consent to return.
+    pub consent: Consent,
+}
+
+impl Person {
+    /// Whether the name tells whom the record is about: a name or an alias is known.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        !self.name.is_empty() || !self.aliases.is_empty()
+    }
+}
+
+/// One line of a list, as it enters the list's tree: `variant u32 ‖ record`.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Line {
+    /// A person.
+    Person(Person),
+    /// A bag of remains.
+    Remains(Remains),
+}
+
+impl Line {
+    /// The line's bytes.
+    ///
+    /// # Errors
+    /// [`CodecError::TooLong`] past [`LINE_BYTES_MAX`].
+    pub fn encode_line(&self) -> Result<Vec<u8>, CodecError> {
+        encode(self, LINE_BYTES_MAX)
+    }
+
+    /// The record in a line's bytes.
+    ///
+    /// # Errors
+    /// Every form but the one encoding of a person with a name, or of remains.
+    pub fn decode_line(bytes: &[u8]) -> Result<Self, CodecError> {
+        match decode(bytes, LINE_BYTES_MAX)? {
+            Self::Person(person) if !person.is_named() => Err(CodecError::Malformed),
+            line => Ok(line),
+        }
+    }
+
+    /// The person, if it is one.
+    #[must_use]
+    pub const fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Person(person) => Some(person),
+            Self::Remains(_) => None,
+        }
+    }
+
+    /// The remains, if it is a bag.
+    #[must_use]
+    pub const fn remains(&self) -> Option<&Remains> {
+        match self {
+            Self::Remains(remains) => Some(remains),
+            Self::Person(_) => None,
+        }
+    }
+}

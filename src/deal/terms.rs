@@ -1,0 +1,164 @@
+//! Terms: the legs of an exchange, and what is promised by each. May not know how an offer is answered.
+//!
+//! Formulas here: named persons, counts by category, remains by count or by bag. Ratios, minimums, stages,
+//! corridors and third countries join as further variants of [`Quantity`] and further fields of [`Terms`],
+//! under the next format number of the offer body.
+
+use crate::deal::word::{Text, words};
+use crate::party::role::Role;
+use bincode::{Decode, Encode};
+
+/// Legs of one exchange, at most.
+pub const LEGS_MAX: usize = 64;
+
+words! {
+    /// Whom a leg is about.
+    Category {
+        /// Anyone held.
+        Person = 0 "person";
+        /// Prisoners of war.
+        PrisonerOfWar = 1 "prisoner of war";
+        /// Medical personnel retained.
+        RetainedMedical = 2 "retained medical";
+        /// Chaplains retained.
+        RetainedReligious = 3 "retained religious";
+        /// Civilian internees.
+        CivilianInternee = 4 "civilian internee";
+        /// Civilians held with no stated ground.
+        CivilianUnclassified = 5 "civilian unclassified";
+        /// Persons under eighteen.
+        Child = 6 "child";
+        /// The sick and the wounded.
+        WoundedOrSick = 7 "wounded or sick";
+        /// The seriously wounded.
+        SeriouslyWounded = 8 "seriously wounded";
+        /// The dead.
+        Remains = 9 "remains";
+    }
+}
+
+words! {
+    /// Who chooses the persons of a leg.
+    Selection {
+        /// The side that holds them.
+        Holder = 0 "holder";
+        /// The side that receives them.
+        Receiver = 1 "receiver";
+        /// Both, by agreed list.
+        Mutual = 2 "mutual";
+        /// A mediator.
+        Mediator = 3 "mediator";
+        /// A rule, such as the longest held first.
+        ByRule = 4 "by rule";
+    }
+}
+
+words! {
+    /// Whether someone else may come in the place of a listed person.
+    Substitution {
+        /// Nobody.
+        None = 0 "none";
+        /// Anyone of the same category.
+        SameCategory = 1 "same category";
+        /// Whoever both sides agree to.
+        ByAgreement = 2 "by agreement";
+    }
+}
+
+words! {
+    /// Whether an offer is meant to be accepted as it stands.
+    Firmness {
+        /// To be accepted as it stands.
+        Firm = 0 "firm";
+        /// To hear what the other says.
+        Exploratory = 1 "exploratory";
+    }
+}
+
+/// How many, or who.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Quantity {
+    /// So many of the category.
+    Count(u32),
+    /// Those on the offer's list with this index, from 0.
+    List(u16),
+}
+
+/// One direction of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Leg {
+    /// Who gives.
+    pub giver: Role,
+    /// Who receives.
+    pub receiver: Role,
+    /// Whom.
+    pub category: Category,
+    /// How many, or who by name.
+    pub quantity: Quantity,
+    /// Who chooses.
+    pub selection: Selection,
+    /// Whether others may come instead.
+    pub substitution: Substitution,
+    /// How many fewer or more still fulfil the leg.
+    pub tolerance: u32,
+}
+
+/// What an offer promises and asks.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Terms {
+    /// The legs, at most [`LEGS_MAX`]. None at all, on a sealed version, cancels it.
+    pub legs: Vec<Leg>,
+    /// Free text beside the legs; never binds.
+    pub remarks: Option<Text>,
+}
+
+impl Terms {
+    /// Whether it is about the dead alone, the one proposal that may be made before the safety words.
+    #[must_use]
+    pub fn is_remains_only(&self) -> bool {
+        !self.legs.is_empty() && self.legs.iter().all(|leg| leg.category == Category::Remains)
+    }
+
+    /// What is wrong with the legs, over an offer with `lists` lists: the rule in a clause.
+    pub(crate) fn fault(&self, lists: usize) -> Option<TermsError> {
+        if self.legs.len() > LEGS_MAX {
+            return Some(TermsError::TooManyLegs(self.legs.len()));
+        }
+        let mut next = 0usize;
+        for (leg, number) in self.legs.iter().zip(1..) {
+            if leg.giver == leg.receiver {
+                return Some(TermsError::GivenToItself(number));
+            }
+            match leg.quantity {
+                Quantity::Count(0) => return Some(TermsError::NobodyCounted(number)),
+                // Lists are numbered in the order of the legs that name them: one form, none unused.
+                Quantity::List(index) if usize::from(index) != next => {
+                    return Some(TermsError::WrongList(number));
+                }
+                Quantity::List(_) => next += 1,
+                Quantity::Count(_) => {}
+            }
+        }
+        (next != lists).then_some(TermsError::UnusedList)
+    }
+}
+
+/// Terms that contradict themselves. Legs are counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TermsError {
+    /// More than [`LEGS_MAX`].
+    #[error("the terms have {0} legs; at most {LEGS_MAX} are allowed: make several proposals of it")]
+    TooManyLegs(usize),
+    /// Giver and receiver are one.
+    #[error("leg {0} is given and received by the same side: name the other side as receiver")]
+    GivenToItself(usize),
+    /// A count of nobody.
+    #[error("leg {0} counts nobody: leave it out, or give a number from 1")]
+    NobodyCounted(usize),
+    /// A list index out of order.
+    #[error("leg {0} does not name the next list: number lists in the order of their legs")]
+    WrongList(usize),
+    /// A list that no leg names.
+    #[error("a list belongs to no leg: leave it out, or add its leg")]
+    UnusedList,
+}

@@ -1,0 +1,190 @@
+//! A program's folder: its owner's alone, and used by one process at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The file whose lock says that a process uses the folder.
+const LOCK: &str = "lock";
+/// What nobody but the owner may do: any of read, write, enter.
+const OTHERS: u32 = 0o077;
+
+/// A folder or file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Others than the owner can read or write it.
+    #[error("others can read or write {path} (its permissions are {mode:o})")]
+    PermissionsOpen {
+        /// The folder or file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Another process holds the folder's lock.
+    #[error("another process uses {path}")]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("{path} cannot be used: {cause}")]
+    Failed {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's words.
+        cause: io::Error,
+    },
+}
+
+impl FolderError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::PermissionsOpen { path, .. } => {
+                format!("Take the permissions of others away: chmod -R go-rwx '{}'", path.display())
+            }
+            Self::Locked { .. } => "Wait until the other process ends, or end it.".to_owned(),
+            Self::Failed { .. } => {
+                "Check that the path is right, that you own it and that its disk works.".to_owned()
+            }
+        }
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError + use<> {
+    let path = path.to_owned();
+    move |cause| FolderError::Failed { path, cause }
+}
+
+/// A folder held by this process until dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// The lock goes with the open file, so it ends with the process however that ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing (mode 0700), and takes it.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn create(path: &Path) -> Result<Self, FolderError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
+        // Its name, too, is to outlive a crash.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(parent))?;
+        Self::take(path)
+    }
+
+    /// Takes an existing folder.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn take(path: &Path) -> Result<Self, FolderError> {
+        check_private(path)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path.join(LOCK))
+            .map_err(failed(path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(cause)) => Err(failed(path)(cause)),
+        }
+    }
+
+    /// The path of a file in the folder.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Makes new, renamed and removed names in the folder durable.
+    ///
+    /// # Errors
+    /// [`FolderError::Failed`].
+    pub fn sync(&self) -> Result<(), FolderError> {
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed(&self.path))
+    }
+}
+
+/// Refuses a folder or file that others than its owner can read or write.
+///
+/// # Errors
+/// [`FolderError`].
+pub fn check_private(path: &Path) -> Result<(), FolderError> {
+    let mode = std::fs::metadata(path).map_err(failed(path))?.permissions().mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        return Err(FolderError::PermissionsOpen { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+/// Writes a new file that only its owner can read, durable when this returns; never over another.
+///
+/// # Errors
+/// [`FolderError::Failed`], also when the file exists.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+    use std::io::Write;
+    let mut file =
+        OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed(path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(path))
+}
+
+/// Bytes that this process may still write on the disk that holds `path`.
+///
+/// # Errors
+/// [`FolderError::Failed`].
+pub fn free_bytes(path: &Path) -> Result<u64, FolderError> {
+    let disk = rustix::fs::statvfs(path).map_err(|error| failed(path)(error.into()))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::Permissions;
+
+    #[test]
+    fn a_folder_is_its_owners_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/b");
+        let folder = Folder::create(&path).unwrap();
+        folder.sync().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(free_bytes(&path).unwrap() > 0);
+        drop(folder);
+        for mode in [0o701, 0o710, 0o720, 0o777] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(Folder::take(&path), Err(FolderError::PermissionsOpen { .. })), "{mode:o}");
+        }
+        assert!(matches!(Folder::take(&place.path().join("none")), Err(FolderError::Failed { .. })));
+    }
+
+    #[test]
+    fn a_second_process_does_not_get_the_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a");
+        let first = Folder::create(&path).unwrap();
+        // The lock belongs to the open file, so a second one in this process meets what another would.
+        assert!(matches!(Folder::take(&path), Err(FolderError::Locked { .. })));
+        drop(first);
+        assert!(Folder::take(&path).is_ok());
+    }
+
+    #[test]
+    fn a_private_file_is_never_written_over_another() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("key");
+        write_private(&path, b"one").unwrap();
+        assert!(write_private(&path, b"two").is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

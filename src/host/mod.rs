@@ -1,0 +1,15 @@
+//! The operating system: clock, randomness, sockets, the durable store and the vault. May not know what a
+//! record or a frame means, and is the only room below `service/` that touches the machine.
+
+pub mod clock;
+pub mod entropy;
+pub mod folder;
+pub mod link;
+pub mod memory;
+mod rows;
+pub mod socks;
+pub mod sqlite;
+pub mod store;
+mod tally;
+pub mod tls;
+pub mod vault;

@@ -1,0 +1,211 @@
+//! The relay's store on a real disk.
+
+use super::*;
+use crate::host::folder::Folder;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+type Content = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
+
+fn place() -> (TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("relay");
+    (place, dir)
+}
+
+fn put(table: u8, key: &[u8], value: &[u8]) -> Record {
+    Record::put(Table(table), key.to_vec(), value.to_vec())
+}
+
+fn delete(table: u8, key: &[u8]) -> Record {
+    Record::delete(Table(table), key.to_vec())
+}
+
+/// All that a user of the store can see: every scan, and every read of what the scans showed and `known`.
+fn content(store: &mut SqliteStore, known: &Content) -> Result<Content, StoreError> {
+    let mut found = Content::new();
+    for table in [1, 2] {
+        store.scan(Table(table), &mut |key, value| {
+            found.insert((table, key.to_vec()), value.to_vec());
+        })?;
+    }
+    for (table, key) in known.keys().chain(&found.keys().cloned().collect::<Vec<_>>()) {
+        let read = store.read(Table(*table), key)?.map(|value| value.to_vec());
+        assert_eq!(read, found.get(&(*table, key.clone())).cloned(), "a read and a scan differ");
+    }
+    Ok(found)
+}
+
+#[test]
+fn rows_come_back_in_key_order_and_only_those_committed() {
+    let (_place, dir) = place();
+    let mut store = SqliteStore::create(&dir).unwrap();
+    store
+        .commit(vec![put(2, b"b", b"2"), put(2, b"a", b"1"), put(1, b"", b""), put(2, b"ab", b"3")])
+        .unwrap();
+    // Within one commit the later record wins.
+    store.commit(vec![put(2, b"b", b"x"), delete(2, b"b"), put(2, b"a", b"4"), put(2, b"a", b"5")]).unwrap();
+    store.commit(vec![]).unwrap();
+    let mut seen = Vec::new();
+    store.scan(Table(2), &mut |key, value| seen.push((key.to_vec(), value.to_vec()))).unwrap();
+    assert_eq!(seen, [(b"a".to_vec(), b"5".to_vec()), (b"ab".to_vec(), b"3".to_vec())]);
+    assert_eq!(store.read(Table(1), b"").unwrap().unwrap().len(), 0);
+    assert!(store.read(Table(2), b"b").unwrap().is_none());
+    assert_eq!((store.count(Table(1)), store.count(Table(2)), store.count(Table(3))), (1, 2, 0));
+    assert!(matches!(store.commit(vec![put(255, b"", b"")]), Err(StoreError::Misused(_))));
+    drop(store);
+    let mut store = SqliteStore::open(&dir).unwrap();
+    assert_eq!(content(&mut store, &Content::new()).unwrap().len(), 3);
+}
+
+#[test]
+fn a_store_is_neither_made_twice_nor_opened_where_there_is_none() {
+    let (_place, dir) = place();
+    assert!(matches!(SqliteStore::open(&dir), Err(StoreError::Missing { .. })));
+    assert!(!SqliteStore::exists(&dir));
+    // What a crash in the middle of making one leaves behind.
+    drop(Folder::create(&dir).unwrap());
+    std::fs::write(dir.join("relay.sqlite.making"), b"half").unwrap();
+    let store = SqliteStore::create(&dir).unwrap();
+    assert!(SqliteStore::exists(&dir));
+    assert!(matches!(SqliteStore::open(&dir), Err(StoreError::Locked)));
+    drop(store);
+    assert!(matches!(SqliteStore::create(&dir), Err(StoreError::Exists { .. })));
+    let names: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_crash_leaves_exactly_what_was_committed() {
+    let (_place, dir) = place();
+    let mut store = SqliteStore::create(&dir).unwrap();
+    let mut expected = Content::new();
+    for at in 0..20u8 {
+        store.commit(vec![put(1, &[at], &[at; 3_000]), delete(1, &[at.wrapping_sub(7)])]).unwrap();
+        expected.insert((1, vec![at]), vec![at; 3_000]);
+        expected.remove(&(1, vec![at.wrapping_sub(7)]));
+        if at == 9 {
+            store.checkpoint().unwrap();
+            assert_eq!(store.backlog_bytes(), 0);
+        }
+        // The files as they lie there at this moment, while the store is open.
+        let (_other, crashed) = place_of(&dir);
+        let mut after = SqliteStore::open(&crashed).unwrap();
+        assert_eq!(content(&mut after, &expected).unwrap(), expected);
+    }
+    assert!(store.backlog_bytes() > 0);
+}
+
+fn place_of(dir: &Path) -> (TempDir, PathBuf) {
+    let (other, copy) = place();
+    drop(Folder::create(&copy).unwrap());
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+    }
+    (other, copy)
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_the_store_works_on() {
+    let (_place, dir) = place();
+    let mut store = SqliteStore::create(&dir).unwrap();
+    store.limit_bytes(200_000).unwrap();
+    let mut expected = Content::new();
+    let full = (0..100u8).find_map(|at| {
+        // The row deleted first is still there when the write after it fails.
+        let result = store.commit(vec![delete(1, &[0]), put(1, &[at], &[7; 16_000])]);
+        if result.is_ok() {
+            expected.remove(&(1, vec![0]));
+            expected.insert((1, vec![at]), vec![7; 16_000]);
+        }
+        result.err()
+    });
+    assert!(full.is_some_and(|full| matches!(full, StoreError::Full) && !full.is_fatal()));
+    assert_eq!(content(&mut store, &expected).unwrap(), expected);
+    // Space that is given back can be used.
+    store.commit(vec![delete(1, &[3])]).unwrap();
+    store.commit(vec![put(1, &[3], &[8; 15_000])]).unwrap();
+    expected.insert((1, vec![3]), vec![8; 15_000]);
+    assert_eq!(content(&mut store, &expected).unwrap(), expected);
+    drop(store);
+    assert_eq!(content(&mut SqliteStore::open(&dir).unwrap(), &expected).unwrap(), expected);
+}
+
+fn filled() -> (TempDir, PathBuf, Content) {
+    let (place, dir) = place();
+    let mut store = SqliteStore::create(&dir).unwrap();
+    let mut expected = Content::new();
+    for at in 0..40u8 {
+        let value = vec![at; usize::from(at) * 150];
+        store.commit(vec![put(1 + at % 2, &[at, 9, at], &value)]).unwrap();
+        expected.insert((1 + at % 2, vec![at, 9, at]), value);
+    }
+    for at in [4u8, 5, 30] {
+        store.commit(vec![delete(1 + at % 2, &[at, 9, at])]).unwrap();
+        expected.remove(&(1 + at % 2, vec![at, 9, at]));
+    }
+    (place, dir, expected)
+}
+
+#[test]
+fn a_flipped_bit_is_noticed_or_changes_nothing_that_is_read() {
+    let (_place, dir, expected) = filled();
+    let path = dir.join("relay.sqlite");
+    let whole = std::fs::read(&path).unwrap();
+    let (mut noticed, mut tried) = (0, 0);
+    // The first bytes of each page hold its structure and are tried more densely.
+    let places = (0..whole.len()).filter(|at| (at % 4096 < 120 && at % 5 == 0) || at % 397 == 0);
+    for at in places {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &flipped).unwrap();
+        tried += 1;
+        match SqliteStore::open(&dir).and_then(|mut store| content(&mut store, &expected)) {
+            Ok(found) => assert_eq!(found, expected, "bit {} of byte {at} changed what is read", at % 8),
+            Err(_) => noticed += 1,
+        }
+        let _ = std::fs::remove_file(dir.join("relay.sqlite-wal"));
+    }
+    assert!(noticed * 3 > tried, "{noticed} of {tried}");
+}
+
+#[test]
+fn a_truncated_file_is_noticed() {
+    let (_place, dir, expected) = filled();
+    let path = dir.join("relay.sqlite");
+    let whole = std::fs::read(&path).unwrap();
+    for length in [0, 1, 99, 100, 4095, 4096, 8192, whole.len() / 2, whole.len() - 4096, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let opened = SqliteStore::open(&dir).and_then(|mut store| content(&mut store, &expected));
+        assert!(matches!(opened, Err(StoreError::Corrupt { .. })), "{length}: {:?}", opened.err());
+    }
+}
+
+#[test]
+fn another_program_s_file_and_a_newer_format_are_refused() {
+    let (_place, dir, _) = filled();
+    let path = dir.join("relay.sqlite");
+    let whole = std::fs::read(&path).unwrap();
+    // user_version is at byte 60, application_id at byte 68 (SQLite file format, section 1.3).
+    let mut newer = whole.clone();
+    newer[63] = 2;
+    std::fs::write(&path, &newer).unwrap();
+    assert!(matches!(SqliteStore::open(&dir), Err(StoreError::VersionUnknown { found: 2, known: 1 })));
+    let mut other = whole;
+    other[68] = 0;
+    std::fs::write(&path, &other).unwrap();
+    assert!(matches!(SqliteStore::open(&dir), Err(StoreError::Foreign { .. })));
+}
+
+#[test]
+fn a_file_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_place, dir, _) = filled();
+    let path = dir.join("relay.sqlite");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let error = SqliteStore::open(&dir).err().unwrap();
+    assert!(matches!(error, StoreError::Folder(_)) && error.remedy().contains("chmod"), "{error}");
+}

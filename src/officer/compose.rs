@@ -1,0 +1,98 @@
+//! Statements of our own: signed over all that is stored, appended, and left to the outbox.
+
+use crate::officer::engine::{Channel, Item, Turn};
+use crate::officer::receipt::Marks;
+use crate::officer::table;
+use crate::officer::thread::{Halt, Stage};
+use crate::statement::header::{Header, StatementId};
+use crate::statement::kind::Kind;
+use crate::statement::list::List;
+use crate::statement::receipt::ForkNotice;
+use crate::statement::signed::{Said, Statement, StatementError};
+use crate::statement::transcript::{Heading, TranscriptError};
+use crate::step::Record;
+
+/// Why a statement was not made. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ComposeError {
+    /// The introduction is not over.
+    #[error("the channel does not stand yet: the introduction is not over")]
+    NotOpen,
+    /// The channel sends nothing more.
+    #[error("the channel is halted")]
+    Halted(Halt),
+    /// See [`StatementError`].
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// Never: our own header continues our own chain.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+}
+
+impl Channel {
+    /// Makes, signs and stores a statement; it is sent when a link allows.
+    pub(super) fn compose(
+        &mut self,
+        kind: Kind,
+        case: StatementId,
+        body: Vec<u8>,
+        lists: Vec<List>,
+        turn: &mut Turn<'_>,
+    ) -> Result<StatementId, ComposeError> {
+        match &self.thread.stage {
+            Stage::Open(session) if session.heard => match session.halt {
+                None => {}
+                Some(Halt::Forked { .. }) if kind == Kind::ForkNotice => {}
+                Some(halt) => return Err(ComposeError::Halted(halt)),
+            },
+            _ => return Err(ComposeError::NotOpen),
+        }
+        let author = self.thread.role;
+        let mut salt = [0; 32];
+        turn.rng.fill_bytes(&mut salt);
+        let said = Said { salt, body, lists };
+        said.check()?;
+        let heading = Heading { kind: kind.number(), case, clock: turn.now };
+        let header = self.transcript.next_header(author, heading, said.commitment());
+        let statement = Statement::sign(header, said, turn.identity.key())?;
+        let bytes = statement.encode().map_err(StatementError::from)?;
+        self.transcript.append_verified(&statement.header)?;
+        let key = table::statement_key(self.number, author, statement.header.sequence);
+        turn.step.records.push(Record::put(table::STATEMENT, key, bytes.clone()));
+        let marks = Marks::stored(turn.now);
+        turn.put_marks(self.number, (author, statement.header.sequence), None, &marks);
+        self.items_mut(author).push(Item { bytes: bytes.into(), marks });
+        if let Stage::Open(session) = &mut self.thread.stage {
+            // Any statement acknowledges all that is stored.
+            session.delivered_due = None;
+        }
+        self.changed = true;
+        Ok(statement.id())
+    }
+
+    /// Makes a statement that the channel itself needs; one that cannot be made is not missed.
+    pub(super) fn compose_quietly(&mut self, kind: Kind, body: Vec<u8>, turn: &mut Turn<'_>) {
+        let _ = self.compose(kind, StatementId::NONE, body, Vec::new(), turn);
+    }
+
+    /// Keeps both headers as evidence, freezes the channel, and tells the counterpart.
+    pub(super) fn keep_fork(
+        &mut self,
+        header: Header,
+        signature: crate::crypto::sign::Signature,
+        turn: &mut Turn<'_>,
+    ) {
+        let sequence = header.sequence;
+        let stored = usize::try_from(sequence)
+            .ok()
+            .and_then(|at| self.items(header.author).get(at))
+            .and_then(|item| crate::statement::signed::decode_signed_header(&item.bytes).ok());
+        let Some(stored) = stored else { return };
+        let notice = ForkNotice::new(stored, (header, signature));
+        turn.put(table::FORK, table::thread_key(self.number), &notice);
+        self.halt(Halt::Forked { sequence }, turn);
+        if let Ok(body) = notice.encode() {
+            self.compose_quietly(Kind::ForkNotice, body, turn);
+        }
+    }
+}

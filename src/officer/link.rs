@@ -1,0 +1,124 @@
+//! Links: one connection to one relay for one queue in one role. What is here lives as long as the
+//! connection; nothing of it is kept.
+
+use crate::crypto::digest::Digest;
+use crate::wire::frame::Framed;
+use crate::wire::limit::WINDOW_FRAMES;
+use crate::wire::queue::Exporter;
+use crate::wire::reply::{Bound, Reply};
+use crate::wire::request::Request;
+use std::collections::BTreeSet;
+
+/// What a link is for. The number is the relay's place in the thread's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Opens the offer's queue, as its reader.
+    OfferOpen(u8),
+    /// Puts the offer.
+    OfferPut(u8),
+    /// Reads our queue.
+    Inbound(u8),
+    /// Writes the counterpart's queue.
+    Outbound(u8),
+}
+
+/// Names a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkKey {
+    /// The thread.
+    pub thread: u32,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a link is to do.
+#[derive(Debug)]
+pub struct LinkSend {
+    /// The link.
+    pub link: LinkKey,
+    /// The request to send; none to hang up: the link's queue has another id or key now, and where the link is
+    /// still wanted it is connected anew.
+    pub request: Option<Framed<Request>>,
+}
+
+/// What a link has to say.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// It is connected.
+    Up(Exporter),
+    /// A reply came; none where the frame was no reply.
+    Reply(Option<Framed<Reply>>),
+    /// It is not connected, or no longer. What the host knows of why.
+    Down(String),
+}
+
+/// Why a link does not do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Not connected. What the host knows of why.
+    Unreachable(String),
+    /// The relay knows no such queue, or not this key.
+    Refused,
+    /// No token of the pass was taken.
+    PassRefused,
+    /// The relay has no room.
+    Full(Bound),
+    /// The relay asks to come back later.
+    Busy {
+        /// In so many seconds.
+        after_secs: u32,
+    },
+    /// The relay said something that makes no sense here.
+    Nonsense,
+    /// The counterpart has sent more than can be kept until what is missing comes; we take nothing more in.
+    Flooded,
+}
+
+/// A link's state while it is connected.
+pub struct LinkState {
+    /// Of this connection.
+    pub exporter: Exporter,
+    /// Whether the relay serves the queue.
+    pub serving: bool,
+    /// Whether a get waits for its answer.
+    pub getting: bool,
+    /// Whether the last get found nothing.
+    pub caught_up: bool,
+    /// Puts without an answer.
+    pub unanswered: usize,
+    /// Cells put on this connection, by number.
+    pub sent: BTreeSet<u64>,
+    /// The relay's next index, where cells must be placed anew once no put is unanswered.
+    pub replace_from: Option<u64>,
+    /// Whether nothing more is put or got on this connection.
+    pub blocked: bool,
+}
+
+impl LinkState {
+    /// A link that has just connected.
+    #[must_use]
+    pub const fn new(exporter: Exporter) -> Self {
+        Self {
+            exporter,
+            serving: false,
+            getting: false,
+            caught_up: false,
+            unanswered: 0,
+            sent: BTreeSet::new(),
+            replace_from: None,
+            blocked: false,
+        }
+    }
+
+    /// Whether another put may be sent.
+    #[must_use]
+    pub const fn has_room(&self) -> bool {
+        self.serving && !self.blocked && self.replace_from.is_none() && self.unanswered < WINDOW_FRAMES
+    }
+}
+
+/// A queue's id as it is on the wire.
+#[must_use]
+pub const fn queue(id: Digest) -> crate::wire::queue::QueueId {
+    crate::wire::queue::QueueId(id)
+}

@@ -1,0 +1,26 @@
+//! The officer's engine: introductions, outbox, inbox, receipts, cases. It is handed commands, replies and
+//! ticks, and answers each with records, sends and notices. May not do any input or output, read a clock
+//! or draw randomness: all three are handed in.
+//!
+//! ```text
+//! Inviting ── a hello opens ─────────▶ Open (seals once a cell of the joiner has opened)
+//! Greeting ── the welcome verifies ──▶ Open ── words differ, fork, rollback ──▶ halted
+//! ```
+
+pub mod cell;
+pub mod command;
+pub mod compose;
+pub mod engine;
+pub mod fetch;
+pub mod inbound;
+pub mod inbox;
+pub mod introduce;
+pub mod link;
+pub mod outbound;
+pub mod outbox;
+pub mod receipt;
+pub mod restore;
+pub mod settings;
+pub mod table;
+pub mod thread;
+pub mod view;

@@ -1,0 +1,164 @@
+//! The counterpart's queues, which we write. Indexes are our own business with each relay: what a relay
+//! says of them concerns that relay alone, unless it shows our own signature on a put that we never made.
+
+use crate::officer::engine::{Channel, Turn};
+use crate::officer::inbound::plausible;
+use crate::officer::link::{Purpose, Trouble};
+use crate::officer::thread::Halt;
+use crate::time::UnixMillis;
+use crate::wire::queue::check_put;
+use crate::wire::reply::{PutProof, Reply};
+
+impl Channel {
+    pub(super) fn outbound_reply(&mut self, at: u8, reply: Reply, turn: &mut Turn<'_>) {
+        let purpose = Purpose::Outbound(at);
+        let relay = usize::from(at);
+        match reply {
+            Reply::Serving { next, last, .. } => self.outbound_serving(at, next, last, turn),
+            Reply::Stored { first, count, clock } => {
+                let end = first.saturating_add(u64::from(count));
+                // A relay that claims more than we asked for is not believed past our window.
+                for index in first..end.min(first.saturating_add(crate::wire::limit::WINDOW_FRAMES as u64)) {
+                    self.answered(purpose);
+                    self.stored(relay, index, plausible(clock, turn.now), turn);
+                }
+            }
+            Reply::Gone { index, .. } => {
+                self.answered(purpose);
+                self.stored(relay, index, turn.now, turn);
+            }
+            Reply::Full { bound, .. } => {
+                self.answered(purpose);
+                self.trouble(purpose, Trouble::Full(bound));
+            }
+            Reply::Expected { next } => {
+                self.answered(purpose);
+                if let Some(link) = self.links.get_mut(&purpose) {
+                    link.replace_from = Some(next);
+                }
+            }
+            Reply::Conflict(proof) => {
+                self.answered(purpose);
+                self.conflict(at, &proof, turn);
+            }
+            _ => self.trouble(purpose, Trouble::Nonsense),
+        }
+        self.replace_when_quiet(at, turn);
+    }
+
+    fn answered(&mut self, purpose: Purpose) {
+        if let Some(link) = self.links.get_mut(&purpose) {
+            link.unanswered = link.unanswered.saturating_sub(1);
+        }
+    }
+
+    fn stored(&mut self, relay: usize, index: u64, clock: UnixMillis, turn: &mut Turn<'_>) {
+        let Some(number) = self.outbox.at_index(relay, index) else { return };
+        let Some(cell) = self.outbox.cells.get_mut(&number) else { return };
+        let Some(place) = cell.places.get_mut(relay) else { return };
+        if place.stored.is_none() {
+            place.stored = Some(clock);
+            let carries = cell.carries;
+            self.write_places(number, turn);
+            self.mark_deposited(carries, turn);
+        }
+    }
+
+    /// Compares where the relay stands with where we do, before anything is put.
+    fn outbound_serving(&mut self, at: u8, next: u64, last: Option<PutProof>, turn: &mut Turn<'_>) {
+        let purpose = Purpose::Outbound(at);
+        let relay = usize::from(at);
+        let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
+        if next > outbound.next {
+            let made_elsewhere = last.is_some_and(|proof| {
+                outbound.bootstrap.is_none()
+                    && proof.index >= outbound.high
+                    && check_put(
+                        &outbound.secret.public(),
+                        &outbound.writer,
+                        proof.index,
+                        &proof.cell,
+                        &proof.signature,
+                    )
+                    .is_ok()
+            });
+            if made_elsewhere {
+                self.halt(Halt::RolledBack, turn);
+                return;
+            }
+            outbound.next = next;
+            self.changed = true;
+        }
+        let lost = next < self.outbounds().get(relay).map_or(0, |outbound| outbound.next);
+        if let Some(link) = self.links.get_mut(&purpose) {
+            link.serving = true;
+        }
+        // What was given the relay's next index and is not stored is simply put there now.
+        let resumes = self
+            .outbox
+            .at_index(relay, next)
+            .and_then(|number| self.outbox.cells.get(&number)?.places.get(relay))
+            .is_some_and(|place| !place.is_stored());
+        if lost
+            && !resumes
+            && let Some(link) = self.links.get_mut(&purpose)
+        {
+            link.replace_from = Some(next);
+        }
+    }
+
+    /// Once no put is unanswered, gives new indexes to what the relay does not hold.
+    fn replace_when_quiet(&mut self, at: u8, turn: &mut Turn<'_>) {
+        let relay = usize::from(at);
+        let Some(link) = self.links.get_mut(&Purpose::Outbound(at)) else { return };
+        let (Some(next), 0) = (link.replace_from, link.unanswered) else { return };
+        link.replace_from = None;
+        let mut replaced = Vec::new();
+        for (number, cell) in &mut self.outbox.cells {
+            if let Some(place) = cell.places.get_mut(relay)
+                && place.index.is_some_and(|index| index >= next)
+            {
+                place.take_back();
+                link.sent.remove(number);
+                replaced.push(*number);
+            }
+        }
+        if let Some(outbound) = self.outbounds_mut().get_mut(relay) {
+            outbound.reused |= next < outbound.high;
+            outbound.next = next;
+        }
+        self.changed = true;
+        replaced.into_iter().for_each(|number| self.write_places(number, turn));
+    }
+
+    /// Another cell lies where we put ours.
+    fn conflict(&mut self, at: u8, proof: &PutProof, turn: &mut Turn<'_>) {
+        let relay = usize::from(at);
+        let known = self.outbox.cells.values().any(|cell| cell.hash == proof.cell);
+        let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
+        let ours = outbound.bootstrap.is_none()
+            && check_put(
+                &outbound.secret.public(),
+                &outbound.writer,
+                proof.index,
+                &proof.cell,
+                &proof.signature,
+            )
+            .is_ok();
+        let explained = known || (outbound.reused && proof.index < outbound.high);
+        if ours && !explained {
+            self.halt(Halt::RolledBack, turn);
+            return;
+        }
+        outbound.next = outbound.next.max(proof.index.saturating_add(1));
+        self.changed = true;
+        let Some(number) = self.outbox.at_index(relay, proof.index) else { return };
+        if let Some(place) = self.outbox.cells.get_mut(&number).and_then(|cell| cell.places.get_mut(relay)) {
+            place.take_back();
+        }
+        if let Some(link) = self.links.get_mut(&Purpose::Outbound(at)) {
+            link.sent.remove(&number);
+        }
+        self.write_places(number, turn);
+    }
+}

@@ -1,0 +1,212 @@
+//! The engine built again from the rows of its vault. Rows were sealed by us: what does not fit is damage,
+//! and is said, not guessed at.
+
+use crate::codec::{self, CELL_BYTES, CodecError};
+use crate::crypto::sign::SignError;
+use crate::officer::cell::{Carries, OutCell, Placement};
+use crate::officer::engine::{Channel, Item, Officer, Pace};
+use crate::officer::receipt::Marks;
+use crate::officer::settings::Settings;
+use crate::officer::table;
+use crate::officer::thread::{Stage, Thread};
+use crate::party::card::{Identity, IdentitySeeds};
+use crate::party::role::Role;
+use crate::statement::header::{HEADER_BYTES, Header};
+use crate::statement::transcript::TranscriptError;
+use crate::step::{Record, Table};
+use crate::wire::queue::CellHash;
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// A vault's rows, by table and key.
+pub type Rows = BTreeMap<Table, Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>>;
+
+/// Rows that do not make an engine.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// There is no identity.
+    #[error("the vault holds no identity")]
+    IdentityMissing,
+    /// A row is not of its table's form.
+    #[error("a row of table {table} is malformed: {error}")]
+    RowMalformed {
+        /// The table.
+        table: u8,
+        /// Why.
+        error: CodecError,
+    },
+    /// A row belongs to a thread that is not there, or is not in its place.
+    #[error("a row of table {0} is out of place")]
+    RowMisplaced(u8),
+    /// Stored statements do not make a transcript.
+    #[error("the stored statements do not make a transcript: {0}")]
+    TranscriptBroken(#[from] TranscriptError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Key(#[from] SignError),
+}
+
+/// The rows of a new vault.
+///
+/// # Errors
+/// Never for a name that was parsed.
+pub fn first_rows(seeds: &IdentitySeeds) -> Result<Vec<Record>, CodecError> {
+    let settings = codec::encode(&Settings::default(), usize::MAX)?;
+    Ok(vec![
+        Record::put(table::IDENTITY, Vec::new(), codec::encode(seeds, usize::MAX)?),
+        Record::put(table::SETTINGS, Vec::new(), settings),
+    ])
+}
+
+fn read<T: bincode::Encode + bincode::Decode<()>>(table: Table, bytes: &[u8]) -> Result<T, RestoreError> {
+    codec::decode(bytes, usize::MAX).map_err(|error| RestoreError::RowMalformed { table: table.0, error })
+}
+
+impl Officer {
+    /// The engine of these rows.
+    ///
+    /// # Errors
+    /// [`RestoreError`].
+    pub fn restore(mut rows: Rows) -> Result<Self, RestoreError> {
+        let mut take = |table: Table| rows.remove(&table).unwrap_or_default();
+        let (_, seeds) = take(table::IDENTITY).pop().ok_or(RestoreError::IdentityMissing)?;
+        let identity = Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?;
+        let settings = match take(table::SETTINGS).pop() {
+            Some((_, settings)) => read(table::SETTINGS, &settings)?,
+            None => Settings::default(),
+        };
+        let mut channels = BTreeMap::new();
+        for (key, row) in take(table::THREAD) {
+            let misplaced = RestoreError::RowMisplaced(table::THREAD.0);
+            let number = u32::from_be_bytes(key.as_slice().try_into().map_err(|_| misplaced)?);
+            let thread: Thread = read(table::THREAD, &row)?;
+            channels.insert(number, Channel::new(number, thread));
+        }
+        let mut officer = Self { identity, settings, channels, pace: Pace::Once };
+        officer.restore_statements(take(table::STATEMENT), take(table::MARK))?;
+        officer.restore_cells(take(table::CELL), take(table::PLACES))?;
+        officer.restore_inbox(take(table::FRAGMENT), take(table::OPENED))?;
+        Ok(officer)
+    }
+
+    fn channel_at(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        skip: usize,
+    ) -> Result<(&mut Channel, u64), RestoreError> {
+        let misplaced = || RestoreError::RowMisplaced(table.0);
+        let (thread, number) = table::split_key(key, skip).ok_or_else(misplaced)?;
+        Ok((self.channels.get_mut(&thread).ok_or_else(misplaced)?, number))
+    }
+
+    fn restore_statements(
+        &mut self,
+        statements: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+        marks: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    ) -> Result<(), RestoreError> {
+        let mut marked: BTreeMap<Vec<u8>, Marks> = BTreeMap::new();
+        for (mut key, time) in marks {
+            let misplaced = || RestoreError::RowMisplaced(table::MARK.0);
+            let mark = key.pop().ok_or_else(misplaced)?;
+            let marks = marked.entry(key).or_default();
+            if !marks.set(mark, read(table::MARK, &time)?) {
+                return Err(misplaced());
+            }
+        }
+        for (key, bytes) in statements {
+            let misplaced = || RestoreError::RowMisplaced(table::STATEMENT.0);
+            let marks = marked.remove(&key).unwrap_or_default();
+            let role = key.get(4).copied().and_then(Role::from_number).ok_or_else(misplaced)?;
+            let (channel, sequence) = self.channel_at(table::STATEMENT, &key, 1)?;
+            let items = channel.items_mut(role);
+            if sequence != items.len() as u64 {
+                return Err(misplaced());
+            }
+            items.push(Item { bytes: bytes.as_slice().into(), marks });
+        }
+        self.channels.values_mut().try_for_each(braid)
+    }
+
+    fn restore_cells(
+        &mut self,
+        cells: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+        places: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    ) -> Result<(), RestoreError> {
+        let mut places: BTreeMap<_, _> = places.into_iter().collect();
+        for (key, row) in cells {
+            let misplaced = || RestoreError::RowMisplaced(table::CELL.0);
+            let (carries, bytes): (Carries, Vec<u8>) = read(table::CELL, &row)?;
+            let places = places.remove(&key).ok_or_else(misplaced)?;
+            let places: Vec<Placement> = read(table::PLACES, &places)?;
+            let (channel, number) = self.channel_at(table::CELL, &key, 0)?;
+            let bytes: Box<[u8; CELL_BYTES]> =
+                bytes.into_boxed_slice().try_into().map_err(|_| misplaced())?;
+            let hash = CellHash::of(&bytes);
+            channel.outbox.cells.insert(number, OutCell { carries, bytes, hash, places });
+        }
+        Ok(())
+    }
+
+    fn restore_inbox(
+        &mut self,
+        fragments: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+        opened: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+    ) -> Result<(), RestoreError> {
+        for (key, row) in fragments {
+            let (count, bytes): (u32, Vec<u8>) = read(table::FRAGMENT, &row)?;
+            let index = key.get(12..).and_then(|index| index.try_into().ok()).map(u32::from_be_bytes);
+            let index = index.ok_or(RestoreError::RowMisplaced(table::FRAGMENT.0))?;
+            let (channel, sequence) = self.channel_at(table::FRAGMENT, &key, 0)?;
+            let assembly = channel.inbox.assemblies.entry(sequence).or_default();
+            assembly.count = count;
+            assembly.pieces.insert(index, bytes);
+        }
+        for (key, row) in opened {
+            let hash: CellHash = read(table::OPENED, &row)?;
+            let bit = key.last().and_then(|at| 1u8.checked_shl(u32::from(*at))).unwrap_or_default();
+            let (channel, number) = self.channel_at(table::OPENED, &key, 0)?;
+            channel.inbox.opened.entry(hash).or_insert((number, 0)).1 |= bit;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the transcript of stored statements: each once what it acknowledges is there.
+fn braid(channel: &mut Channel) -> Result<(), RestoreError> {
+    if !matches!(channel.thread.stage, Stage::Open(_)) {
+        return Ok(());
+    }
+    let mut waiting = Vec::new();
+    for role in Role::BOTH {
+        let mut headers = Vec::new();
+        for item in channel.items(role) {
+            let header = item.bytes.get(..HEADER_BYTES).unwrap_or_default();
+            headers.push(
+                Header::decode(header)
+                    .map_err(|error| RestoreError::RowMalformed { table: table::STATEMENT.0, error })?,
+            );
+        }
+        waiting.push(headers.into_iter().peekable());
+    }
+    loop {
+        let mut moved = false;
+        let mut refused = None;
+        for chain in &mut waiting {
+            while let Some(header) = chain.peek() {
+                match channel.transcript.append_verified(header) {
+                    Ok(()) => moved = chain.next().is_some(),
+                    Err(error) => {
+                        refused = Some(error);
+                        break;
+                    }
+                }
+            }
+        }
+        match refused {
+            None => return Ok(()),
+            Some(error) if !moved => return Err(error.into()),
+            Some(_) => {}
+        }
+    }
+}

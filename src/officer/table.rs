@@ -1,0 +1,94 @@
+//! The vault's tables and the keys of their rows.
+//!
+//! ```text
+//! table       key                                             value
+//! 1 IDENTITY  -                                               identity seeds
+//! 2 SETTINGS  -                                               settings                 mutable
+//! 3 THREAD    thread u32                                      thread                   mutable
+//! 4 STATEMENT thread u32 ‖ author u8 ‖ sequence u64           statement's bytes
+//! 5 MARK      thread u32 ‖ author u8 ‖ sequence u64 ‖ mark u8 time u64
+//! 6 CELL      thread u32 ‖ number u64                         what it carries ‖ sealed cell
+//! 7 PLACES    thread u32 ‖ number u64                         placements, one a relay  mutable
+//! 8 FRAGMENT  thread u32 ‖ sequence u64 ‖ index u32           count u32 ‖ bytes
+//! 9 OPENED    thread u32 ‖ number u64 ‖ relay u8              cell hash
+//! 10 FORK     thread u32                                      fork notice
+//! ```
+//! Integers in keys are big-endian, so that rows come in their order.
+
+use crate::party::role::Role;
+use crate::step::Table;
+
+/// The party's identity.
+pub const IDENTITY: Table = Table(1);
+/// The officer's settings.
+pub const SETTINGS: Table = Table(2);
+/// A thread: an invite, a greeting or a channel.
+pub const THREAD: Table = Table(3);
+/// A statement, as it was signed or as it arrived.
+pub const STATEMENT: Table = Table(4);
+/// When a statement was made, deposited, delivered, read.
+pub const MARK: Table = Table(5);
+/// A sealed cell that the counterpart has not yet acknowledged.
+pub const CELL: Table = Table(6);
+/// Where a sealed cell lies.
+pub const PLACES: Table = Table(7);
+/// A piece of a statement that is not yet whole or not yet due.
+pub const FRAGMENT: Table = Table(8);
+/// The hash of a cell that was taken in.
+pub const OPENED: Table = Table(9);
+/// Evidence of a fork.
+pub const FORK: Table = Table(10);
+
+/// Every table.
+pub const ALL: [Table; 10] =
+    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK];
+/// Tables whose rows are rewritten and must never be found older than the last step.
+pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
+
+/// `thread u32`.
+#[must_use]
+pub fn thread_key(thread: u32) -> Vec<u8> {
+    thread.to_be_bytes().to_vec()
+}
+
+/// `thread u32 ‖ number u64`.
+#[must_use]
+pub fn number_key(thread: u32, number: u64) -> Vec<u8> {
+    [thread.to_be_bytes().as_slice(), &number.to_be_bytes()].concat()
+}
+
+/// `thread u32 ‖ author u8 ‖ sequence u64`.
+#[must_use]
+pub fn statement_key(thread: u32, author: Role, sequence: u64) -> Vec<u8> {
+    [thread.to_be_bytes().as_slice(), &[author.number()], &sequence.to_be_bytes()].concat()
+}
+
+/// `thread u32 ‖ sequence u64 ‖ index u32`.
+#[must_use]
+pub fn fragment_key(thread: u32, sequence: u64, index: u32) -> Vec<u8> {
+    [thread.to_be_bytes().as_slice(), &sequence.to_be_bytes(), &index.to_be_bytes()].concat()
+}
+
+/// `thread u32 ‖ author u8 ‖ sequence u64 ‖ mark u8`.
+#[must_use]
+pub fn mark_key(thread: u32, author: Role, sequence: u64, mark: u8) -> Vec<u8> {
+    let mut key = statement_key(thread, author, sequence);
+    key.push(mark);
+    key
+}
+
+/// `thread u32 ‖ number u64 ‖ relay u8`.
+#[must_use]
+pub fn opened_key(thread: u32, number: u64, relay: u8) -> Vec<u8> {
+    let mut key = number_key(thread, number);
+    key.push(relay);
+    key
+}
+
+/// The `u32` and, after `skip` more bytes, the `u64` of a key.
+#[must_use]
+pub fn split_key(key: &[u8], skip: usize) -> Option<(u32, u64)> {
+    let (thread, rest) = key.split_first_chunk::<4>()?;
+    let (number, _) = rest.get(skip..)?.split_first_chunk::<8>()?;
+    Some((u32::from_be_bytes(*thread), u64::from_be_bytes(*number)))
+}

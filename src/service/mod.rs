@@ -1,0 +1,13 @@
+//! Engines joined to the host: here time passes, frames arrive and disks are written. May not decide what
+//! a rule of the protocol says: engines do.
+
+pub mod officer;
+pub mod relay;
+pub mod relay_config;
+pub mod relay_folder;
+pub mod sync;
+
+mod relay_accept;
+mod relay_conn;
+mod relay_disk;
+mod relay_engine;

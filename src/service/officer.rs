@@ -1,0 +1,150 @@
+//! The officer's service: a vault, the engine built from it, and what keeps the law between them: make the
+//! records durable, then send, then show.
+
+use crate::host::clock;
+use crate::host::entropy::OsEntropy;
+use crate::host::store::{Store, StoreError};
+use crate::host::vault::{PassphraseCost, Vault, VaultError};
+use crate::officer::command::CommandError;
+use crate::officer::engine::{Notice, Officer, OfficerStep};
+use crate::officer::link::LinkSend;
+use crate::officer::restore::{RestoreError, Rows, first_rows};
+use crate::officer::table;
+use crate::party::card::{IdentitySeeds, PartyName};
+use crate::step::Record;
+use crate::time::UnixMillis;
+use rand_core::{CryptoRng, Rng};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Why the service could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// See [`VaultError`].
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The vault could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The vault opened, and what it holds does not fit together.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// See [`CommandError`].
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A write failed before: what is in memory is ahead of the disk and is not used any more.
+    #[error("an earlier write to the vault failed, so nothing more is done with it")]
+    Stopped,
+    /// None of the invite's relays gave the offer.
+    #[error("the offer could not be fetched: {0}")]
+    OfferNotFetched(String),
+    /// The program could not set itself up.
+    #[error("the program could not start its work: {0}")]
+    Runtime(String),
+}
+
+/// A vault that is open, and its engine.
+pub struct OfficerService {
+    store: Box<dyn Store>,
+    officer: Officer,
+    entropy: OsEntropy,
+    stopped: bool,
+}
+
+impl OfficerService {
+    /// Makes a vault in `dir` with a fresh identity.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub fn create(
+        dir: &Path,
+        passphrase: &str,
+        name: PartyName,
+        cost: PassphraseCost,
+    ) -> Result<Self, ServiceError> {
+        let mut entropy = OsEntropy;
+        let seeds = IdentitySeeds::random(name, &mut entropy);
+        let rows = first_rows(&seeds).map_err(|error| RestoreError::RowMalformed { table: 1, error })?;
+        let mut vault = Vault::create(dir, passphrase, cost, table::MUTABLE, Box::new(OsEntropy))?;
+        vault.commit(rows)?;
+        Self::with_store(Box::new(vault))
+    }
+
+    /// Opens the vault in `dir`.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub fn open(dir: &Path, passphrase: &str) -> Result<Self, ServiceError> {
+        Self::with_store(Box::new(Vault::open(dir, passphrase, table::MUTABLE, Box::new(OsEntropy))?))
+    }
+
+    /// The engine of whatever `store` holds.
+    ///
+    /// # Errors
+    /// [`ServiceError::Store`], [`ServiceError::Restore`].
+    pub fn with_store(mut store: Box<dyn Store>) -> Result<Self, ServiceError> {
+        let mut rows = Rows::new();
+        for table in table::ALL {
+            let held = rows.entry(table).or_default();
+            store.scan(table, &mut |key, value| held.push((key.to_vec(), value)))?;
+        }
+        let officer = Officer::restore(rows)?;
+        Ok(Self { store, officer, entropy: OsEntropy, stopped: false })
+    }
+
+    /// The engine, to look at.
+    #[must_use]
+    pub const fn officer(&self) -> &Officer {
+        &self.officer
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        clock::now()
+    }
+
+    /// 32 fresh random bytes: the seed of a list's salts.
+    pub fn random_seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.entropy.fill_bytes(&mut seed);
+        seed
+    }
+
+    /// Runs a command and makes it durable.
+    ///
+    /// # Errors
+    /// [`ServiceError`]; nothing has changed unless it is [`ServiceError::Store`], after which nothing more is done.
+    pub fn command<T>(
+        &mut self,
+        act: impl FnOnce(&mut Officer, UnixMillis, &mut dyn CryptoRng) -> Result<(T, OfficerStep), CommandError>,
+    ) -> Result<T, ServiceError> {
+        let (value, _) = self.act(|officer, now, rng| Ok(act(officer, now, rng)?))?;
+        Ok(value)
+    }
+
+    /// Runs the engine and makes durable what it answers; gives what is to be sent and shown.
+    pub(super) fn act<T>(
+        &mut self,
+        act: impl FnOnce(&mut Officer, UnixMillis, &mut dyn CryptoRng) -> Result<(T, OfficerStep), ServiceError>,
+    ) -> Result<(T, (Vec<LinkSend>, Vec<Notice>)), ServiceError> {
+        if self.stopped {
+            return Err(ServiceError::Stopped);
+        }
+        let (value, step) = act(&mut self.officer, clock::now(), &mut self.entropy)?;
+        if !step.records.is_empty()
+            && let Err(error) = self.store.commit(last_of_each_row(step.records))
+        {
+            self.stopped = true;
+            return Err(error.into());
+        }
+        Ok((value, (step.sends, step.notices)))
+    }
+}
+
+/// Of several records for one row only the last counts.
+fn last_of_each_row(records: Vec<Record>) -> Vec<Record> {
+    let rows: BTreeMap<_, _> =
+        records.into_iter().map(|record| ((record.table, record.key.clone()), record)).collect();
+    rows.into_values().collect()
+}

@@ -1,0 +1,189 @@
+//! The relay as a service: a folder becomes a listening address. For the operator's program, for tests and
+//! for the demonstration alike.
+
+use crate::host::folder::FolderError;
+use crate::host::link::{Acceptor, AcceptorError};
+use crate::host::sqlite::SqliteStore;
+use crate::host::store::{Store, StoreError};
+use crate::party::relay::{Pin, RelayPlace, RelayPlaceError};
+use crate::service::relay_accept::{self, Bounds};
+use crate::service::relay_config::RelayConfig;
+use crate::service::relay_conn::{Event, Shared};
+use crate::service::relay_disk::{self, Disk, DiskStopped, DiskThread};
+use crate::service::relay_engine::Engine;
+use crate::service::relay_folder::{RelayFolder, RelayFolderError};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Inputs on their way to the engine, from all connections: 4 MiB of cells.
+const INPUTS_MAX: usize = 256;
+/// Another process may hold the folder for the moment in which it counts what is there.
+const LOCKED_TRIES: u32 = 40;
+const LOCKED_AGAIN: Duration = Duration::from_millis(50);
+
+/// A relay that cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// See [`RelayFolderError`].
+    #[error(transparent)]
+    Folder(#[from] RelayFolderError),
+    /// See [`AcceptorError`].
+    #[error(transparent)]
+    Acceptor(#[from] AcceptorError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        cause: std::io::Error,
+    },
+    /// The system gives no thread.
+    #[error("no thread can be started: {0}")]
+    Thread(std::io::Error),
+    /// See [`DiskStopped`].
+    #[error(transparent)]
+    DiskStopped(#[from] DiskStopped),
+    /// A task of the relay broke off.
+    #[error("a task of the relay broke off: {0}")]
+    Broken(String),
+}
+
+impl From<FolderError> for RelayError {
+    fn from(error: FolderError) -> Self {
+        Self::Folder(error.into())
+    }
+}
+
+/// A relay that serves.
+pub struct RelayService {
+    address: SocketAddr,
+    public: String,
+    pin: Pin,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<Result<(), RelayError>>,
+}
+
+impl RelayService {
+    /// Starts the relay in `folder`.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn start(folder: RelayFolder, config: RelayConfig) -> Result<Self, RelayError> {
+        let acceptor = Acceptor::load(&folder.certificate(), &folder.key())?;
+        let mut store = open(&folder).await?;
+        if let Some(max) = config.store_bytes_max {
+            store.limit_bytes(max)?;
+        }
+        Self::start_with(folder, config, acceptor, Box::new(store)).await
+    }
+
+    /// Starts a relay with another store than the one in its folder.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn start_with(
+        folder: RelayFolder,
+        config: RelayConfig,
+        acceptor: Acceptor,
+        store: Box<dyn Store>,
+    ) -> Result<Self, RelayError> {
+        let limits = config.limits();
+        let (disk, disk_thread) = Disk::start(store).map_err(RelayError::Thread)?;
+        let restored = disk.run(move |store| relay_disk::restore(store, limits)).await??;
+        let totals = restored.relay.totals();
+        tracing::info!(queues = totals.queues, cells = totals.cells, "store read");
+        if restored.damaged > 0 {
+            tracing::error!(rows = restored.damaged, "rows of the store are damaged: check the disk");
+        }
+        let failed = |cause| RelayError::Listen { address: config.listen, cause };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (stop, stopped) = watch::channel(false);
+        let (events, inputs) = mpsc::channel(INPUTS_MAX);
+        let engine = Engine::new(restored.relay, limits, disk.clone(), folder.clone());
+        let shared = Shared { events, disk, stop: stopped, patience: config.patience };
+        let bounds =
+            Bounds { in_all: config.connections_max, per_address: config.connections_per_address_max };
+        let pin = acceptor.pin();
+        let accepting = relay_accept::accept(listener, acceptor, bounds, shared);
+        let running = tokio::spawn(run(accepting, engine, inputs, disk_thread, folder));
+        let public = config.public.unwrap_or_else(|| address.to_string());
+        Ok(Self { address, public, pin, stop, running })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its certificate's pin.
+    #[must_use]
+    pub const fn pin(&self) -> Pin {
+        self.pin
+    }
+
+    /// What its clients are given: its public address, or the one it listens on, and its pin.
+    ///
+    /// # Errors
+    /// [`RelayPlaceError::AddressInvalid`] when the address is none a client could use.
+    pub fn place(&self) -> Result<RelayPlace, RelayPlaceError> {
+        RelayPlace::new(&self.public, self.pin)
+    }
+
+    /// Stops accepting, answers what was read, ends every connection, tidies the store.
+    ///
+    /// # Errors
+    /// [`RelayError`], also when it had to stop before.
+    pub async fn shutdown(mut self) -> Result<(), RelayError> {
+        // Without a receiver it has stopped already.
+        let _ = self.stop.send(true);
+        self.ended().await
+    }
+
+    /// Waits until it has ended, which without [`RelayService::shutdown`] only an error brings about.
+    ///
+    /// # Errors
+    /// [`RelayError`].
+    pub async fn ended(&mut self) -> Result<(), RelayError> {
+        (&mut self.running).await.map_err(|error| RelayError::Broken(error.to_string()))?
+    }
+}
+
+async fn open(folder: &RelayFolder) -> Result<SqliteStore, StoreError> {
+    for _ in 0..LOCKED_TRIES {
+        match SqliteStore::open(folder.path()) {
+            Err(StoreError::Locked) => tokio::time::sleep(LOCKED_AGAIN).await,
+            other => return other,
+        }
+    }
+    SqliteStore::open(folder.path())
+}
+
+async fn run(
+    accepting: impl Future<Output = ()> + Send + 'static,
+    engine: Engine,
+    inputs: mpsc::Receiver<Event>,
+    disk: DiskThread,
+    folder: RelayFolder,
+) -> Result<(), RelayError> {
+    let accepting = tokio::spawn(accepting);
+    // Ends once the last connection is gone, or by an error: then connections have nobody to answer them.
+    let ended = engine.run(inputs).await;
+    if let Err(error) = ended {
+        accepting.abort();
+        folder.remove_totals();
+        return Err(error);
+    }
+    accepting.await.map_err(|error| RelayError::Broken(error.to_string()))?;
+    disk.finish().await?;
+    folder.remove_totals();
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! One connection: frames in, no more than a window of them unanswered; answers out, no faster than the
+//! peer takes them. Whatever its peer does, it holds a bounded number of frames and ends in bounded time.
+
+use crate::host::link::{FrameReader, FrameWriter, Link, LinkError};
+use crate::relay::message::{ConnId, HeldCell, Input};
+use crate::service::relay_config::Patience;
+use crate::service::relay_disk::{Disk, ReadCell};
+use crate::time::Millis;
+use crate::wire::frame::Framed;
+use crate::wire::limit::WINDOW_FRAMES;
+use crate::wire::queue::Exporter;
+use crate::wire::reply::Reply;
+use crate::wire::request::Request;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::timeout;
+
+/// Cells read from the disk for a connection at once: its share of memory while its peer is slow.
+const READ_AHEAD: usize = 4;
+/// Frames read and thrown away from a peer that goes on talking after its connection was ended.
+const LINGER_FRAMES: usize = 64;
+
+/// What the engine's task is told.
+pub(super) enum Event {
+    /// A connection stands, and its answers go here.
+    Joined {
+        conn: ConnId,
+        exporter: Exporter,
+        outbox: Outbox,
+    },
+    Input(Input),
+}
+
+/// What a connection is to send. As long as its requests are, so it needs no bound of its own.
+pub(super) enum Out {
+    Reply(Reply),
+    Cells(Vec<HeldCell>),
+    Close,
+}
+
+/// Where the answers of one connection go; dropped, it ends the connection after what it holds.
+pub(super) type Outbox = mpsc::UnboundedSender<Out>;
+
+/// What every connection has from its service.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) disk: Disk,
+    /// True once the relay stops.
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) patience: Patience,
+}
+
+pub(super) const fn duration(span: Millis) -> Duration {
+    Duration::from_millis(span.0)
+}
+
+/// Why a connection ends before its peer says so: nothing more can be done for it.
+struct Ended;
+
+impl From<LinkError> for Ended {
+    fn from(_: LinkError) -> Self {
+        Self
+    }
+}
+
+/// Serves a connection until its peer, the engine or the service ends it.
+pub(super) async fn serve(conn: ConnId, link: Link, shared: Shared) {
+    let Link { exporter, mut reader, writer } = link;
+    let (outbox, outgoing) = mpsc::unbounded_channel();
+    if shared.events.send(Event::Joined { conn, exporter, outbox }).await.is_err() {
+        return;
+    }
+    let window = Semaphore::new(WINDOW_FRAMES);
+    {
+        let writing = write(writer, outgoing, &window, &shared);
+        tokio::pin!(writing);
+        let read_first = tokio::select! {
+            () = read(conn, &mut reader, &window, &shared) => true,
+            () = &mut writing => false,
+        };
+        // The engine answers what came before this and then lets the outbox go, which ends the writing.
+        let _ = shared.events.send(Event::Input(Input::Gone { conn })).await;
+        if read_first {
+            writing.await;
+        }
+    }
+    linger(&mut reader, shared.patience.linger).await;
+}
+
+/// Reads frames while the window has room.
+async fn read(conn: ConnId, reader: &mut FrameReader, window: &Semaphore, shared: &Shared) {
+    let mut stop = shared.stop.clone();
+    let mut patience = shared.patience.prove;
+    loop {
+        let next = async {
+            window.acquire().await.ok()?.forget();
+            timeout(duration(patience), reader.read()).await.ok()?.ok()?
+        };
+        let frame = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            frame = next => frame,
+        };
+        let Some(frame) = frame else { return };
+        let frame = Box::new(Framed::<Request>::decode(&frame));
+        if shared.events.send(Event::Input(Input::Frame { conn, frame })).await.is_err() {
+            return;
+        }
+        patience = shared.patience.idle;
+    }
+}
+
+/// Sends answers until there is nobody left to give any, and says goodbye.
+async fn write(
+    mut writer: FrameWriter,
+    mut outgoing: mpsc::UnboundedReceiver<Out>,
+    window: &Semaphore,
+    shared: &Shared,
+) {
+    let patience = duration(shared.patience.write);
+    while let Some(out) = outgoing.recv().await {
+        let sent = match out {
+            Out::Reply(reply) => {
+                let answers = if let Reply::Stored { count, .. } = reply { count } else { 1 };
+                let sent = frame(&mut writer, patience, Framed::<Reply>::new(reply, None)).await;
+                window.add_permits(answers as usize);
+                sent
+            }
+            Out::Cells(cells) => {
+                let sent = cells_of_a_get(&mut writer, cells, shared).await;
+                window.add_permits(1);
+                sent
+            }
+            Out::Close => break,
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+    let _ = timeout(patience, writer.close()).await;
+}
+
+async fn frame(writer: &mut FrameWriter, patience: Duration, said: Framed<Reply>) -> Result<(), Ended> {
+    let bytes = said.encode().map_err(|_| Ended)?;
+    Ok(timeout(patience, writer.write(&bytes)).await.map_err(|_| Ended)??)
+}
+
+/// Answers a get: cell by cell, up to the first that is lost.
+async fn cells_of_a_get(
+    writer: &mut FrameWriter,
+    cells: Vec<HeldCell>,
+    shared: &Shared,
+) -> Result<(), Ended> {
+    let patience = duration(shared.patience.write);
+    for some in cells.chunks(READ_AHEAD) {
+        for (held, read) in shared.disk.read(some.to_vec()).await.map_err(|_| Ended)? {
+            match read {
+                ReadCell::Whole(cell) => {
+                    frame(writer, patience, Framed::<Reply>::new(held.reply(), Some(cell))).await?;
+                }
+                ReadCell::Lost => {
+                    let lost = Event::Input(Input::Lost { cell: held.key });
+                    shared.events.send(lost).await.map_err(|_| Ended)?;
+                    return frame(writer, patience, Framed::<Reply>::new(held.gone(), None)).await;
+                }
+                ReadCell::Unavailable => return Err(Ended),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the peer to end too: a connection closed with unread bytes is reset, and the reset would
+/// overtake the last answers.
+async fn linger(reader: &mut FrameReader, patience: Millis) {
+    let ended = async {
+        for _ in 0..LINGER_FRAMES {
+            if !matches!(reader.read().await, Ok(Some(_))) {
+                break;
+            }
+        }
+    };
+    let _ = timeout(duration(patience), ended).await;
+}

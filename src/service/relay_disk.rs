@@ -1,0 +1,142 @@
+//! The one thread that touches a relay's disk: what is to be done there is handed to it and awaited. It
+//! tidies the store while nothing waits.
+
+use crate::codec::CellBytes;
+use crate::host::store::{Store, StoreError};
+use crate::relay::engine::{Relay, Restored};
+use crate::relay::message::{HeldCell, Limits};
+use crate::relay::table::{CELL, RESTORED, Row};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// With nothing to do for so long, the store is tidied.
+const IDLE: Duration = Duration::from_millis(250);
+/// Backlog from which it is tidied when idle, and from which it is tidied even when busy: what a start
+/// after a crash has to read.
+const BACKLOG_IDLE: u64 = 1 << 20;
+const BACKLOG_BUSY: u64 = 64 << 20;
+
+type Job = Box<dyn FnOnce(&mut dyn Store) + Send>;
+
+/// Hands work to the disk's thread.
+#[derive(Clone)]
+pub(super) struct Disk {
+    jobs: Sender<Job>,
+}
+
+/// The disk's thread, to be waited for once every [`Disk`] is gone.
+pub(super) struct DiskThread(JoinHandle<Result<(), StoreError>>);
+
+/// The disk's thread has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the thread that writes the disk has ended")]
+pub struct DiskStopped;
+
+/// A cell as it was read back.
+pub(super) enum ReadCell {
+    /// As it was written.
+    Whole(Box<CellBytes>),
+    /// Not there, or not as it was written.
+    Lost,
+    /// The disk did not answer; the cell may be whole.
+    Unavailable,
+}
+
+impl Disk {
+    /// Starts the thread, which owns `store`.
+    pub(super) fn start(store: Box<dyn Store>) -> std::io::Result<(Self, DiskThread)> {
+        let (jobs, queue) = channel();
+        let thread = std::thread::Builder::new().name("disk".to_owned());
+        let thread = thread.spawn(move || work(store, &queue))?;
+        Ok((Self { jobs }, DiskThread(thread)))
+    }
+
+    /// Has `work` done there.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Store) -> T + Send + 'static,
+    ) -> Result<T, DiskStopped> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let job: Job = Box::new(move |store| {
+            // Whoever asked may have gone meanwhile.
+            let _ = answer.send(work(store));
+        });
+        self.jobs.send(job).map_err(|_| DiskStopped)?;
+        answered.await.map_err(|_| DiskStopped)
+    }
+
+    /// Reads cells back, up to the first that is not whole.
+    pub(super) async fn read(&self, cells: Vec<HeldCell>) -> Result<Vec<(HeldCell, ReadCell)>, DiskStopped> {
+        self.run(move |store| {
+            let mut read = Vec::with_capacity(cells.len());
+            for cell in cells {
+                let bytes = read_cell(store, &cell);
+                let whole = matches!(bytes, ReadCell::Whole(_));
+                read.push((cell, bytes));
+                if !whole {
+                    break;
+                }
+            }
+            read
+        })
+        .await
+    }
+}
+
+fn read_cell(store: &mut dyn Store, cell: &HeldCell) -> ReadCell {
+    match store.read(CELL, &cell.key.bytes()) {
+        Ok(Some(bytes)) => {
+            let bytes: Option<Box<[u8]>> = Some(bytes.as_slice().into());
+            match bytes.and_then(|bytes| bytes.try_into().ok()) {
+                Some(bytes) => ReadCell::Whole(bytes),
+                None => ReadCell::Lost,
+            }
+        }
+        Ok(None) | Err(StoreError::Corrupt { .. }) => ReadCell::Lost,
+        Err(_) => ReadCell::Unavailable,
+    }
+}
+
+/// The relay that `store` holds.
+pub(super) fn restore(store: &mut dyn Store, limits: Limits) -> Result<Restored, StoreError> {
+    let mut rows = Vec::new();
+    for table in RESTORED {
+        store.scan(table, &mut |key, value| {
+            rows.push(Row { table, key: key.to_vec(), value: Some(value.to_vec()) });
+        })?;
+    }
+    Ok(Relay::restore(limits, rows))
+}
+
+impl DiskThread {
+    /// Waits until all work is done and the store tidied.
+    pub(super) async fn finish(self) -> Result<(), StoreError> {
+        let panicked = || StoreError::Failed { cause: DiskStopped.to_string(), fatal: true };
+        let joined = tokio::task::spawn_blocking(move || self.0.join()).await;
+        joined.map_err(|_| panicked())?.map_err(|_| panicked())?
+    }
+}
+
+fn work(mut store: Box<dyn Store>, jobs: &Receiver<Job>) -> Result<(), StoreError> {
+    loop {
+        match jobs.recv_timeout(IDLE) {
+            Ok(job) => {
+                job(store.as_mut());
+                tidy(store.as_mut(), BACKLOG_BUSY);
+            }
+            Err(RecvTimeoutError::Timeout) => tidy(store.as_mut(), BACKLOG_IDLE),
+            Err(RecvTimeoutError::Disconnected) => return store.checkpoint(),
+        }
+    }
+}
+
+/// A failure here is met again by the next commit, which decides what comes of it.
+fn tidy(store: &mut dyn Store, from: u64) {
+    let backlog = store.backlog_bytes();
+    if backlog >= from
+        && let Err(error) = store.checkpoint()
+    {
+        tracing::warn!(backlog_bytes = backlog, %error, "the store could not be tidied");
+    }
+}

@@ -1,0 +1,296 @@
+//! The one task that drives the engine: it takes an input and as many more as are ready, makes all their
+//! records durable in one commit, and only then lets their answers go. What comes in meanwhile is the next
+//! batch.
+
+use crate::host::store::StoreError;
+use crate::host::{clock, folder};
+use crate::relay::engine::{Relay, RelayStep};
+use crate::relay::merge::merge_stored;
+use crate::relay::message::{ConnId, Input, Limits, Notice, Send};
+use crate::service::relay::RelayError;
+use crate::service::relay_conn::{Event, Out, Outbox};
+use crate::service::relay_disk::{self, Disk};
+use crate::service::relay_folder::{RelayFolder, Status};
+use crate::step::{Record, Step};
+use crate::time::{Millis, UnixMillis};
+use crate::wire::reply::{Bound, Reply};
+use crate::wire::request::Request;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Inputs of one commit: 4 MiB of cells.
+const BATCH_MAX: usize = 256;
+/// How often it looks at the disk, the issued passes and the time.
+const BEAT: Duration = Duration::from_secs(1);
+/// Beats between two lines about what it did.
+const BEATS_PER_LINE: u64 = 60;
+/// After a commit that the disk had no room for, this long nothing new is taken.
+const FULL_FOR: Millis = Millis::secs(10);
+
+/// What the engine's notices came to since the last line about them.
+#[derive(Default)]
+struct Activity(BTreeMap<&'static str, u64>);
+
+impl Activity {
+    fn add(&mut self, notice: Notice) {
+        let (what, count) = match notice {
+            Notice::QueueOpened => ("opened", 1),
+            Notice::QueueClosed => ("closed", 1),
+            Notice::CellStored => ("stored", 1),
+            Notice::CellsDropped(cells) => ("dropped", cells),
+            Notice::CellsExpired(cells) => ("expired", cells),
+            Notice::CellLost => ("lost", 1),
+            Notice::TokensIssued(tokens) => ("tokens_issued", tokens),
+            Notice::TokensExpired(tokens) => ("tokens_expired", tokens),
+            Notice::Refused => ("refused", 1),
+            Notice::PassRefused => ("pass_refused", 1),
+            Notice::QueueFull => ("queue_full", 1),
+            Notice::DiskFull => ("disk_full", 1),
+            Notice::Malformed => ("malformed", 1),
+        };
+        if what == "lost" {
+            tracing::error!("a stored cell could not be read back: check the disk");
+        }
+        *self.0.entry(what).or_default() += count;
+    }
+
+    /// Says what happened, if anything did.
+    fn tell(&mut self) {
+        if !self.0.is_empty() {
+            let counts: Vec<_> = self.0.iter().map(|(what, count)| format!("{what}={count}")).collect();
+            tracing::info!(counts = counts.join(" "), "activity");
+            self.0.clear();
+        }
+    }
+}
+
+/// The engine and what it acts through.
+pub(super) struct Engine {
+    pub(super) relay: Relay,
+    pub(super) limits: Limits,
+    pub(super) disk: Disk,
+    pub(super) folder: RelayFolder,
+    outboxes: BTreeMap<ConnId, Outbox>,
+    activity: Activity,
+    beats: u64,
+    told: Option<Status>,
+    full_until: UnixMillis,
+}
+
+impl Engine {
+    pub(super) fn new(relay: Relay, limits: Limits, disk: Disk, folder: RelayFolder) -> Self {
+        let (outboxes, activity) = (BTreeMap::new(), Activity::default());
+        let full_until = UnixMillis(0);
+        Self { relay, limits, disk, folder, outboxes, activity, beats: 0, told: None, full_until }
+    }
+
+    /// Runs until nobody is left to give inputs. An error means that what is durable is no longer known:
+    /// nothing more may be acknowledged.
+    pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>) -> Result<(), RelayError> {
+        // The disk's room and the passes are known before the first request is.
+        self.beat().await?;
+        let mut beat = tokio::time::interval(BEAT);
+        beat.reset();
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let wait = self.relay.wakes_at().map(|at| Duration::from_millis(at.since(clock::now()).0));
+            let first = tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => event,
+                    None => break,
+                },
+                _ = beat.tick() => {
+                    self.beat().await?;
+                    Event::Input(Input::Tick)
+                }
+                () = tokio::time::sleep(wait.unwrap_or(BEAT)), if wait.is_some() => {
+                    Event::Input(Input::Tick)
+                }
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH_MAX
+                && let Ok(event) = events.try_recv()
+            {
+                batch.push(event);
+            }
+            self.batch(batch).await?;
+        }
+        self.activity.tell();
+        Ok(())
+    }
+
+    async fn batch(&mut self, batch: Vec<Event>) -> Result<(), RelayError> {
+        // A pass must open queues from the moment its line is printed.
+        if batch.iter().any(opens) {
+            self.take_passes().await?;
+        }
+        let now = clock::now();
+        let mut refusals = Vec::new();
+        let mut gone = Vec::new();
+        let mut step = Step::new();
+        for event in batch {
+            let input = match event {
+                Event::Joined { conn, exporter, outbox } => {
+                    self.outboxes.insert(conn, outbox);
+                    Input::Connected { conn, exporter }
+                }
+                Event::Input(input) => input,
+            };
+            match &input {
+                Input::Frame { conn, frame } => refusals.extend(refusal(*conn, frame.as_ref().as_ref().ok())),
+                Input::Gone { conn } => gone.push(*conn),
+                _ => {}
+            }
+            step.append(self.relay.handle(input, now));
+        }
+        let RelayStep { records, sends, notices } = step;
+        if self.commit(records).await? {
+            notices.into_iter().for_each(|notice| self.activity.add(notice));
+            merge_stored(sends).into_iter().for_each(|send| self.deliver(send));
+        } else {
+            refusals.into_iter().for_each(|send| self.deliver(send));
+            self.begin_again().await?;
+        }
+        for conn in gone {
+            self.outboxes.remove(&conn);
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, send: Send) {
+        let conn = send.conn();
+        let out = match send {
+            Send::Reply { reply, .. } => Out::Reply(reply),
+            Send::Cells { cells, .. } => Out::Cells(cells),
+            Send::Close { .. } => Out::Close,
+        };
+        let closes = matches!(out, Out::Close);
+        if let Some(outbox) = self.outboxes.get(&conn) {
+            // A connection that has ended takes nothing more.
+            let _ = outbox.send(out);
+        }
+        if closes {
+            self.outboxes.remove(&conn);
+        }
+    }
+
+    /// Makes records durable; false when there is no room for them, and none of them is there.
+    async fn commit(&self, records: Vec<Record>) -> Result<bool, RelayError> {
+        if records.is_empty() {
+            return Ok(true);
+        }
+        match self.disk.run(move |store| store.commit(records)).await? {
+            Ok(()) => Ok(true),
+            Err(StoreError::Full) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Goes back to what the store holds, after a commit that found no room: the engine is ahead of it.
+    /// Every connection ends; clients come again and are answered from what is durable.
+    async fn begin_again(&mut self) -> Result<(), RelayError> {
+        tracing::error!(connections = self.outboxes.len(), "the disk is full: connections ended");
+        let limits = self.limits;
+        let restored = self.disk.run(move |store| relay_disk::restore(store, limits)).await??;
+        self.relay = restored.relay;
+        self.full_until = clock::now().plus(FULL_FOR);
+        self.relay.handle(Input::Space { free_bytes: 0 }, clock::now());
+        for outbox in std::mem::take(&mut self.outboxes).into_values() {
+            let _ = outbox.send(Out::Close);
+        }
+        Ok(())
+    }
+
+    async fn beat(&mut self) -> Result<(), RelayError> {
+        self.take_passes().await?;
+        self.measure().await?;
+        self.tell_totals().await?;
+        self.beats += 1;
+        if self.beats.is_multiple_of(BEATS_PER_LINE) {
+            self.activity.tell();
+        }
+        Ok(())
+    }
+
+    /// Tells the engine how much room there is.
+    async fn measure(&mut self) -> Result<(), RelayError> {
+        let (folder, reserve) = (self.folder.clone(), self.limits.reserve_bytes);
+        let room = self.disk.run(move |store| {
+            let free = folder::free_bytes(folder.path())?;
+            // The reserve is the disk's: it does not count against the bound set for the store.
+            let room = store.room_bytes(free.saturating_sub(reserve));
+            Ok::<_, folder::FolderError>(room.saturating_add(reserve))
+        });
+        match room.await? {
+            Ok(free_bytes) if clock::now() >= self.full_until => {
+                self.relay.handle(Input::Space { free_bytes }, clock::now());
+            }
+            Ok(_) => {}
+            Err(_) => tracing::warn!("the disk does not say how much room it has"),
+        }
+        Ok(())
+    }
+
+    async fn tell_totals(&mut self) -> Result<(), RelayError> {
+        let status = Status::of(&self.relay.totals(), clock::now());
+        let same = |told: &Status| Status { at_ms: status.at_ms, ..*told } == status;
+        // Now and then even when nothing changed, so that its age says whether the relay lives.
+        if self.told.as_ref().is_some_and(same) && !self.beats.is_multiple_of(10) {
+            return Ok(());
+        }
+        let folder = self.folder.clone();
+        if let Err(error) = self.disk.run(move |_| folder.write_totals(&status)).await? {
+            tracing::warn!(kind = %error.kind(), "the totals cannot be written");
+        }
+        self.told = Some(status);
+        Ok(())
+    }
+
+    /// Takes in the passes issued since the last look. Each is in the store and its file gone, both
+    /// durably, before any of its tokens can be spent: so no crash brings a spent token back.
+    async fn take_passes(&mut self) -> Result<(), RelayError> {
+        let folder = self.folder.clone();
+        let issued = match self.disk.run(move |_| folder.issued()).await? {
+            Ok(issued) => issued,
+            Err(_) => {
+                tracing::warn!("the folder of issued passes cannot be read");
+                return Ok(());
+            }
+        };
+        let (mut taken, mut step) = (Vec::new(), Step::new());
+        for pass in issued {
+            match pass.tokens {
+                Ok((hashes, expires)) => {
+                    taken.push(pass.path);
+                    step.append(self.relay.handle(Input::Tokens { hashes, expires }, clock::now()));
+                }
+                Err(_) => tracing::warn!("a file among the issued passes is none: remove it"),
+            }
+        }
+        if taken.is_empty() {
+            return Ok(());
+        }
+        if !self.commit(step.records).await? {
+            return self.begin_again().await;
+        }
+        step.notices.into_iter().for_each(|notice| self.activity.add(notice));
+        let folder = self.folder.clone();
+        Ok(self.disk.run(move |_| folder.forget_issued(&taken)).await??)
+    }
+}
+
+fn opens(event: &Event) -> bool {
+    let Event::Input(Input::Frame { frame, .. }) = event else { return false };
+    matches!(frame.as_ref(), Ok(framed) if matches!(framed.said, Request::Open(_)))
+}
+
+/// The answer to a request when the disk has no room for what its batch would write.
+fn refusal(conn: ConnId, framed: Option<&crate::wire::frame::Framed<Request>>) -> Option<Send> {
+    let reply = match framed?.said {
+        Request::Put { index, .. } => Reply::Full { index, bound: Bound::Disk },
+        Request::Open(_) => Reply::Full { index: 0, bound: Bound::Disk },
+        _ => Reply::Busy { after_secs: 10 },
+    };
+    Some(Send::Reply { conn, reply })
+}

@@ -1,0 +1,302 @@
+//! What lies in a relay's folder beside its store: configuration, certificate, issued passes, totals.
+//!
+//! ```text
+//! relay.toml         configuration; may be missing
+//! certificate.pem    shown to whoever connects
+//! key.pem            its key
+//! relay.sqlite       the store
+//! passes/            passes issued and not yet taken in: the hashes of their tokens, never a pass
+//! totals.json        written while the relay serves
+//! lock               held by the one process that uses the store
+//! ```
+
+use crate::crypto::digest::{Digest, unhex};
+use crate::host::folder::{self, FolderError};
+use crate::host::sqlite::SqliteStore;
+use crate::host::store::{Store, StoreError};
+use crate::host::tls::{self, CertificateInvalid};
+use crate::party::relay::Pin;
+use crate::relay::message::Totals;
+use crate::service::relay_config::{CONFIG_BYTES_MAX, ConfigError, RelayConfig};
+use crate::time::UnixMillis;
+use crate::wire::pass::{Pass, TokenHash};
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "relay.toml";
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+const PASSES: &str = "passes";
+const TOTALS: &str = "totals.json";
+const PASS_ENDING: &str = "pass";
+/// An expiry and 1,000 hashes of 65 bytes a line fit.
+const PASS_FILE_BYTES_MAX: u64 = 80_000;
+
+/// A folder that cannot be used as a relay's.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayFolderError {
+    /// There is a relay already where one should be made.
+    #[error("there is a relay in {0} already")]
+    Exists(PathBuf),
+    /// There is no relay.
+    #[error("there is no relay in {0}")]
+    Missing(PathBuf),
+    /// See [`ConfigError`].
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// See [`CertificateInvalid`].
+    #[error(transparent)]
+    Certificate(#[from] CertificateInvalid),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// See [`FolderError`].
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+/// What of a relay's store concerns an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Whether a relay serves the folder.
+    pub serving: bool,
+    /// Queues.
+    pub queues: u64,
+    /// Cells.
+    pub cells: u64,
+    /// Bytes of all cells.
+    pub bytes: u64,
+    /// When the oldest cell was stored, in milliseconds since 1970.
+    pub oldest_ms: Option<u64>,
+    /// Tokens of passes that have opened no queue.
+    pub tokens: u64,
+    /// Connections.
+    pub connections: u64,
+    /// When this was so, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+impl Status {
+    pub(super) fn of(totals: &Totals, now: UnixMillis) -> Self {
+        Self {
+            serving: true,
+            queues: totals.queues,
+            cells: totals.cells,
+            bytes: totals.bytes(),
+            oldest_ms: totals.oldest.map(|oldest| oldest.0),
+            tokens: totals.tokens,
+            connections: totals.connections,
+            at_ms: now.0,
+        }
+    }
+}
+
+/// The path of a relay's folder.
+#[derive(Debug, Clone)]
+pub struct RelayFolder(PathBuf);
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError + use<> {
+    let path = path.to_owned();
+    move |cause| FolderError::Failed { path, cause }
+}
+
+fn sync(folder: &Path) -> Result<(), FolderError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
+}
+
+fn read_bounded(path: &Path, max: u64) -> Result<String, std::io::Error> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(max + 1).read_to_string(&mut text)?;
+    if read as u64 > max {
+        return Err(std::io::Error::other(format!("it has more than {max} bytes")));
+    }
+    Ok(text)
+}
+
+impl RelayFolder {
+    /// The folder at `path`, which need not be there yet.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Makes a relay: folder, store, certificate and key, `relay.toml`. Its pin.
+    ///
+    /// # Errors
+    /// [`RelayFolderError`].
+    pub fn init(&self, config: &RelayConfig) -> Result<Pin, RelayFolderError> {
+        if self.0.join(KEY).exists() || SqliteStore::exists(&self.0) {
+            return Err(RelayFolderError::Exists(self.0.clone()));
+        }
+        RelayConfig::parse(&config.print())?;
+        let _store = SqliteStore::create(&self.0)?;
+        let made = tls::make_certificate()?;
+        let passes = self.0.join(PASSES);
+        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&passes).map_err(failed(&passes))?;
+        if !self.0.join(CONFIG).exists() {
+            folder::write_private(&self.0.join(CONFIG), config.print().as_bytes())?;
+        }
+        folder::write_private(&self.0.join(CERTIFICATE), made.certificate_pem.as_bytes())?;
+        // The key comes last: a folder with a key is whole.
+        folder::write_private(&self.0.join(KEY), made.key_pem.as_bytes())?;
+        sync(&self.0)?;
+        Ok(made.pin)
+    }
+
+    /// What is set in `relay.toml`; the defaults where there is none.
+    ///
+    /// # Errors
+    /// [`RelayFolderError::Missing`], [`RelayFolderError::Config`].
+    pub fn config(&self) -> Result<RelayConfig, RelayFolderError> {
+        self.check()?;
+        match read_bounded(&self.0.join(CONFIG), CONFIG_BYTES_MAX) {
+            Ok(text) => Ok(RelayConfig::parse(&text)?),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(RelayConfig::default()),
+            Err(cause) => Err(failed(&self.0.join(CONFIG))(cause).into()),
+        }
+    }
+
+    fn check(&self) -> Result<(), RelayFolderError> {
+        if !SqliteStore::exists(&self.0) || !self.0.join(KEY).exists() {
+            return Err(RelayFolderError::Missing(self.0.clone()));
+        }
+        Ok(folder::check_private(&self.0)?)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.0.join(CERTIFICATE)
+    }
+
+    pub(super) fn key(&self) -> PathBuf {
+        self.0.join(KEY)
+    }
+
+    /// Issues a pass: the hashes of its tokens are left, durably, for the relay to take in, whether it
+    /// serves now or later.
+    ///
+    /// # Errors
+    /// [`RelayFolderError`].
+    pub fn issue(
+        &self,
+        tokens: u32,
+        expires: UnixMillis,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Pass, RelayFolderError> {
+        self.check()?;
+        let pass = Pass::random(tokens, rng);
+        let mut text = format!("{}\n", expires.0);
+        for token in pass.tokens() {
+            text.push_str(&token.hash().0.hex());
+            text.push('\n');
+        }
+        let mut name = [0; 16];
+        rng.fill_bytes(&mut name);
+        let name = crate::crypto::digest::hex(&name);
+        let passes = self.0.join(PASSES);
+        let (making, made) =
+            (passes.join(format!("{name}.making")), passes.join(format!("{name}.{PASS_ENDING}")));
+        folder::write_private(&making, text.as_bytes())?;
+        std::fs::rename(&making, &made).map_err(failed(&made))?;
+        sync(&passes)?;
+        Ok(pass)
+    }
+
+    /// Passes that were issued and not yet taken in.
+    pub(super) fn issued(&self) -> Result<Vec<IssuedPass>, FolderError> {
+        let passes = self.0.join(PASSES);
+        let entries = match std::fs::read_dir(&passes) {
+            Ok(entries) => entries,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(failed(&passes)(cause)),
+        };
+        let mut issued = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(failed(&passes))?.path();
+            if path.extension().is_some_and(|ending| ending == PASS_ENDING) {
+                let text = read_bounded(&path, PASS_FILE_BYTES_MAX).map_err(failed(&path))?;
+                issued.push(IssuedPass::parse(path, &text));
+            }
+        }
+        Ok(issued)
+    }
+
+    /// Takes away passes that are in the store now. Durable when it returns: a pass that came back after a
+    /// crash would let spent tokens open queues again.
+    pub(super) fn forget_issued(&self, passes: &[PathBuf]) -> Result<(), FolderError> {
+        for path in passes {
+            std::fs::remove_file(path).map_err(failed(path))?;
+        }
+        sync(&self.0.join(PASSES))
+    }
+
+    pub(super) fn write_totals(&self, status: &Status) -> std::io::Result<()> {
+        let making = self.0.join("totals.making");
+        std::fs::write(&making, serde_json::to_vec(status)?)?;
+        std::fs::rename(&making, self.0.join(TOTALS))
+    }
+
+    pub(super) fn remove_totals(&self) {
+        // It is written anew at the next start, and read only while a relay serves.
+        let _ = std::fs::remove_file(self.0.join(TOTALS));
+    }
+
+    /// Totals of what the relay holds: told by the relay while it serves, else counted in its store.
+    ///
+    /// # Errors
+    /// [`RelayFolderError`].
+    pub fn status(&self, now: UnixMillis) -> Result<Status, RelayFolderError> {
+        self.check()?;
+        match SqliteStore::open(&self.0) {
+            Ok(mut store) => self.count(&mut store, now),
+            Err(StoreError::Locked) => {
+                let text = read_bounded(&self.0.join(TOTALS), CONFIG_BYTES_MAX);
+                let status = text.ok().and_then(|text| serde_json::from_str(&text).ok());
+                // Locked and without totals: a relay that has just begun or is about to end.
+                Ok(status.ok_or(StoreError::Locked)?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn count(&self, store: &mut dyn Store, now: UnixMillis) -> Result<Status, RelayFolderError> {
+        let relay = crate::service::relay_disk::restore(store, RelayConfig::default().limits())?.relay;
+        let mut status = Status::of(&relay.totals(), now);
+        status.serving = false;
+        let issued = self.issued()?.into_iter().filter_map(|issued| issued.tokens.ok());
+        status.tokens += issued.map(|(hashes, _)| hashes.len() as u64).sum::<u64>();
+        Ok(status)
+    }
+}
+
+/// A pass as it lies in the folder.
+pub(super) struct IssuedPass {
+    /// Its file.
+    pub(super) path: PathBuf,
+    /// The hashes of its tokens and when they expire, or that this is no such file.
+    pub(super) tokens: Result<(Vec<TokenHash>, UnixMillis), NotAPass>,
+}
+
+/// A file among the passes that holds none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NotAPass;
+
+impl IssuedPass {
+    fn parse(path: PathBuf, text: &str) -> Self {
+        let mut lines = text.lines();
+        let expires = lines.next().and_then(|line| line.parse().ok()).map(UnixMillis);
+        let hash = |line: &str| {
+            let bytes = unhex(line).and_then(|bytes| bytes.try_into().ok())?;
+            Some(TokenHash(Digest(bytes)))
+        };
+        let hashes: Option<Vec<_>> = lines.map(hash).collect();
+        Self { path, tokens: hashes.zip(expires).ok_or(NotAPass) }
+    }
+}

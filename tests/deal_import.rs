@@ -1,0 +1,206 @@
+//! Proposals from files: the shipped examples, names to the byte, and every bad input named by its place.
+
+use truceline::deal::body::{Body, BodyError, Content, Offer};
+use truceline::deal::import::{Draft, ImportError, Sources, proposal_from_toml};
+use truceline::deal::person::{Line, Status};
+use truceline::deal::terms::{Category, Firmness};
+use truceline::party::role::Role::{self, Inviter, Joiner};
+use truceline::statement::kind::Kind;
+use truceline::time::UnixMillis;
+
+const NOW: UnixMillis = UnixMillis(1_900_000_000_000);
+
+fn read(text: &str, me: Role, files: &[(&str, &[u8])]) -> Result<Draft, ImportError> {
+    let mut list = |name: &str| {
+        let found = files.iter().find(|(file, _)| *file == name);
+        found.map(|(_, bytes)| bytes.to_vec()).ok_or_else(|| "no such file".to_owned())
+    };
+    let mut drawn = 0;
+    let mut seed = || {
+        drawn += 1;
+        [drawn; 32]
+    };
+    proposal_from_toml(text, &mut Sources { me, now: NOW, list: &mut list, seed: &mut seed })
+}
+
+fn fault(text: &str, files: &[(&str, &[u8])]) -> String {
+    read(text, Inviter, files).unwrap_err().to_string()
+}
+
+fn fault_of_list(csv: &[u8]) -> String {
+    fault("[[leg]]\ngiver = \"me\"\npersons = \"list.csv\"\n", &[("list.csv", csv)])
+}
+
+fn example(name: &str) -> Vec<u8> {
+    std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).unwrap()
+}
+
+fn shipped(name: &str, me: Role) -> Offer {
+    let files = ["velmara.csv", "tarrun.csv", "velmara-counter.csv", "tarrun-counter.csv"];
+    let bytes: Vec<_> = files.iter().map(|file| example(file)).collect();
+    let files: Vec<_> = files.iter().zip(&bytes).map(|(file, bytes)| (*file, bytes.as_slice())).collect();
+    let draft = read(&String::from_utf8(example(name)).unwrap(), me, &files).unwrap();
+    let content = draft.offer(0, None).unwrap();
+    let parsed = Body::parse(Kind::Offer, &content.encode().unwrap(), &draft.lists).unwrap();
+    assert_eq!(parsed, content);
+    match content {
+        Content::Offer(offer) => *offer,
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn the_shipped_exchange_is_forty_for_forty_and_names_come_back_byte_for_byte() {
+    let offer = shipped("exchange.toml", Inviter);
+    assert_eq!(offer.given_by(Inviter), [(Category::Person, 40)].into());
+    assert_eq!(offer.given_by(Joiner), [(Category::Person, 40)].into());
+    assert!(!offer.body().terms.is_remains_only());
+    for (leg, file) in offer.legs().iter().zip(["velmara.csv", "tarrun.csv"]) {
+        let text = String::from_utf8(example(file)).unwrap();
+        let column = text.lines().next().unwrap().split(',').position(|name| name == "surname").unwrap();
+        let written: Vec<_> = text.lines().skip(1).map(|row| row.split(',').nth(column).unwrap()).collect();
+        let read: Vec<_> = offer
+            .lines(leg)
+            .iter()
+            .filter_map(Line::person)
+            .map(|person| person.name.surname.as_ref().unwrap().as_str())
+            .collect();
+        assert_eq!(read, written);
+        assert!(offer.tally(leg, |person| person.status)[&Status::PrisonerOfWar] >= 38);
+    }
+    let first = offer.lines(&offer.legs()[0])[0].person().unwrap();
+    assert_eq!(first.name.to_string(), "Вельгин Андрей Андреевич");
+    assert_eq!(first.romanised.as_ref().unwrap().name.to_string(), "Velʹgin Andrej Andreevič");
+}
+
+#[test]
+fn the_shipped_counter_is_thirty_eight_for_thirty_eight_and_two_bags() {
+    let offer = shipped("counter.toml", Joiner);
+    assert_eq!(offer.given_by(Joiner), [(Category::Person, 38)].into());
+    assert_eq!(offer.given_by(Inviter), [(Category::Person, 38), (Category::Remains, 2)].into());
+    let bag = offer.lines(&offer.legs()[2])[0].remains().unwrap();
+    assert_eq!(bag.claimed_side, Some(Joiner));
+}
+
+#[test]
+fn counts_remains_and_moments_are_read() {
+    let text = "firmness = \"exploratory\"\nvalid_until = 2031-05-01T12:00:00Z\n[[leg]]\ngiver = \"me\"\n\
+                count = 20\ncategory = \"remains\"\n[[leg]]\ngiver = \"them\"\n[[leg.bag]]\nbag = \"7\"\n";
+    let draft = read(text, Joiner, &[]).unwrap();
+    assert!(draft.terms.is_remains_only());
+    assert_eq!(
+        (draft.firmness, draft.valid_until),
+        (Firmness::Exploratory, Some(UnixMillis(1_935_403_200_000)))
+    );
+    assert_eq!((draft.terms.legs[0].giver, draft.terms.legs[1].giver), (Joiner, Inviter));
+    let draft = read("valid_until = \"14 days\"\n", Inviter, &[]).unwrap();
+    assert_eq!(draft.valid_until, Some(UnixMillis(NOW.0 + 14 * 86_400_000)));
+    // Nothing to cancel on version 0, and an empty amendment on version 1 cancels it.
+    assert_eq!(draft.offer(0, None), Err(BodyError::OffersNothing));
+    assert!(draft.offer(1, None).is_ok());
+}
+
+#[test]
+fn a_byte_order_mark_and_any_order_of_columns_are_read() {
+    let csv = "\u{feff}birth_date,surname\n1994-03,Кадошев\n\n1990..1995,\"Brânzescu, jr\"\n";
+    let text = "[[leg]]\ngiver = \"me\"\npersons = \"list.csv\"\n";
+    let draft = read(text, Inviter, &[("list.csv", csv.as_bytes())]).unwrap();
+    let Content::Offer(offer) = draft.offer(0, None).unwrap() else { unreachable!() };
+    let second = offer.lines(&offer.legs()[0])[1].person().unwrap();
+    assert_eq!(second.name.to_string(), "Brânzescu, jr");
+    assert_eq!(second.birth_date.unwrap().to_string(), "1990..1995");
+}
+
+#[test]
+fn a_bad_cell_is_named_by_file_line_and_column() {
+    let message = fault_of_list("surname,birth_date\nA,1994\nB,17.03.1994\n".as_bytes());
+    assert_eq!(
+        message,
+        "list.csv, line 3, column birth_date: \"17.03.1994\" is not a date: write 1994, 1994-03, 1994-03-17, \
+         or a range such as 1990..1995, or leave it empty"
+    );
+    let message = fault_of_list(b"surname,health\nA,well\n");
+    assert!(
+        message.starts_with(
+            "list.csv, line 2, column health: \"well\" is not known: write one of unknown, good"
+        )
+    );
+    let message = fault_of_list(b"surname,rank\n,private\n");
+    assert!(message.starts_with("list.csv, line 2, column surname: is empty"), "{message}");
+    let message = fault_of_list(b"surname,surname_romanised\nA,B\n");
+    assert!(message.starts_with("list.csv, line 2, column romanisation: is empty"), "{message}");
+    let message = fault_of_list(b"surname,evidence\nA,rumour 2031\n");
+    assert!(
+        message.starts_with("list.csv, line 2, column evidence: \"rumour 2031\" is not evidence"),
+        "{message}"
+    );
+}
+
+#[test]
+fn bad_headers_and_rows_are_named() {
+    let message = fault_of_list(b"surname,birthdate\nA,1994\n");
+    assert!(
+        message.starts_with("list.csv, line 1, column birthdate: is not a known column: rename or remove it")
+    );
+    assert!(message.contains("birth_date"));
+    let message = fault_of_list(b"surname,surname\nA,B\n");
+    assert!(message.starts_with("list.csv, line 1, column surname: stands twice"), "{message}");
+    let message = fault_of_list(b"surname,rank\nA,private\nB\n");
+    assert!(message.starts_with("list.csv, line 3: has 1 columns where the header has 2"), "{message}");
+    let message = fault_of_list(b"surname\nA\nB\nA\n");
+    assert!(message.starts_with("list.csv, line 4: says the same as line 2"), "{message}");
+    assert!(fault_of_list(b"surname\n").starts_with("list.csv: has no line below its header"));
+    assert!(fault_of_list(b"surname\nA\nB\xff\n").starts_with("list.csv, line 3: is not UTF-8"));
+    let message = fault("[[leg]]\ngiver = \"me\"\npersons = \"other.csv\"\n", &[]);
+    assert!(message.starts_with("other.csv: no such file"), "{message}");
+}
+
+#[test]
+fn a_list_of_20_001_lines_is_refused_and_one_of_20_000_is_read() {
+    let rows = |count: usize| {
+        (0..count).fold("service_number,surname\n".to_owned(), |text, at| format!("{text}{at},A\n"))
+    };
+    assert!(
+        fault_of_list(rows(20_001).as_bytes()).starts_with("list.csv, line 20002: is line 20001 of the list")
+    );
+    let text = "[[leg]]\ngiver = \"me\"\npersons = \"list.csv\"\n";
+    let draft = read(text, Inviter, &[("list.csv", rows(20_000).as_bytes())]).unwrap();
+    assert_eq!(draft.lists[0].lines().len(), 20_000);
+}
+
+#[test]
+fn texts_of_4_001_characters_and_lines_past_4_096_bytes_are_refused() {
+    let long = "ж".repeat(4_001);
+    let message = fault(&format!("remarks = \"{long}\"\n"), &[]);
+    assert!(message.starts_with("the proposal, remarks: the text has 4001 characters"), "{message}");
+    let message = fault_of_list(format!("surname,marks\nA,{long}\n").as_bytes());
+    assert!(message.starts_with("list.csv, line 2, column marks: the text has 4001 characters"), "{message}");
+    let message = fault_of_list(format!("surname,marks\nA,{}\n", "ж".repeat(2_048)).as_bytes());
+    assert!(message.starts_with("list.csv, line 2: the record takes 41"), "{message}");
+}
+
+#[test]
+fn bad_proposals_are_named_by_key_and_leg() {
+    let message = fault("firmness = \"firm\"\nvalid_untill = \"14 days\"\n", &[]);
+    assert!(
+        message.starts_with("the proposal, line 2: unknown field `valid_untill`, expected one of"),
+        "{message}"
+    );
+    let leg = |rest: &str| fault(&format!("[[leg]]\n{rest}"), &[]);
+    let message = leg("giver = \"us\"\ncount = 1\n");
+    assert!(message.starts_with("the proposal, leg 1, giver: \"us\" is not known: write one of me, them"));
+    assert!(leg("giver = \"me\"\n").starts_with("the proposal, leg 1: says not exactly one of: count"));
+    assert!(leg("giver = \"me\"\ncount = 1\npersons = \"a\"\n").contains("not exactly one of"));
+    assert!(leg("giver = \"me\"\ncount = -1\n").starts_with("the proposal, leg 1, count: -1"));
+    assert!(leg("giver = \"me\"\ncount = 0\n").starts_with("the proposal: leg 1 counts nobody"));
+    let message = leg("giver = \"me\"\n[[leg.person]]\nsurname = \"A\"\n[[leg.person]]\nname = \"B\"\n");
+    assert!(message.starts_with("the proposal, leg 1, person 2, name: is not a known column"), "{message}");
+    let message = leg("giver = \"me\"\n[[leg.person]]\nsurname = \"A\"\nbirth_date = 1994-02-30\n");
+    assert!(message.starts_with("the proposal, line 5:"), "{message}");
+    let message = leg("giver = \"me\"\ncategory = \"remains\"\n[[leg.person]]\nsurname = \"A\"\n");
+    assert!(message.starts_with("the proposal, leg 1, category: does not fit"), "{message}");
+    assert!(fault("valid_until = \"soon\"\n", &[]).contains("is neither a moment nor a duration"));
+    assert!(fault("valid_until = 2020-01-01T00:00:00Z\n", &[]).contains("is not in the future"));
+    let many = "[[leg]]\ngiver = \"me\"\ncount = 1\n".repeat(65);
+    assert!(fault(&many, &[]).starts_with("the proposal: the terms have 65 legs"));
+}

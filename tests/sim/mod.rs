@@ -1,0 +1,549 @@
+//! Two officers, relays, their disks and the network in one process, under one virtual clock and one seed.
+//! The engines are the real ones; a disk keeps exactly what was committed; a connection delivers in order or
+//! breaks, and what it carried is gone.
+
+#![allow(dead_code, clippy::missing_panics_doc, missing_docs)]
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{CryptoRng, Rng, SeedableRng};
+use std::collections::{BTreeMap, VecDeque};
+use truceline::crypto::digest::Digest;
+use truceline::host::memory::MemoryStore;
+use truceline::host::store::Store;
+use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
+use truceline::officer::introduce::RelayLeave;
+use truceline::officer::link::{LinkEvent, LinkKey, LinkSend};
+use truceline::officer::restore::{Rows, first_rows};
+use truceline::officer::table;
+use truceline::officer::{command::CommandError, fetch};
+use truceline::party::card::{IdentitySeeds, PartyName};
+use truceline::party::relay::{Pin, RelayPlace};
+use truceline::party::role::Role;
+use truceline::relay::engine::Relay;
+use truceline::relay::message::{ConnId, Input, Limits, Send};
+use truceline::relay::table as relay_table;
+use truceline::session::invite::{Invite, UntrustedInvite};
+use truceline::time::{Millis, UnixMillis};
+use truceline::wire::frame::{FrameBytes, Framed};
+use truceline::wire::pass::Pass;
+use truceline::wire::queue::Exporter;
+use truceline::wire::reply::Reply;
+use truceline::wire::request::Request;
+
+/// What may go wrong, each in a thousand.
+#[derive(Clone, Copy, Default)]
+pub struct Faults {
+    /// A connection breaks when a frame is sent on it.
+    pub cut: u32,
+    /// An officer's program is killed at one of the three points of a step.
+    pub kill_officer: u32,
+    /// A relay is killed likewise.
+    pub kill_relay: u32,
+    /// A relay, which lies, forgets a cell it has acknowledged.
+    pub forget_cell: u32,
+}
+
+pub struct Node {
+    pub officer: Officer,
+    pub store: MemoryStore,
+    pub notices: Vec<Notice>,
+    rng: ChaCha20Rng,
+    running: BTreeMap<LinkKey, u64>,
+    retry_at: BTreeMap<LinkKey, u64>,
+    pub connected: bool,
+}
+
+pub struct RelayNode {
+    pub place: RelayPlace,
+    pub relay: Relay,
+    pub store: MemoryStore,
+    pub limits: Limits,
+    pub up: bool,
+}
+
+struct Conn {
+    node: usize,
+    key: LinkKey,
+    relay: usize,
+}
+
+enum Event {
+    ToRelay(u64, Option<FrameBytes>),
+    ToOfficer(u64, LinkEvent),
+    Tick,
+}
+
+pub struct World {
+    pub now: u64,
+    pub faults: Faults,
+    pub rng: ChaCha20Rng,
+    pub nodes: Vec<Node>,
+    pub relays: Vec<RelayNode>,
+    conns: BTreeMap<u64, Conn>,
+    next_conn: u64,
+    next_event: u64,
+    events: BTreeMap<(u64, u64), Event>,
+    last_arrival: BTreeMap<(u64, bool), u64>,
+    pub puts_on_the_wire: u64,
+}
+
+fn rows_of(store: &mut MemoryStore) -> Rows {
+    let mut rows = Rows::new();
+    for table in table::ALL {
+        let held = rows.entry(table).or_default();
+        store.scan(table, &mut |key, value| held.push((key.to_vec(), value))).unwrap();
+    }
+    rows
+}
+
+/// The engine that a store's rows make.
+pub fn restored(store: &mut MemoryStore) -> Officer {
+    Officer::restore(rows_of(store)).unwrap()
+}
+
+impl World {
+    /// Officers of these names, and so many relays, all from one seed.
+    pub fn new(seed: u64, names: &[&str], relays: usize) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut nodes = Vec::new();
+        for name in names {
+            let mut own = ChaCha20Rng::seed_from_u64(rng.next_u64());
+            let seeds = IdentitySeeds::random(PartyName::parse(name).unwrap(), &mut own);
+            let mut store = MemoryStore::new();
+            store.commit(first_rows(&seeds).unwrap()).unwrap();
+            let officer = restored(&mut store);
+            nodes.push(Node {
+                officer,
+                store,
+                notices: Vec::new(),
+                rng: own,
+                running: BTreeMap::new(),
+                retry_at: BTreeMap::new(),
+                connected: true,
+            });
+        }
+        let relays = (0..relays).map(|at| {
+            let pin = Pin(Digest([at as u8 + 1; 32]));
+            let place = RelayPlace::new(&format!("relay{at}.example:4433"), pin).unwrap();
+            let limits = Limits::default();
+            RelayNode { place, relay: Relay::new(limits), store: MemoryStore::new(), limits, up: true }
+        });
+        let relays = relays.collect();
+        let mut world = Self {
+            now: 1_700_000_000_000,
+            faults: Faults::default(),
+            rng,
+            nodes,
+            relays,
+            conns: BTreeMap::new(),
+            next_conn: 1,
+            next_event: 0,
+            events: BTreeMap::new(),
+            last_arrival: BTreeMap::new(),
+            puts_on_the_wire: 0,
+        };
+        world.begin_syncs();
+        world.at(0, Event::Tick);
+        world
+    }
+
+    fn begin_syncs(&mut self) {
+        for node in &mut self.nodes {
+            node.officer.begin_sync(Pace::Watch);
+        }
+    }
+
+    fn chance(&mut self, in_a_thousand: u32) -> bool {
+        in_a_thousand > 0 && self.rng.next_u32() % 1000 < in_a_thousand
+    }
+
+    fn at(&mut self, delay: u64, event: Event) {
+        self.next_event += 1;
+        self.events.insert((self.now + delay, self.next_event), event);
+    }
+
+    fn clock(&self) -> UnixMillis {
+        UnixMillis(self.now)
+    }
+
+    /// Leave to open queues at these relays.
+    pub fn leave(&mut self, relays: &[usize], tokens: u32) -> Vec<RelayLeave> {
+        let mut leave = Vec::new();
+        for &at in relays {
+            let pass = Pass::random(tokens, &mut self.rng);
+            let hashes = pass.tokens().map(|token| token.hash()).collect();
+            let expires = self.clock().plus(Millis::days(7));
+            self.relay_input(at, Input::Tokens { hashes, expires });
+            leave.push(RelayLeave { place: self.relays[at].place.clone(), pass });
+        }
+        leave
+    }
+
+    /// Runs a command of an officer and makes it durable.
+    pub fn command<T>(
+        &mut self,
+        node: usize,
+        act: impl FnOnce(&mut Officer, UnixMillis, &mut dyn CryptoRng) -> Result<(T, OfficerStep), CommandError>,
+    ) -> Result<T, CommandError> {
+        let now = self.clock();
+        let Node { officer, rng, .. } = &mut self.nodes[node];
+        let (value, step) = act(officer, now, rng)?;
+        self.officer_step(node, step, false);
+        Ok(value)
+    }
+
+    fn officer_step(&mut self, node: usize, step: OfficerStep, may_die: bool) {
+        let dies_at =
+            if may_die && self.chance(self.faults.kill_officer) { self.rng.next_u32() % 3 } else { 9 };
+        if dies_at == 0 {
+            return self.kill_officer(node);
+        }
+        self.nodes[node].store.commit(step.records).unwrap();
+        if dies_at == 1 {
+            return self.kill_officer(node);
+        }
+        self.nodes[node].notices.extend(step.notices);
+        for send in step.sends {
+            self.officer_sends(node, send);
+        }
+        if dies_at == 2 {
+            self.kill_officer(node);
+        }
+    }
+
+    fn officer_sends(&mut self, node: usize, send: LinkSend) {
+        let Some(&conn) = self.nodes[node].running.get(&send.link) else { return };
+        match send.request {
+            None => {
+                self.nodes[node].running.remove(&send.link);
+                self.nodes[node].retry_at.remove(&send.link);
+                self.conns.remove(&conn);
+                let relay = usize::MAX;
+                let _ = relay;
+            }
+            Some(request) => {
+                if matches!(request.said, Request::Put { .. }) {
+                    self.puts_on_the_wire += 1;
+                }
+                let frame = request.encode().unwrap();
+                self.carry(conn, true, Event::ToRelay(conn, Some(frame)));
+            }
+        }
+    }
+
+    /// Carries something over a connection, in order after what went before, or breaks the connection.
+    fn carry(&mut self, conn: u64, to_relay: bool, event: Event) {
+        if self.chance(self.faults.cut) {
+            return self.cut(conn);
+        }
+        let delay = 1 + u64::from(self.rng.next_u32() % 80);
+        let earliest = self.last_arrival.get(&(conn, to_relay)).copied().unwrap_or(0);
+        let arrival = (self.now + delay).max(earliest);
+        self.last_arrival.insert((conn, to_relay), arrival);
+        self.at(arrival - self.now, event);
+    }
+
+    /// Breaks a connection: both sides notice.
+    fn cut(&mut self, conn: u64) {
+        let Some(Conn { node, key, relay }) = self.conns.remove(&conn) else { return };
+        self.relay_input(relay, Input::Gone { conn: ConnId(conn) });
+        if self.nodes[node].running.get(&key) == Some(&conn) {
+            self.nodes[node].running.remove(&key);
+            let retry = self.now + 200 + u64::from(self.rng.next_u32() % 800);
+            self.nodes[node].retry_at.insert(key, retry);
+            let now = self.clock();
+            let Node { officer, rng, .. } = &mut self.nodes[node];
+            let step = officer.handle(key, LinkEvent::Down("cut".into()), now, rng);
+            self.officer_step(node, step, false);
+        }
+    }
+
+    /// Kills an officer's program and starts it again from its disk.
+    pub fn kill_officer(&mut self, node: usize) {
+        let conns: Vec<u64> = self.nodes[node].running.values().copied().collect();
+        let now = self.now;
+        let own = &mut self.nodes[node];
+        own.running.clear();
+        own.retry_at.clear();
+        own.officer = restored(&mut own.store);
+        own.officer.begin_sync(Pace::Watch);
+        let _ = now;
+        for conn in conns {
+            if let Some(Conn { relay, .. }) = self.conns.remove(&conn) {
+                self.relay_input(relay, Input::Gone { conn: ConnId(conn) });
+            }
+        }
+    }
+
+    /// Puts an older copy of an officer's disk in place of its disk.
+    pub fn restore_disk(&mut self, node: usize, store: MemoryStore) {
+        self.nodes[node].store = store;
+        self.kill_officer(node);
+    }
+
+    /// Kills a relay and starts it again from its disk.
+    pub fn kill_relay(&mut self, at: usize) {
+        let node = &mut self.relays[at];
+        let mut rows = Vec::new();
+        for table in relay_table::RESTORED {
+            node.store.scan(table, &mut |key, value| rows.push((table, key.to_vec(), value))).unwrap();
+        }
+        let rows = rows.into_iter().map(|(table, key, value)| relay_table::Row {
+            table,
+            key,
+            value: Some(value.to_vec()),
+        });
+        let restored = Relay::restore(node.limits, rows.collect::<Vec<_>>());
+        assert_eq!(restored.damaged, 0);
+        node.relay = restored.relay;
+        let conns: Vec<u64> =
+            self.conns.iter().filter(|(_, conn)| conn.relay == at).map(|(number, _)| *number).collect();
+        conns.into_iter().for_each(|conn| self.cut(conn));
+    }
+
+    fn relay_input(&mut self, at: usize, input: Input) {
+        let now = self.clock();
+        let mut queue = VecDeque::from([input]);
+        while let Some(input) = queue.pop_front() {
+            let step = self.relays[at].relay.handle(input, now);
+            let dies_at = if self.chance(self.faults.kill_relay) { self.rng.next_u32() % 3 } else { 9 };
+            if dies_at == 0 {
+                return self.kill_relay(at);
+            }
+            self.relays[at].store.commit(step.records).unwrap();
+            if dies_at == 1 {
+                return self.kill_relay(at);
+            }
+            for send in step.sends {
+                queue.extend(self.relay_sends(at, send));
+            }
+            if dies_at == 2 {
+                return self.kill_relay(at);
+            }
+        }
+    }
+
+    fn relay_sends(&mut self, at: usize, send: Send) -> Option<Input> {
+        match send {
+            Send::Reply { conn, reply } => self.to_officer(conn.0, Framed::<Reply>::new(reply, None)),
+            Send::Close { conn } => {
+                self.carry(conn.0, false, Event::ToOfficer(conn.0, LinkEvent::Down("closed".into())))
+            }
+            Send::Cells { conn, cells } => {
+                for cell in cells {
+                    let key = cell.key.bytes();
+                    let bytes = self.relays[at].store.read(relay_table::CELL, &key).unwrap();
+                    match bytes.and_then(|bytes| {
+                        <Box<[u8; 16128]>>::try_from(bytes.to_vec().into_boxed_slice()).ok()
+                    }) {
+                        Some(bytes) => {
+                            self.to_officer(conn.0, Framed::<Reply>::new(cell.reply(), Some(bytes)))
+                        }
+                        None => {
+                            self.to_officer(conn.0, Framed::<Reply>::new(cell.gone(), None));
+                            return Some(Input::Lost { cell: cell.key });
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn to_officer(&mut self, conn: u64, reply: Framed<Reply>) {
+        // Over the wire, as bytes.
+        let frame = reply.encode().unwrap();
+        let reply = Framed::<Reply>::decode(&frame).unwrap();
+        self.carry(conn, false, Event::ToOfficer(conn, LinkEvent::Reply(Some(reply))));
+    }
+
+    fn reconcile(&mut self, node: usize) {
+        if !self.nodes[node].connected {
+            return;
+        }
+        let wanted: BTreeMap<LinkKey, RelayPlace> = self.nodes[node].officer.wanted().into_iter().collect();
+        let unwanted: Vec<(LinkKey, u64)> = self.nodes[node]
+            .running
+            .iter()
+            .filter(|(key, _)| !wanted.contains_key(key))
+            .map(|(key, conn)| (*key, *conn))
+            .collect();
+        for (key, conn) in unwanted {
+            self.nodes[node].running.remove(&key);
+            if let Some(Conn { relay, .. }) = self.conns.remove(&conn) {
+                self.relay_input(relay, Input::Gone { conn: ConnId(conn) });
+            }
+        }
+        for (key, place) in wanted {
+            let waits = self.nodes[node].retry_at.get(&key).is_some_and(|at| *at > self.now);
+            if self.nodes[node].running.contains_key(&key) || waits {
+                continue;
+            }
+            let Some(relay) = self.relays.iter().position(|relay| relay.place == place && relay.up) else {
+                continue;
+            };
+            let conn = self.next_conn;
+            self.next_conn += 1;
+            self.conns.insert(conn, Conn { node, key, relay });
+            self.nodes[node].running.insert(key, conn);
+            let mut exporter = [0; 32];
+            self.rng.fill_bytes(&mut exporter);
+            self.relay_input(relay, Input::Connected { conn: ConnId(conn), exporter: Exporter(exporter) });
+            self.carry(conn, false, Event::ToOfficer(conn, LinkEvent::Up(Exporter(exporter))));
+        }
+    }
+
+    /// Disconnects an officer, or lets it connect.
+    pub fn set_connected(&mut self, node: usize, connected: bool) {
+        self.nodes[node].connected = connected;
+        if !connected {
+            let conns: Vec<u64> = self.nodes[node].running.values().copied().collect();
+            conns.into_iter().for_each(|conn| self.cut(conn));
+        }
+    }
+
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, span: Millis) {
+        let end = self.now + span.0;
+        while let Some((&(at, number), _)) = self.events.first_key_value() {
+            if at > end {
+                break;
+            }
+            let event = self.events.remove(&(at, number)).unwrap();
+            self.now = at;
+            self.happen(event);
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Tick => {
+                self.at(500, Event::Tick);
+                for at in 0..self.relays.len() {
+                    self.relay_input(at, Input::Tick);
+                }
+                for node in 0..self.nodes.len() {
+                    self.reconcile(node);
+                    let now = self.clock();
+                    let Node { officer, rng, .. } = &mut self.nodes[node];
+                    let step = officer.tick(now, rng);
+                    self.officer_step(node, step, true);
+                }
+            }
+            Event::ToRelay(conn, frame) => {
+                let Some(Conn { relay, .. }) = self.conns.get(&conn) else { return };
+                let relay = *relay;
+                if let Some(frame) = frame {
+                    let frame = Box::new(Framed::<Request>::decode(&frame));
+                    self.relay_input(relay, Input::Frame { conn: ConnId(conn), frame });
+                }
+            }
+            Event::ToOfficer(conn, event) => {
+                let Some(Conn { node, key, .. }) = self.conns.get(&conn) else { return };
+                let (node, key) = (*node, *key);
+                if self.nodes[node].running.get(&key) != Some(&conn) {
+                    return;
+                }
+                if matches!(event, LinkEvent::Down(_)) {
+                    return self.cut(conn);
+                }
+                let now = self.clock();
+                let Node { officer, rng, .. } = &mut self.nodes[node];
+                let step = officer.handle(key, event, now, rng);
+                self.officer_step(node, step, true);
+                self.reconcile(node);
+            }
+        }
+    }
+
+    /// Fetches an invite's offer as a joiner's program does before it has a thread.
+    pub fn fetch(&mut self, invite: &Invite, relay: usize) -> Option<Box<[u8; 16128]>> {
+        let conn = ConnId(u64::MAX - self.next_conn);
+        self.next_conn += 1;
+        let exporter = Exporter([7; 32]);
+        let place = self.relays[relay].place.clone();
+        let now = self.clock();
+        let mut request = Box::new(fetch::first(invite, &place, &exporter));
+        self.relays[relay].relay.handle(Input::Connected { conn, exporter }, now);
+        loop {
+            let frame = Box::new(Framed::<Request>::decode(&request.encode().unwrap()));
+            let step = self.relays[relay].relay.handle(Input::Frame { conn, frame }, now);
+            self.relays[relay].store.commit(step.records).unwrap();
+            let reply = match step.sends.into_iter().next().unwrap() {
+                Send::Reply { reply, .. } => Framed::<Reply>::new(reply, None),
+                Send::Cells { cells, .. } => {
+                    let key = cells[0].key.bytes();
+                    let bytes = self.relays[relay].store.read(relay_table::CELL, &key).unwrap().unwrap();
+                    Framed::<Reply>::new(
+                        cells[0].reply(),
+                        Some(bytes.to_vec().into_boxed_slice().try_into().unwrap()),
+                    )
+                }
+                Send::Close { .. } => return None,
+            };
+            match fetch::next(reply) {
+                fetch::Fetch::Ask(next) => request = next,
+                fetch::Fetch::Found(cell) => {
+                    self.relays[relay].relay.handle(Input::Gone { conn }, now);
+                    return Some(cell);
+                }
+                fetch::Fetch::Missing => return None,
+            }
+        }
+    }
+
+    /// Node `a` invites, node `b` joins, each with these relays; gives both thread numbers once the channel stands.
+    pub fn introduce(&mut self, a: usize, b: usize, relays_a: &[usize], relays_b: &[usize]) -> (u32, u32) {
+        let leave = self.leave(relays_a, 4);
+        let expires = self.clock().plus(Millis::days(2));
+        let ours = self
+            .command(a, |officer, now, rng| officer.invite(format!("to {b}"), &leave, expires, now, rng))
+            .unwrap();
+        self.run_for(Millis::secs(120));
+        let line = self.invite_line(a, ours);
+        let theirs = self.join(b, &line, relays_b);
+        for _ in 0..200 {
+            self.run_for(Millis::secs(60));
+            let stands = |node: usize, thread: u32| {
+                self.nodes[node]
+                    .officer
+                    .channel(thread)
+                    .unwrap()
+                    .session()
+                    .is_some_and(|session| session.heard)
+            };
+            if stands(a, ours) && stands(b, theirs) {
+                return (ours, theirs);
+            }
+        }
+        panic!("the channel does not stand");
+    }
+
+    pub fn invite_line(&self, node: usize, thread: u32) -> String {
+        use truceline::officer::thread::Stage;
+        match &self.nodes[node].officer.channel(thread).unwrap().thread.stage {
+            Stage::Inviting(inviting) => inviting.line.clone(),
+            _ => panic!("not an invite"),
+        }
+    }
+
+    pub fn join(&mut self, node: usize, line: &str, relays: &[usize]) -> u32 {
+        let invite = UntrustedInvite::parse(line).unwrap().verify(self.clock()).unwrap();
+        let at = self.relays.iter().position(|relay| invite.relays().contains(&relay.place)).unwrap();
+        let cell = self.fetch(&invite, at).expect("the offer lies there");
+        let offer = invite.open_offer(&cell).unwrap();
+        let leave = self.leave(relays, 4);
+        self.command(node, |officer, now, rng| officer.join("peer".into(), &invite, &offer, &leave, now, rng))
+            .unwrap()
+    }
+
+    /// Counts and heads of both chains as a node has them.
+    pub fn heads(&self, node: usize, thread: u32) -> [(u64, Digest); 2] {
+        let transcript = &self.nodes[node].officer.channel(thread).unwrap().transcript;
+        Role::BOTH.map(|role| {
+            let chain = transcript.chain(role);
+            (chain.count(), chain.head(chain.count()).0)
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! The real engines under a virtual clock and a seeded network: cut connections, killed programs, lost time.
+
+mod sim;
+
+use rand_core::Rng;
+use sim::{Faults, World};
+use truceline::deal::body::{Content, Note};
+use truceline::deal::word::Text;
+use truceline::time::Millis;
+
+fn note(text: &str) -> Content {
+    Content::Note(Note { text: Text::new(text).unwrap() })
+}
+
+fn say(world: &mut World, node: usize, thread: u32, text: &str) {
+    world
+        .command(node, |officer, now, rng| officer.say(thread, None, &note(text), Vec::new(), now, rng))
+        .unwrap();
+}
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(default)
+}
+
+/// Lets faults stop and time pass until both transcripts agree.
+fn converge(world: &mut World, threads: (u32, u32), said: [u64; 2], seed: u64) {
+    world.faults = Faults::default();
+    for _ in 0..400 {
+        world.run_for(Millis::minutes(10));
+        let (a, b) = (world.heads(0, threads.0), world.heads(1, threads.1));
+        if a == b {
+            break;
+        }
+    }
+    let (a, b) = (world.heads(0, threads.0), world.heads(1, threads.1));
+    assert_eq!(a, b, "seed {seed}: run it again with FIRST_SEED={seed} SEEDS=1");
+    for role in [0, 1] {
+        assert!(a[role].0 >= said[role], "seed {seed}: {} statements of {}", a[role].0, said[role]);
+    }
+}
+
+fn exchange(seed: u64, faults: Faults, relays: usize, statements: u64) {
+    let mut world = World::new(seed, &["Velmara", "Tarrun"], relays);
+    let all: Vec<usize> = (0..relays).collect();
+    world.faults = faults;
+    let threads = world.introduce(0, 1, &all, &all);
+    let mut said = [0; 2];
+    for at in 0..statements {
+        let node = (world.rng.next_u32() % 2) as usize;
+        let thread = if node == 0 { threads.0 } else { threads.1 };
+        say(&mut world, node, thread, &format!("statement {at}"));
+        said[node] += 1;
+        let pause = u64::from(world.rng.next_u32() % 3000);
+        world.run_for(Millis(pause));
+    }
+    converge(&mut world, threads, said, seed);
+    let texts = |node: usize, thread: u32| -> Vec<String> {
+        let channel = world.nodes[node].officer.channel(thread).unwrap();
+        let said = channel.statements().into_iter().filter_map(|shown| match shown.content() {
+            Some(Ok(Content::Note(note))) => Some(note.text.as_str().to_owned()),
+            _ => None,
+        });
+        said.collect()
+    };
+    for (node, thread) in [(0, threads.0), (1, threads.1)] {
+        let mut numbers: Vec<u64> = texts(node, thread)
+            .iter()
+            .map(|text| text.trim_start_matches("statement ").parse().unwrap())
+            .collect();
+        numbers.sort_unstable();
+        assert_eq!(
+            numbers,
+            (0..statements).collect::<Vec<_>>(),
+            "seed {seed}: nothing twice, nothing missing"
+        );
+    }
+}
+
+#[test]
+fn a_quiet_network_carries_an_exchange() {
+    exchange(1, Faults::default(), 1, 20);
+}
+
+#[test]
+fn an_exchange_survives_cut_connections_and_killed_programs() {
+    let first: u64 = std::env::var("FIRST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    for seed in first..first + seeds(12) {
+        let faults = Faults { cut: 15, kill_officer: 15, kill_relay: 5, ..Faults::default() };
+        exchange(seed, faults, 1 + (seed % 3) as usize, 25);
+    }
+}
