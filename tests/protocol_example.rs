@@ -10,6 +10,13 @@ use truceline::crypto::digest::{Digest, digest, hex};
 use truceline::crypto::label;
 use truceline::crypto::secret::Secret;
 use truceline::crypto::sign::{QueueSecret, SigningSeeds};
+use truceline::deal::body::{self as deal, Body, Offer, OfferBody};
+use truceline::deal::date::PartialDate;
+use truceline::deal::person::{
+    Commission, Consent, Health, Judicial, Line, Name, Person, Romanised, Sex, Status, Wish,
+};
+use truceline::deal::terms::{Category, Firmness, Leg, Quantity, Selection, Substitution, Terms};
+use truceline::deal::word::Text;
 use truceline::party::card::{Identity, IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
 use truceline::party::role::Role;
@@ -244,6 +251,67 @@ fn statement_and_list_are_as_shown() {
     let bytes = statement.encode().unwrap();
     shown.show("statement, after its signatures", &bytes[252 + 3373..]);
     assert_eq!(Header::decode(&bytes[..252]).unwrap(), header);
+    shown.held_by(&document());
+}
+
+fn person() -> Person {
+    let text = |text: &str| Some(Text::new(text).unwrap());
+    let named = |surname: &str| Name { surname: text(surname), first_names: None, patronymic: None };
+    let romanised = Romanised { name: named("Koval"), system: Text::new("BGN").unwrap() };
+    Person {
+        name: named("Коваль"),
+        aliases: Vec::new(),
+        romanised: Some(romanised),
+        birth_date: PartialDate::parse("1990-05"),
+        birth_place: None,
+        sex: Sex::Male,
+        nationality: None,
+        power: None,
+        service_number: None,
+        rank: None,
+        unit: None,
+        occupation: None,
+        father_first_name: None,
+        mother_maiden_name: None,
+        marks: None,
+        status: Status::PrisonerOfWar,
+        judicial: Judicial::None,
+        health: Health::Unknown,
+        commission: Commission::None,
+        evidence: Vec::new(),
+        consent: Consent { wish: Wish::NotAsked, asked_by: None },
+    }
+}
+
+#[test]
+fn offer_and_line_are_as_shown() {
+    let mut shown = Example::default();
+    let line = Line::Person(person()).encode_line().unwrap();
+    shown.show("line", &line);
+    let list = List::new([6; 32], vec![line]).unwrap();
+    let leg = |giver: Role, quantity| Leg {
+        giver,
+        receiver: giver.other(),
+        category: Category::PrisonerOfWar,
+        quantity,
+        selection: Selection::Holder,
+        substitution: Substitution::None,
+        tolerance: 0,
+    };
+    let legs = vec![leg(Role::Inviter, Quantity::List(0)), leg(Role::Joiner, Quantity::Count(2))];
+    let body = OfferBody {
+        base: 0,
+        parent: None,
+        firmness: Firmness::Firm,
+        valid_until: Some(UnixMillis(1_800_000_000_000)),
+        terms: Terms { legs, remarks: None },
+        lists: vec![list.root()],
+    };
+    let offer = Offer::join(body, std::slice::from_ref(&list)).unwrap();
+    let content = deal::Content::Offer(Box::new(offer));
+    let body = content.encode().unwrap();
+    assert_eq!(Body::parse(Kind::Offer, &body, &[list]).unwrap(), content);
+    shown.show("offer's body", &body);
     shown.held_by(&document());
 }
 
