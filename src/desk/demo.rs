@@ -32,6 +32,8 @@ pub const EXAMPLES: [(&str, &[u8]); 6] = [
 
 /// Statements said while the relay is killed.
 const BURST: u64 = 40;
+/// The relay is killed once its log has grown by about ten cells.
+const KILL_AFTER_BYTES: u64 = 170_000;
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// One side: its vault, and its one channel.
