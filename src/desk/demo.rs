@@ -32,8 +32,8 @@ pub const EXAMPLES: [(&str, &[u8]); 6] = [
 
 /// Statements said while the relay is killed.
 const BURST: u64 = 40;
-/// The relay is killed once its log has grown by about ten cells.
-const KILL_AFTER_BYTES: u64 = 170_000;
+/// The relay is killed once its log has grown by about thirty cells.
+const KILL_AFTER_BYTES: u64 = 500_000;
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// One side: its vault, and its one channel.
@@ -301,7 +301,7 @@ async fn kill_the_relay(
         let cells = relay.cells();
         let watcher = tokio::task::spawn_blocking({
             let mut killer = relay.killer();
-            move || killer.kill_after(cells)
+            move || killer.kill_after(cells.saturating_add(KILL_AFTER_BYTES))
         });
         velmara.service.sync(&options, &mut |_, _| {}).await?;
         drop(stop);

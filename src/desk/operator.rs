@@ -70,7 +70,6 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Exists { .. }
         | StoreError::Foreign { .. }
         | StoreError::Missing { .. }
-        | StoreError::Foreign { .. }
         | StoreError::VersionUnknown { .. }
         | StoreError::Folder(_) => Exit::Folder,
         StoreError::Misused(_) => Exit::Failed,
