@@ -78,15 +78,17 @@ fn two_strangers_become_a_channel_through_one_invite() {
     let cell = send_welcome(&mut accepted);
     let rng = &mut rng(5);
     let welcomed = greeting.open_welcome(&cell, rng).unwrap();
-    assert_eq!((&welcomed.writers, &welcomed.writer_keys), (&vec![Digest(run(0x31))], &vec![QueueKey(run(0x41))]));
+    assert_eq!(
+        (&welcomed.writers, &welcomed.writer_keys),
+        (&vec![Digest(run(0x31))], &vec![QueueKey(run(0x41))])
+    );
     for (ours, theirs) in [(&greeting.joiner, &accepted.joiner), (&welcomed.inviter, &accepted.inviter)] {
         assert_eq!(ours, theirs);
     }
     let both = [stage.inviter.card().fingerprint().unwrap(), stage.joiner.card().fingerprint().unwrap()];
-    for (role, identity, part) in [
-        (Role::Inviter, &stage.inviter, &accepted.inviter),
-        (Role::Joiner, &stage.joiner, &accepted.joiner),
-    ] {
+    for (role, identity, part) in
+        [(Role::Inviter, &stage.inviter, &accepted.inviter), (Role::Joiner, &stage.joiner, &accepted.joiner)]
+    {
         let check = |role, channel: &Digest, cards, first| {
             verify_role(role, channel, cards, first, identity.card(), &part.signature)
         };
@@ -127,8 +129,7 @@ fn an_invite_line_altered_in_any_character_is_refused() {
         let mut other = line.clone().into_bytes();
         other[at] = if other[at] == b'a' || other[at] == b'A' { b'b' } else { b'a' };
         let error = invite_error(UntrustedInvite::parse(std::str::from_utf8(&other).unwrap()));
-        let wanted =
-            if at < 10 { LineError::PrefixMissing("truceline") } else { LineError::Altered };
+        let wanted = if at < 10 { LineError::PrefixMissing("truceline") } else { LineError::Altered };
         assert_eq!(error, InviteError::Line(wanted), "character {at}");
     }
     for cut in [0, 5, 10, 11, 40, line.len() - 1] {
@@ -226,10 +227,7 @@ fn a_hello_whose_agreement_key_contributes_nothing_is_refused() {
     let stage = Stage::new(1);
     let (_, mut hello) = stage.greet(3);
     hello[1..33].copy_from_slice(&DhPublic([0; 32]).0);
-    assert_eq!(
-        hello_error(stage.accept(&hello, 4)),
-        IntroductionError::Agree(AgreeError::NonContributory)
-    );
+    assert_eq!(hello_error(stage.accept(&hello, 4)), IntroductionError::Agree(AgreeError::NonContributory));
 }
 
 #[test]
@@ -341,7 +339,10 @@ fn a_hello_made_from_the_formulas_is_accepted_and_one_signed_by_another_key_is_r
     for other in [with_seeds("Tarrun", 101, 200), with_seeds("Tarrun", 200, 102)] {
         let hello = made_hello(&stage, joiner.card(), &other);
         let error = hello_error(stage.accept(&hello, 4));
-        assert!(matches!(error, IntroductionError::SignatureInvalid(_)), "one key alone is not enough: {error}");
+        assert!(
+            matches!(error, IntroductionError::SignatureInvalid(_)),
+            "one key alone is not enough: {error}"
+        );
     }
 }
 
@@ -349,7 +350,8 @@ fn a_hello_made_from_the_formulas_is_accepted_and_one_signed_by_another_key_is_r
 fn a_hello_that_does_not_name_one_writer_for_each_relay_is_refused() {
     let stage = Stage::new(1);
     let greet_with = |relays, keys| {
-        greet(&stage.offer, stage.invite.secret(), &stage.joiner, relays, keys, &mut rng(3)).map(|made| made.1)
+        greet(&stage.offer, stage.invite.secret(), &stage.joiner, relays, keys, &mut rng(3))
+            .map(|made| made.1)
     };
     for keys in [vec![], vec![QueueKey(run(5)), QueueKey(run(6))]] {
         let hello = greet_with(vec![capability("south", 0x61)], keys).unwrap();

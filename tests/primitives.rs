@@ -161,7 +161,8 @@ fn xchacha20_poly1305_holds_against_wycheproof() {
 fn chacha20_poly1305_gives_the_answer_of_rfc_8439() {
     let key: Vec<u8> = (0x80..=0x9f).collect();
     let nonce = hex::<12>("070000004041424344454647");
-    let text = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
+    let text =
+        b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \
                  sunscreen would be it.";
     let data = unhex("50515253c0c1c2c3c4c5c6c7").unwrap();
     let sealed = one_time(&key, &nonce).unwrap().seal(&data, text.to_vec());

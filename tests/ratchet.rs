@@ -114,7 +114,10 @@ fn any_interleaving_loss_repetition_and_reordering_opens_each_cell_exactly_once(
     let one = std::env::var("TRUCELINE_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
     for seed in one.map_or(0..8, |seed| seed..seed + 1) {
         let played = std::panic::catch_unwind(|| play(seed));
-        assert!(played.is_ok(), "again with: TRUCELINE_SEED={seed} cargo test --test ratchet any_interleaving");
+        assert!(
+            played.is_ok(),
+            "again with: TRUCELINE_SEED={seed} cargo test --test ratchet any_interleaving"
+        );
     }
 }
 
@@ -321,8 +324,8 @@ fn a_ratchet_that_was_rolled_back_never_repeats_a_key_and_nonce() {
     let second = again.seal(b"attack at noon", rng).unwrap();
     assert!(state(&once) == state(&again), "the same chain position was used twice");
     assert_ne!(first[..24], second[..24]);
-    let streams =
-        [(&first, b"\x0e\0\0\0attack at dawn"), (&second, b"\x0e\0\0\0attack at noon")].map(|(c, p)| stream(c, p));
+    let streams = [(&first, b"\x0e\0\0\0attack at dawn"), (&second, b"\x0e\0\0\0attack at noon")]
+        .map(|(c, p)| stream(c, p));
     assert_ne!(streams[0], streams[1], "one key stream sealed two bodies");
 }
 

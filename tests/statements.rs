@@ -98,7 +98,8 @@ fn an_export_comes_back_byte_for_byte() {
 fn an_export_with_any_byte_altered_is_refused() {
     let (preamble, statements) = talk();
     let bytes = write(&preamble, &[&statements[0], &statements[1]]);
-    let first = bytes.len() - 8 * 2 - statements[..2].iter().map(|s| s.encode().unwrap().len()).sum::<usize>();
+    let first =
+        bytes.len() - 8 * 2 - statements[..2].iter().map(|s| s.encode().unwrap().len()).sum::<usize>();
     let every = (0..64).chain(first - 16..first + 8 + HEADER_BYTES).chain(bytes.len() - 200..bytes.len());
     for at in every.chain((64..bytes.len()).step_by(37)) {
         let mut altered = bytes.clone();
@@ -133,7 +134,11 @@ fn statements_dropped_repeated_or_in_another_order_are_refused_by_name() {
     use TranscriptError::{AcknowledgesUnknown, OutOfSequence};
     assert_eq!(broken(&[b, c, d]), (0, AcknowledgesUnknown { claimed: 1, held: 0 }), "the first is missing");
     assert_eq!(broken(&[a, c, d]), (1, OutOfSequence { found: 1, next: 0 }), "one is missing between");
-    assert_eq!(broken(&[a, b, d]), (2, AcknowledgesUnknown { claimed: 2, held: 1 }), "an acknowledged one is missing");
+    assert_eq!(
+        broken(&[a, b, d]),
+        (2, AcknowledgesUnknown { claimed: 2, held: 1 }),
+        "an acknowledged one is missing"
+    );
     assert_eq!(broken(&[a, a, b]), (1, OutOfSequence { found: 0, next: 1 }), "one twice");
     assert_eq!(broken(&[a, c, b]), (1, OutOfSequence { found: 1, next: 0 }), "two exchanged");
     assert_eq!(broken(&[a, b, d, c]), (2, AcknowledgesUnknown { claimed: 2, held: 1 }));
@@ -153,7 +158,10 @@ fn a_statement_of_another_channel_author_or_key_is_refused() {
     assert!(matches!(refusal(&write(&exchanged, &[])), ExportError::IntroductionUnsigned(_)));
     exchanged.cards = [preamble.cards[1].clone(), preamble.cards[0].clone()];
     exchanged.introduced = [preamble.introduced[1].clone(), preamble.introduced[0].clone()];
-    assert!(matches!(refusal(&write(&exchanged, &[])), ExportError::IntroductionUnsigned(_)), "roles exchanged");
+    assert!(
+        matches!(refusal(&write(&exchanged, &[])), ExportError::IntroductionUnsigned(_)),
+        "roles exchanged"
+    );
     exchanged.cards = [preamble.cards[0].clone(), preamble.cards[0].clone()];
     assert_eq!(refusal(&write(&exchanged, &[])), ExportError::CardsShareKey);
     let forged = Statement::sign(statements[0].header.clone(), said(1), stranger.key()).unwrap();
@@ -161,7 +169,9 @@ fn a_statement_of_another_channel_author_or_key_is_refused() {
     assert!(matches!(error, TranscriptError::Statement(StatementError::SignatureInvalid(_))));
     let mut misattributed = statements[0].clone();
     misattributed.header.author = Role::Joiner;
-    let ExportError::Transcript { at: 0, error } = refusal(&write(&preamble, &[&misattributed])) else { panic!() };
+    let ExportError::Transcript { at: 0, error } = refusal(&write(&preamble, &[&misattributed])) else {
+        panic!()
+    };
     assert!(matches!(error, TranscriptError::Statement(StatementError::SignatureInvalid(_))));
 }
 
@@ -229,7 +239,10 @@ fn a_header_of_another_version_or_author_is_malformed() {
     for (at, value) in [(0, 0), (0, 2), (1, 2), (1, 255)] {
         let mut other = bytes.clone();
         other[at] = value;
-        assert!(matches!(Statement::decode(&other), Err(StatementError::Malformed(_))), "byte {at} = {value}");
+        assert!(
+            matches!(Statement::decode(&other), Err(StatementError::Malformed(_))),
+            "byte {at} = {value}"
+        );
     }
     for cut in [0, HEADER_BYTES - 1, HEADER_BYTES, HEADER_BYTES + SIGNATURE_BYTES, bytes.len() - 1] {
         assert!(matches!(Statement::decode(&bytes[..cut]), Err(StatementError::Malformed(_))), "{cut}");

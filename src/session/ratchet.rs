@@ -466,7 +466,11 @@ fn open_skipped(
 fn room(receiving: &Receiving, to: u32) -> Result<(), RatchetError> {
     let ahead = to.saturating_sub(receiving.number);
     let kept = u32::try_from(receiving.skipped.keys.len()).unwrap_or(u32::MAX);
-    if kept.saturating_add(ahead) > SKIPPED_CHAIN_MAX { Err(RatchetError::TooFarAhead(ahead)) } else { Ok(()) }
+    if kept.saturating_add(ahead) > SKIPPED_CHAIN_MAX {
+        Err(RatchetError::TooFarAhead(ahead))
+    } else {
+        Ok(())
+    }
 }
 
 /// Keys of the cells that a chain of `length` cells still owes.
