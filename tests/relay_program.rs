@@ -58,13 +58,16 @@ impl Operator {
         let mut command = Command::new(PROGRAM);
         command.args(["serve", self.dir()]).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let nowhere = RelayPlace::parse(&format!("nowhere:1#{}", "0".repeat(64))).unwrap();
+        let mut serving = Serving { child, place: nowhere, errors };
         loop {
             let mut line = String::new();
-            assert_ne!(errors.read_line(&mut line).unwrap(), 0, "it ended before it listened");
+            assert_ne!(serving.errors.read_line(&mut line).unwrap(), 0, "it ended before it listened");
             if let Some(rest) = line.strip_prefix("listening on ") {
                 let place = rest.split_once('(').unwrap().1.split_once(' ').unwrap().0;
-                break Serving { child, place: RelayPlace::parse(place).unwrap(), errors };
+                serving.place = RelayPlace::parse(place).unwrap();
+                break serving;
             }
         }
     }
@@ -248,7 +251,10 @@ fn a_fresh_folder_is_its_owners_alone() {
     let mode = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&operator.dir), 0o700);
     assert_eq!(mode(&operator.dir.join("passes")), 0o700);
-    assert_eq!(mode(&operator.dir.join("key.pem")), 0o600);
+    drop(operator.serve());
+    for file in walk(operator.dir.clone()) {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
 }
 
 #[test]

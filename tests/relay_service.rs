@@ -173,6 +173,7 @@ async fn no_pass_and_a_spent_pass_open_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_token_stays_spent_and_a_pass_issued_meanwhile_is_good_after_a_restart() {
     let mut bench = Bench::start(config()).await;
+    let spent = *bench.tokens.last().unwrap();
     bench.works(1).await;
     let Bench { _place, folder, service, tokens } = bench;
     service.shutdown().await.unwrap();
@@ -182,7 +183,9 @@ async fn a_spent_token_stays_spent_and_a_pass_issued_meanwhile_is_good_after_a_r
     let place = service.place().unwrap();
     let (_, reply) = Client::open(&place, &Queue::seeded(2), issued[0]).await;
     assert!(matches!(reply, Reply::Serving { .. }));
-    assert_eq!(tokens.len(), 15);
+    assert!(!tokens.contains(&spent));
+    let (_, reply) = Client::open(&place, &Queue::seeded(3), spent).await;
+    assert_eq!(reply, Reply::PassRefused);
     let (_, reply) = Client::prove(&place, &Queue::seeded(1), QueueRole::Reader).await;
     assert!(matches!(reply, Reply::Serving { next: 1, .. }));
 }

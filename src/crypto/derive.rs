@@ -26,24 +26,32 @@ pub fn expand<const N: usize>(prk: &Secret<32>, label: Label, info: &[&[u8]]) ->
     let label = label.bytes();
     let mut parts: Vec<&[u8]> = vec![&label];
     parts.extend_from_slice(info);
-    Secret::fill(|out| {
-        // Neither can fail: the key has 32 bytes and N is bounded above.
-        if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(prk.expose()) {
-            let _ = hkdf.expand_multi_info(&parts, out);
-        }
-    })
+    Secret::fill(|out| hkdf_expand(prk, &parts, out))
+}
+
+/// `HKDF-Expand(prk, info in a row)`, `out` of at most 8,160 bytes.
+pub(super) fn hkdf_expand(prk: &Secret<32>, info: &[&[u8]], out: &mut [u8]) {
+    // Neither can fail: the key has 32 bytes and the output is bounded.
+    if let Ok(hkdf) = Hkdf::<Sha256>::from_prk(prk.expose()) {
+        let _ = hkdf.expand_multi_info(info, out);
+    }
 }
 
 /// `HMAC-SHA-256(key, label ‖ parts)`.
 #[must_use]
 pub fn mac(key: &Secret<32>, label: Label, parts: &[&[u8]]) -> Secret<32> {
+    let label = label.bytes();
+    let mut message: Vec<&[u8]> = vec![&label];
+    message.extend_from_slice(parts);
+    hmac_sha256(key, &message)
+}
+
+/// `HMAC-SHA-256(key, message in a row)`.
+pub(super) fn hmac_sha256(key: &Secret<32>, message: &[&[u8]]) -> Secret<32> {
     let mut out = [0; 32];
     // HMAC takes a key of any length.
     if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose()) {
-        mac.update(&label.bytes());
-        for part in parts {
-            mac.update(part);
-        }
+        message.iter().for_each(|part| mac.update(part));
         out.copy_from_slice(&mac.finalize().into_bytes());
     }
     Secret::take(&mut out)

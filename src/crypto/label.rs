@@ -41,6 +41,8 @@ labels! {
     OFFER_READER_KEY = "offer/reader-key";
     /// The clear part of a hello.
     HELLO_CLEAR = "hello/clear";
+    /// What binds a hello's key to offer and clear part.
+    HELLO_BOUND = "hello/bound";
     /// The content of a hello without its signature.
     HELLO_CONTENT = "hello/content";
     /// The key that seals a hello.
@@ -57,6 +59,8 @@ labels! {
     INTRODUCE_JOINER = "introduce/joiner";
     /// The safety words.
     WORDS = "words";
+    /// The words' text, as a confirmation names it.
+    WORDS_TEXT = "words/text";
     /// A root step of the ratchet.
     RATCHET_ROOT = "ratchet/root";
     /// The info of a root step: the hash of the three public values.
@@ -101,8 +105,6 @@ labels! {
     VAULT_ROW_DIGEST = "vault/row-digest";
     /// The checksum of a relay's record.
     RELAY_RECORD = "relay/record";
-    /// An exported transcript.
-    EXPORT = "export";
 }
 
 impl Label {

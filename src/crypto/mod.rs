@@ -4,6 +4,8 @@
 pub mod agree;
 pub mod derive;
 pub mod digest;
+#[cfg(test)]
+mod known_answers;
 pub mod label;
 pub mod merkle;
 pub mod seal;

@@ -140,9 +140,7 @@ impl VerifyingKey {
     pub fn verify(&self, label: Label, parts: &[&[u8]], signature: &Signature) -> Result<(), SignError> {
         let message = message(label, parts);
         verify_ed25519(&self.ed25519, &message, &signature.ed25519)?;
-        UnparsedPublicKey::new(&ML_DSA_65, self.mldsa.as_ref())
-            .verify(&message, signature.mldsa.as_ref())
-            .map_err(|_| SignError::SignatureInvalid)
+        verify_mldsa(&self.mldsa, &message, &signature.mldsa)
     }
 
     /// Whether either component is the other's as well.
@@ -158,9 +156,21 @@ impl VerifyingKey {
     }
 }
 
-fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Result<(), SignError> {
+/// Verifies an Ed25519 signature strictly.
+pub(super) fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Result<(), SignError> {
     ed25519_dalek::VerifyingKey::from_bytes(key)
         .and_then(|key| key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)))
+        .map_err(|_| SignError::SignatureInvalid)
+}
+
+/// Verifies an ML-DSA-65 signature with an empty context.
+pub(super) fn verify_mldsa(
+    key: &[u8; MLDSA_PUBLIC_BYTES],
+    message: &[u8],
+    signature: &[u8; MLDSA_SIGNATURE_BYTES],
+) -> Result<(), SignError> {
+    UnparsedPublicKey::new(&ML_DSA_65, key.as_slice())
+        .verify(message, signature.as_slice())
         .map_err(|_| SignError::SignatureInvalid)
 }
 

@@ -153,6 +153,13 @@ impl Name {
     pub const fn is_empty(&self) -> bool {
         self.surname.is_none() && self.first_names.is_none() && self.patronymic.is_none()
     }
+
+    /// Surname, first names and patronymic, as far as they are known, with a space between.
+    #[must_use]
+    pub fn full(&self) -> String {
+        let parts = [&self.surname, &self.first_names, &self.patronymic];
+        parts.into_iter().flatten().map(Text::as_str).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A name in Latin letters, with the system that gave it.

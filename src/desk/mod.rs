@@ -5,6 +5,8 @@ pub mod act;
 pub mod ask;
 pub mod cases;
 pub mod demo;
+pub mod demo_relay;
+pub mod demo_text;
 pub mod failure;
 pub mod grammar;
 pub mod introduce;

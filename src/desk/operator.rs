@@ -68,8 +68,8 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Locked => Exit::Locked,
         StoreError::Full | StoreError::Corrupt { .. } | StoreError::Failed { .. } => Exit::Disk,
         StoreError::Exists { .. }
-        | StoreError::Missing { .. }
         | StoreError::Foreign { .. }
+        | StoreError::Missing { .. }
         | StoreError::VersionUnknown { .. }
         | StoreError::Folder(_) => Exit::Folder,
         StoreError::Misused(_) => Exit::Failed,
@@ -156,6 +156,8 @@ fn make(asked: &Init, as_json: bool) -> Result<(), Failure> {
     let place = format!("{address}#{}", pin.0.hex());
     let hint = if config.public.is_some() {
         None
+    } else if config.listen.port() == 0 {
+        Some("The system will choose the port: serve tells it when it listens.")
     } else if config.listen.ip().is_unspecified() {
         Some("It listens on every address: give clients its public name in place of the one before '#'.")
     } else if config.listen.ip().is_loopback() {

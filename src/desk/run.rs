@@ -4,7 +4,7 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar::{Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
-use crate::desk::{act, cases, demo, introduce, record, settings, show, status, sync, transcript, words};
+use crate::desk::{act, cases, demo, demo_relay, introduce, record, settings, show, status, sync, transcript, words};
 use crate::statement::kind::Kind;
 use clap::Parser;
 use std::ffi::OsString;
@@ -14,6 +14,12 @@ use std::process::ExitCode;
 /// Runs the program with these arguments.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    // The demonstration's relay is this program again, as a process that can be killed.
+    match demo_relay::serve_if_asked() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return fail(&demo_failed(error), false),
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, arguments.iter().any(|argument| argument == "--json")),
@@ -23,6 +29,10 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure, cli.json),
     }
+}
+
+fn demo_failed(error: anyhow::Error) -> Failure {
+    Failure::new(Cause::Internal, format!("the demonstration stopped: {error:#}"), "Its files are left as they are.")
 }
 
 fn fail(failure: &Failure, as_json: bool) -> ExitCode {
@@ -61,7 +71,7 @@ fn tell(answer: &Answer, as_json: bool) -> Result<(), Failure> {
 /// The answer to a command; none where the command has told everything itself.
 fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
     if let Command::Demo(asked) = &cli.command {
-        return demo::run(asked.keep.as_deref()).map(|()| None);
+        return demo::run(asked.keep.as_deref()).map(|()| None).map_err(demo_failed);
     }
     let place = Place::of(cli)?;
     let answer = match &cli.command {

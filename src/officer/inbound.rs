@@ -34,9 +34,9 @@ impl Channel {
 
     /// Hangs up, so that the link is connected anew.
     pub(super) fn hang_up(&mut self, purpose: Purpose, turn: &mut Turn<'_>) {
-        if self.links.remove(&purpose).is_some() {
-            turn.step.sends.push(LinkSend { link: self.link(purpose), request: None });
-        }
+        self.links.remove(&purpose);
+        self.troubles.remove(&purpose);
+        turn.step.sends.push(LinkSend { link: self.link(purpose), request: None });
     }
 
     pub(super) fn inbound(&mut self, at: u8) -> Option<&mut Inbound> {

@@ -6,6 +6,7 @@ use crate::deal::judge::{Entry, Ledger, Said as Judged, judge};
 use crate::officer::engine::{Channel, Item};
 use crate::officer::thread::{Session, Stage};
 use crate::party::role::Role;
+use crate::session::introduction::verify_role;
 use crate::statement::export::{self, Introduced, Preamble};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
@@ -139,6 +140,25 @@ impl Channel {
         let statements = self.statements();
         export::write(&preamble, statements.iter().map(|shown| shown.item.bytes.as_ref())).map(Some)
     }
+}
+
+/// Checks an exported transcript: the introduction, and of every statement place, commitment and signature.
+///
+/// # Errors
+/// [`export::ExportError`], at the first defect.
+pub fn check_export(bytes: &[u8]) -> Result<export::CheckedExport, export::ExportError> {
+    export::check(bytes, |role, preamble| {
+        let [inviter, joiner] = &preamble.cards;
+        let [introduced_inviter, introduced_joiner] = &preamble.introduced;
+        let (card, introduced) = match role {
+            Role::Inviter => (inviter, introduced_inviter),
+            Role::Joiner => (joiner, introduced_joiner),
+        };
+        // A card that was decoded has a fingerprint.
+        let cards = [inviter, joiner].map(|card| card.fingerprint().unwrap_or_default());
+        let [first, second] = &cards;
+        verify_role(role, &preamble.channel, [first, second], &introduced.first, card, &introduced.signature)
+    })
 }
 
 /// What a stored body holds.

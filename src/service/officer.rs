@@ -43,6 +43,14 @@ pub enum ServiceError {
     Runtime(String),
 }
 
+/// What is left of a step once its records are durable.
+pub(super) struct Durable {
+    /// To be sent.
+    pub sends: Vec<LinkSend>,
+    /// To be shown.
+    pub notices: Vec<Notice>,
+}
+
 /// A vault that is open, and its engine.
 pub struct OfficerService {
     store: Box<dyn Store>,
@@ -127,7 +135,7 @@ impl OfficerService {
     pub(super) fn act<T>(
         &mut self,
         act: impl FnOnce(&mut Officer, UnixMillis, &mut dyn CryptoRng) -> Result<(T, OfficerStep), ServiceError>,
-    ) -> Result<(T, (Vec<LinkSend>, Vec<Notice>)), ServiceError> {
+    ) -> Result<(T, Durable), ServiceError> {
         if self.stopped {
             return Err(ServiceError::Stopped);
         }
@@ -138,7 +146,7 @@ impl OfficerService {
             self.stopped = true;
             return Err(error.into());
         }
-        Ok((value, (step.sends, step.notices)))
+        Ok((value, Durable { sends: step.sends, notices: step.notices }))
     }
 }
 

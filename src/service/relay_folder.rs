@@ -22,9 +22,9 @@ use crate::time::UnixMillis;
 use crate::wire::pass::{Pass, TokenHash};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "relay.toml";
@@ -239,7 +239,9 @@ impl RelayFolder {
 
     pub(super) fn write_totals(&self, status: &Status) -> std::io::Result<()> {
         let making = self.0.join("totals.making");
-        std::fs::write(&making, serde_json::to_vec(status)?)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&making)?;
+        file.write_all(&serde_json::to_vec(status)?)?;
         std::fs::rename(&making, self.0.join(TOTALS))
     }
 

@@ -9,7 +9,7 @@ use crate::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use crate::officer::fetch::{self, Fetch};
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, Trouble};
 use crate::party::relay::RelayPlace;
-use crate::service::officer::{OfficerService, ServiceError};
+use crate::service::officer::{Durable, OfficerService, ServiceError};
 use crate::session::invite::{Invite, SignedOffer};
 use crate::wire::frame::{FrameBytes, Framed};
 use crate::wire::reply::Reply;
@@ -279,7 +279,7 @@ impl OfficerService {
         batch: Vec<Told>,
         show: &mut dyn FnMut(&Officer, &Notice),
     ) -> Result<(), ServiceError> {
-        let ((), (sends, notices)) = self.act(|officer, now, rng| {
+        let ((), Durable { sends, notices }) = self.act(|officer, now, rng| {
             let mut step = OfficerStep::new();
             for (key, connection, event) in batch {
                 let gone = matches!(event, LinkEvent::Down(_));
@@ -305,7 +305,7 @@ impl OfficerService {
         links: &mut Links<'_>,
         show: &mut dyn FnMut(&Officer, &Notice),
     ) -> Result<bool, ServiceError> {
-        let (moved, (sends, notices)) = self.act(|officer, now, rng| {
+        let (moved, Durable { sends, notices }) = self.act(|officer, now, rng| {
             let step = officer.tick(now, rng);
             Ok((!step.records.is_empty() || !step.sends.is_empty(), step))
         })?;

@@ -8,7 +8,7 @@
 //!
 //! hello cell = version u8 = 1 ‖ X25519 32 ‖ ML-KEM ciphertext 1,088 ‖ ChaCha20-Poly1305(length ‖ content ‖ zeros)
 //! extract    = HKDF-Extract(salt = invite secret, ikm = X25519 ‖ ML-KEM secret)
-//! hello key ‖ nonce 44 = Expand(extract, label ‖ H(label ‖ offer digest ‖ clear part))
+//! hello key ‖ nonce 44 = Expand(extract, label "hello/key" ‖ H(label "hello/bound" ‖ offer digest ‖ clear part))
 //! channel    = H(label ‖ offer digest ‖ H(clear part) ‖ H(hello content without its signature))
 //! RK ‖ HK_i ‖ NHK_j    = Expand(extract, label ‖ channel, 96)
 //! each signs   label(role) ‖ channel ‖ H(inviter card) ‖ H(joiner card) ‖ H(own first ratchet keys)
@@ -157,7 +157,7 @@ pub fn verify_role(
 }
 
 fn hello_key(extract: &Secret<32>, offer: &Digest, clear: &[u8]) -> OneTimeKey {
-    let bound = digest(label::HELLO_CLEAR, &[&offer.0, clear]);
+    let bound = digest(label::HELLO_BOUND, &[&offer.0, clear]);
     OneTimeKey(expand(extract, label::HELLO_KEY, &[&bound.0]))
 }
 

@@ -174,10 +174,19 @@ impl Invite {
     /// [`InviteError`].
     pub fn open_offer(&self, cell: &CellBytes) -> Result<SignedOffer, InviteError> {
         let (nonce, sealed) = cell.split_first_chunk::<NONCE_BYTES>().ok_or(CodecError::Malformed)?;
-        let text = offer_key(&self.secret, nonce).open(&[], sealed)?;
-        let offer = SignedOffer::decode(codec::unpad(&text)?)?;
-        if offer.digest == self.offer { Ok(offer) } else { Err(InviteError::OfferReplaced) }
+        let text = zeroize::Zeroizing::new(offer_key(&self.secret, nonce).open(&[], sealed)?);
+        let bytes = codec::unpad(&text)?;
+        // Before anything in it is read: who knows the secret could have sealed other bytes.
+        if offer_digest(bytes) == self.offer {
+            SignedOffer::decode(bytes)
+        } else {
+            Err(InviteError::OfferReplaced)
+        }
     }
+}
+
+fn offer_digest(bytes: &[u8]) -> Digest {
+    digest(label::OFFER, &[bytes])
 }
 
 fn offer_key(secret: &Secret<32>, nonce: &[u8; NONCE_BYTES]) -> OneTimeKey {
@@ -245,8 +254,7 @@ impl SignedOffer {
         offer.relays.iter().try_for_each(|relay| relay.place.check())?;
         let content = codec::encode(&offer, OFFER_TEXT_BYTES)?;
         offer.card.key().verify(label::OFFER_SIGN, &[&content], &signature)?;
-        let digest = digest(label::OFFER, &[bytes]);
-        Ok(Self { digest, offer, bytes: zeroize::Zeroizing::new(bytes.to_vec()) })
+        Ok(Self { digest: offer_digest(bytes), offer, bytes: zeroize::Zeroizing::new(bytes.to_vec()) })
     }
 
     /// The inviter's card.

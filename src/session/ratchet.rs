@@ -350,6 +350,7 @@ impl Ratchet {
         if header.step.digest() != receiving.skipped.step {
             return Err(RatchetError::HeaderMismatch);
         }
+        room(receiving, header.number)?;
         let (message_key, advance) = walk(&receiving.chain, receiving.number, header.number)?;
         let content = parts.open_body(&message_key, direction).map_err(|_| RatchetError::NotOpened)?;
         Ok(Opened { content, sender_keys: sender_keys(header), change: Change::Advance(advance) })
@@ -426,7 +427,9 @@ impl Ratchet {
         self.next_send_header = step.next_send_header;
     }
 
-    fn erase_old(&mut self, now: UnixMillis) {
+    /// Erases the keys of skipped cells that are too old or too many, as [`Ratchet::take`] does each time: for
+    /// a channel in which no cell comes any more.
+    pub fn erase_old(&mut self, now: UnixMillis) {
         self.ended.retain(|skipped| !skipped.keys.is_empty() && now.since(skipped.ended) <= SKIPPED_FOR);
         while self.skipped_keys() > SKIPPED_MAX && !self.ended.is_empty() {
             self.ended.remove(0);
@@ -459,14 +462,25 @@ fn open_skipped(
     Ok((content, sender_keys(header)))
 }
 
+/// Holds the limit of one chain: the keys it keeps already count with those of the cells before `to`.
+fn room(receiving: &Receiving, to: u32) -> Result<(), RatchetError> {
+    let ahead = to.saturating_sub(receiving.number);
+    let kept = u32::try_from(receiving.skipped.keys.len()).unwrap_or(u32::MAX);
+    if kept.saturating_add(ahead) > SKIPPED_CHAIN_MAX {
+        Err(RatchetError::TooFarAhead(ahead))
+    } else {
+        Ok(())
+    }
+}
+
 /// Keys of the cells that a chain of `length` cells still owes.
 fn owed(receiving: &Receiving, length: u32) -> Result<Vec<(u32, Secret<32>)>, RatchetError> {
     match length.checked_sub(receiving.number) {
         None | Some(0) => Ok(Vec::new()),
-        Some(ahead) => {
+        Some(_) => {
+            room(receiving, length)?;
             let last = length.saturating_sub(1);
-            let (message_key, mut advance) = walk(&receiving.chain, receiving.number, last)
-                .map_err(|_| RatchetError::TooFarAhead(ahead))?;
+            let (message_key, mut advance) = walk(&receiving.chain, receiving.number, last)?;
             advance.skipped.push((last, message_key));
             Ok(advance.skipped)
         }

@@ -61,7 +61,7 @@ impl WordsConfirmed {
         let text = words.to_string();
         Self {
             version: 1,
-            words: crate::crypto::digest::digest(crate::crypto::label::WORDS, &[text.as_bytes()]),
+            words: crate::crypto::digest::digest(crate::crypto::label::WORDS_TEXT, &[text.as_bytes()]),
         }
     }
 
