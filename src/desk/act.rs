@@ -51,7 +51,9 @@ pub fn say(desk: &mut Desk, asked: &grammar::Say) -> Result<Answer, Failure> {
     if text == "-" {
         let mut bytes = Vec::new();
         let read = std::io::stdin().take(1 << 20).read_to_end(&mut bytes);
-        let unusable = |cause: String| Failure::new(Cause::Input, format!("standard input: {cause}"), "Give text in UTF-8.");
+        let unusable = |cause: String| {
+            Failure::new(Cause::Input, format!("standard input: {cause}"), "Give text in UTF-8.")
+        };
         read.map_err(|error| unusable(error.to_string()))?;
         text = String::from_utf8(bytes).map_err(|_| unusable("not UTF-8".to_owned()))?.trim_end().to_owned();
     }
@@ -154,16 +156,23 @@ pub fn accept(desk: &mut Desk, asked: &grammar::Accept) -> Result<Answer, Failur
 fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
-    let is_offer = ledger.case(&case_id.0).is_some_and(|case| case.offers().any(|offer| offer.id == found.id.0));
+    let is_offer =
+        ledger.case(&case_id.0).is_some_and(|case| case.offers().any(|offer| offer.id == found.id.0));
     if !is_offer {
         return Ok(found.id.0);
     }
     let live = ledger.case(&case_id.0).and_then(|case| case.live(by).cloned());
-    live.filter(|acceptance| acceptance.offer == found.id.0).map(|acceptance| acceptance.id).ok_or_else(|| {
-        let who = Names::of(channel).name(by).to_owned();
-        let what = format!("no acceptance of offer {} by {who} stands", short(&found.id.0));
-        Failure::new(Cause::Refused, what, "See what stands: truceline cases. What has not come yet: truceline sync")
-    })
+    live.filter(|acceptance| acceptance.offer == found.id.0).map(|acceptance| acceptance.id).ok_or_else(
+        || {
+            let who = Names::of(channel).name(by).to_owned();
+            let what = format!("no acceptance of offer {} by {who} stands", short(&found.id.0));
+            Failure::new(
+                Cause::Refused,
+                what,
+                "See what stands: truceline cases. What has not come yet: truceline sync",
+            )
+        },
+    )
 }
 
 /// `truceline confirm`.
@@ -216,7 +225,12 @@ fn sign(
     let kind = content.kind();
     if kind != Kind::Note {
         if !desk.place.json {
-            eprint!("To be signed as {}, for {} to read:\n\n{}\n", names.own, names.peer, summary(content, &names));
+            eprint!(
+                "To be signed as {}, for {} to read:\n\n{}\n",
+                names.own,
+                names.peer,
+                summary(content, &names)
+            );
         }
         if !yes && can_ask() && !consent("Sign it?", "--yes")? {
             return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));

@@ -30,7 +30,11 @@ pub type Passphrase = Zeroizing<String>;
 pub fn passphrase_from(path: &Path) -> Result<Passphrase, Failure> {
     let unusable = |cause: &dyn std::fmt::Display| {
         let what = format!("the passphrase file {} cannot be used: {cause}", path.display());
-        Failure::new(Cause::Input, what, "Check the path; the file holds the passphrase on one line, in UTF-8.")
+        Failure::new(
+            Cause::Input,
+            what,
+            "Check the path; the file holds the passphrase on one line, in UTF-8.",
+        )
     };
     let file = File::open(path).map_err(|error| unusable(&error))?;
     if file.metadata().is_ok_and(|data| data.is_file()) && check_private(path).is_err() {
@@ -189,7 +193,14 @@ mod tests {
     fn a_passphrase_file_is_one_line_and_its_end_is_no_part_of_it() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("passphrase");
-        for (written, read) in [("a b c\n", Some("a b c")), ("x\r\n", Some("x")), (" y ", Some(" y ")), ("", None), ("\n", None), ("a\nb\n", None)] {
+        for (written, read) in [
+            ("a b c\n", Some("a b c")),
+            ("x\r\n", Some("x")),
+            (" y ", Some(" y ")),
+            ("", None),
+            ("\n", None),
+            ("a\nb\n", None),
+        ] {
             std::fs::write(&path, written).unwrap();
             assert_eq!(passphrase_from(&path).ok().as_deref().map(String::as_str), read, "{written:?}");
         }

@@ -9,7 +9,9 @@ use crate::desk::failure::Failure;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::record::side;
-use crate::desk::screen::{Answer, COLUMNS, Style, count, cut, field, json_time_if, list_of, plain, short, span, time};
+use crate::desk::screen::{
+    Answer, COLUMNS, Style, count, cut, field, json_time_if, list_of, plain, short, span, time,
+};
 use crate::desk::tell::line;
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
@@ -111,20 +113,30 @@ pub fn state(case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
     let version = case.version();
     let sealed = if version == 0 { String::new() } else { format!("version {version} is sealed; ") };
     if let Some(agreement) = case.pending() {
-        let waits: Vec<String> = agreement.unacknowledged.iter().map(|role| names.name(*role).to_owned()).collect();
-        let text = format!("{sealed}offer {} is agreed; the seal waits for {}", short(&agreement.offer), list_of(&waits));
+        let waits: Vec<String> =
+            agreement.unacknowledged.iter().map(|role| names.name(*role).to_owned()).collect();
+        let text = format!(
+            "{sealed}offer {} is agreed; the seal waits for {}",
+            short(&agreement.offer),
+            list_of(&waits)
+        );
         return ("agreed", text);
     }
     let accepted = Role::BOTH.into_iter().find_map(|role| case.live(role));
     if let Some(acceptance) = accepted {
         let (who, waits) = (names.name(acceptance.author), names.name(acceptance.author.other()));
-        let text = format!("{sealed}{who} accepted offer {}; {waits} is to confirm", short(&acceptance.offer));
+        let text =
+            format!("{sealed}{who} accepted offer {}; {waits} is to confirm", short(&acceptance.offer));
         return ("accepted", text);
     }
     if open > 0 {
         return ("open", format!("{sealed}{}", count(open, "open offer", "open offers")));
     }
-    if version > 0 { ("sealed", format!("sealed, version {version}")) } else { ("idle", "no open offer".to_owned()) }
+    if version > 0 {
+        ("sealed", format!("sealed, version {version}"))
+    } else {
+        ("idle", "no open offer".to_owned())
+    }
 }
 
 fn act_text(act: &Act, case: &CaseState<'_>, me: Role) -> Option<String> {
@@ -278,6 +290,10 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
             all.push(board.json(case));
         }
     }
-    let text = if all.is_empty() { "No case yet: open one with 'truceline propose FILE'.\n".to_owned() } else { blocks.join("\n") };
+    let text = if all.is_empty() {
+        "No case yet: open one with 'truceline propose FILE'.\n".to_owned()
+    } else {
+        blocks.join("\n")
+    };
     Ok(Answer::new(text, json!({"cases": all})))
 }

@@ -159,7 +159,9 @@ impl From<ServiceError> for Failure {
                 error,
                 "Check the network (or --via), then try again; if the invite was used or has ended, ask for a new one.",
             ),
-            ServiceError::Runtime(_) => Self::new(Cause::Internal, error, "End other programs and try again."),
+            ServiceError::Runtime(_) => {
+                Self::new(Cause::Internal, error, "End other programs and try again.")
+            }
         }
     }
 }
@@ -238,10 +240,14 @@ impl From<CommandError> for Failure {
                 "Ask for the words again over a call in which you know the voice. If they still differ, someone \
                  stands between you: run 'truceline words --differ', and say nothing over this channel.",
             ),
-            CommandError::WordsAlreadyConfirmed => Self::new(Cause::Refused, error, "Nothing is left to do here."),
-            CommandError::NotDiscardable => {
-                Self::new(Cause::Refused, error, "To close it because the words differ: truceline words --differ")
+            CommandError::WordsAlreadyConfirmed => {
+                Self::new(Cause::Refused, error, "Nothing is left to do here.")
             }
+            CommandError::NotDiscardable => Self::new(
+                Cause::Refused,
+                error,
+                "To close it because the words differ: truceline words --differ",
+            ),
         }
     }
 }
@@ -258,7 +264,9 @@ impl From<ComposeError> for Failure {
                 let (what, help) = halt_text(halt);
                 Self::new(Cause::Refused, format!("this channel sends nothing more: {what}"), help)
             }
-            ComposeError::Statement(_) => Self::new(Cause::Input, error, "Make it smaller: divide its lists."),
+            ComposeError::Statement(_) => {
+                Self::new(Cause::Input, error, "Make it smaller: divide its lists.")
+            }
             ComposeError::Transcript(_) => Self::new(Cause::Internal, error, DEFECT),
         }
     }

@@ -52,11 +52,13 @@ pub enum Command {
   truceline --vault ~/velmara init --name Velmara")]
     Init(Init),
     /// Invites a counterpart: prints one truceline: line to hand over in secret
-    #[command(after_help = "Relay and pass come from the relay's operator. Give as many --pass as --relay, in the same order.
+    #[command(
+        after_help = "Relay and pass come from the relay's operator. Give as many --pass as --relay, in the same order.
 The line is the secret that starts the channel: hand it over so that nobody else sees it.
 
 Example:
-  truceline invite --relay relay.example:4433#PIN --pass truceline-pass:... --label tarrun")]
+  truceline invite --relay relay.example:4433#PIN --pass truceline-pass:... --label tarrun"
+    )]
     Invite(Invite),
     /// Joins by an invite that was handed over
     #[command(after_help = "Shows each address before it is contacted and asks; --yes agrees beforehand.
@@ -65,13 +67,15 @@ Example:
   truceline join invite.txt --relay relay.example:4433#PIN --pass truceline-pass:... --label velmara")]
     Join(Join),
     /// Shows, confirms or denies the twelve safety words
-    #[command(after_help = "Compare the words in a call in which you know the other officer's voice. Until both sides have
+    #[command(
+        after_help = "Compare the words in a call in which you know the other officer's voice. Until both sides have
 confirmed them, only notes and proposals about remains have effect.
 
 Example:
   truceline words
   truceline words --confirm \"word1 word2 ... word12\"
-  truceline words --differ")]
+  truceline words --differ"
+    )]
     Words(Words),
     /// Sends what waits, fetches what came, makes and sends receipts
     #[command(after_help = "Example:
@@ -95,10 +99,12 @@ Example:
   truceline counter 3f2a91c0 examples/counter.toml")]
     Counter(Counter),
     /// Accepts the other side's offer as it stands
-    #[command(after_help = "The other side then confirms. Until --hold is over you promise not to let the acceptance lapse.
+    #[command(
+        after_help = "The other side then confirms. Until --hold is over you promise not to let the acceptance lapse.
 
 Example:
-  truceline accept 3f2a91c0 --hold 48h")]
+  truceline accept 3f2a91c0 --hold 48h"
+    )]
     Accept(Accept),
     /// Confirms the other side's acceptance of your offer: it is then agreed
     #[command(after_help = "Takes the id of the acceptance, or of the offer it accepts.
@@ -130,34 +136,43 @@ Example:
   truceline show 3f2a91c0 --full")]
     Show(Show),
     /// Lists all statements, the newest last
-    #[command(after_help = "WHEN is how long ago (2h, 3 days) or a time in UTC (2026-11-22, 2026-11-22 14:05Z).
+    #[command(
+        after_help = "WHEN is how long ago (2h, 3 days) or a time in UTC (2026-11-22, 2026-11-22 14:05Z).
 
 Example:
-  truceline log --since 2d")]
+  truceline log --since 2d"
+    )]
     Log(Log),
     /// Tells per channel what is unsent, undelivered, unread, overdue, and whose turn it is
     #[command(after_help = "Example:
   truceline status --json")]
     Status,
     /// Checks or exports the transcript
-    #[command(subcommand, after_help = "Example:
+    #[command(
+        subcommand,
+        after_help = "Example:
   truceline transcript verify
-  truceline transcript export transcript.bin")]
+  truceline transcript export transcript.bin"
+    )]
     Transcript(Transcript),
     /// Checks an exported transcript, with no vault and no network
-    #[command(after_help = "Anyone can make up two parties: name both by the fingerprints you know, or the answer can only be
+    #[command(
+        after_help = "Anyone can make up two parties: name both by the fingerprints you know, or the answer can only be
 'consistent, parties not identified'.
 
 Example:
-  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT")]
+  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
+    )]
     Verify(Verify),
     /// Shows or sets how receipts are timed
-    #[command(after_help = "Receipts show when an officer is at work; so, while a client stays connected, they wait a random time.
+    #[command(
+        after_help = "Receipts show when an officer is at work; so, while a client stays connected, they wait a random time.
 
 Example:
   truceline settings
   truceline settings --read-receipts off
-  truceline settings --default")]
+  truceline settings --default"
+    )]
     Settings(SettingsArgs),
     /// Plays an exchange with a relay and two officers on this machine, told step by step
     #[command(after_help = "Example:

@@ -34,8 +34,9 @@ const PASSPHRASE_CHARS_ADVISED: usize = 16;
 /// # Errors
 /// [`Failure`].
 pub fn init(place: &Place, asked: &grammar::Init) -> Result<Answer, Failure> {
-    let name = PartyName::parse(&asked.name)
-        .map_err(|error| Failure::new(Cause::Usage, error, "Give another --name, without spaces at its ends."))?;
+    let name = PartyName::parse(&asked.name).map_err(|error| {
+        Failure::new(Cause::Usage, error, "Give another --name, without spaces at its ends.")
+    })?;
     let passphrase = place.new_passphrase()?;
     let cost = if asked.fast_passphrase { PassphraseCost::LEAST } else { PassphraseCost::default() };
     let progress = Progress::new("Making the vault");
@@ -44,12 +45,15 @@ pub fn init(place: &Place, asked: &grammar::Init) -> Result<Answer, Failure> {
     let card = service.officer().identity().card();
     let fingerprint = card.fingerprint()?.hex();
     let vault = place.vault.display().to_string();
-    let text = format!("Vault of {} made in {vault}\nfingerprint {fingerprint}\n", plain(card.name().as_str()));
+    let text =
+        format!("Vault of {} made in {vault}\nfingerprint {fingerprint}\n", plain(card.name().as_str()));
     let mut aside = String::new();
     if passphrase.chars().count() < PASSPHRASE_CHARS_ADVISED {
         aside.push_str("The passphrase is short. It is all that guards the vault on a stolen disk: six random words are good.\n");
     }
-    aside.push_str("Next: invite a counterpart (truceline invite --help), or join one (truceline join --help).\n");
+    aside.push_str(
+        "Next: invite a counterpart (truceline invite --help), or join one (truceline join --help).\n",
+    );
     let json = json!({"party": {"name": card.name().as_str(), "fingerprint": fingerprint}, "vault": vault});
     Ok(Answer::new(text, json).aside(aside))
 }
@@ -62,7 +66,11 @@ fn leaves(asked: &grammar::Relays) -> Result<Vec<RelayLeave>, Failure> {
     let mut leaves: Vec<RelayLeave> = Vec::new();
     for (relay, pass) in asked.relays.iter().zip(&asked.passes) {
         let place = RelayPlace::parse(relay).map_err(|error| {
-            Failure::new(Cause::Usage, error, "Copy the relay's address from its operator: truceline-relay init prints it.")
+            Failure::new(
+                Cause::Usage,
+                error,
+                "Copy the relay's address from its operator: truceline-relay init prints it.",
+            )
         })?;
         let pass = Pass::parse(pass).map_err(|error| {
             Failure::new(Cause::Usage, error, "Copy the whole line that 'truceline-relay pass DIR' printed.")
@@ -78,7 +86,8 @@ fn leaves(asked: &grammar::Relays) -> Result<Vec<RelayLeave>, Failure> {
 
 fn label_of(desk: &Desk, asked: &grammar::Relays) -> String {
     asked.label.clone().unwrap_or_else(|| {
-        let taken = |label: &String| desk.service.officer().channels().any(|channel| channel.thread.label == *label);
+        let taken =
+            |label: &String| desk.service.officer().channels().any(|channel| channel.thread.label == *label);
         let mut labels = (1u32..).map(|number| format!("channel-{number}"));
         labels.find(|label| !taken(label)).unwrap_or_default()
     })
@@ -125,17 +134,24 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
     })?;
     if let Some(path) = asked.out.as_ref().filter(|path| path.exists()) {
         let what = format!("{} exists already", path.display());
-        return Err(Failure::new(Cause::Input, what, "Name a new file; an invite is never written over another."));
+        return Err(Failure::new(
+            Cause::Input,
+            what,
+            "Name a new file; an invite is never written over another.",
+        ));
     }
     let label = label_of(desk, &asked.at);
     let expires = desk.service.now().plus(span);
-    let thread =
-        desk.service.command(|officer, now, rng| officer.invite(label.clone(), &leaves, expires, now, rng))?;
+    let thread = desk
+        .service
+        .command(|officer, now, rng| officer.invite(label.clone(), &leaves, expires, now, rng))?;
     let report = talk(desk, thread, &asked.at)?;
     let channel = desk.channel(thread)?;
     let opened = channel.thread.inbound.iter().any(|inbound| inbound.opened);
     let line = match &channel.thread.stage {
-        Stage::Inviting(inviting) if opened && inviting.offers.iter().any(|offer| offer.stored) => inviting.line.clone(),
+        Stage::Inviting(inviting) if opened && inviting.offers.iter().any(|offer| offer.stored) => {
+            inviting.line.clone()
+        }
         _ => return Err(discard(desk, thread, &report, "the invite was not made")),
     };
     let told = troubles(desk.service.officer(), &report);
@@ -178,7 +194,8 @@ fn invite_text(argument: &str) -> Result<zeroize::Zeroizing<String>, Failure> {
     let read = if argument == "-" {
         std::io::stdin().take(INVITE_FILE_BYTES_MAX).read_to_string(&mut text)
     } else {
-        std::fs::File::open(argument).and_then(|file| file.take(INVITE_FILE_BYTES_MAX).read_to_string(&mut text))
+        std::fs::File::open(argument)
+            .and_then(|file| file.take(INVITE_FILE_BYTES_MAX).read_to_string(&mut text))
     };
     read.map_err(|error| {
         let what = format!("the invite {} cannot be read: {error}", plain(argument));
@@ -193,14 +210,20 @@ fn approve(what: &str, places: &[&RelayPlace], asked: &grammar::Join) -> Result<
         eprintln!("{what}: {}\n  pin {}", place.address(), place.pin().0.hex());
     }
     if let Some(place) = places.iter().find(|place| place.is_private()).filter(|_| !asked.allow_private) {
-        let what = format!("{} is on this machine or on a private network; it was not contacted", place.address());
-        let help = "An invite could point at your own network to probe it. If this is meant, add --allow-private.";
+        let what =
+            format!("{} is on this machine or on a private network; it was not contacted", place.address());
+        let help =
+            "An invite could point at your own network to probe it. If this is meant, add --allow-private.";
         return Err(Failure::new(Cause::Refused, what, help));
     }
     if places.is_empty() || asked.yes || consent("Contact it?", "--yes")? {
         return Ok(());
     }
-    Err(Failure::new(Cause::Refused, "not joined: the address was not approved", "Nothing was contacted with it."))
+    Err(Failure::new(
+        Cause::Refused,
+        "not joined: the address was not approved",
+        "Nothing was contacted with it.",
+    ))
 }
 
 /// `truceline join`.

@@ -21,7 +21,10 @@ impl Names {
     pub fn of(channel: &Channel) -> Self {
         let me = channel.thread.role;
         let named = |role: Role| {
-            channel.session().map_or_else(|| "the other side".to_owned(), |session| plain(session.card(role).name().as_str()))
+            channel.session().map_or_else(
+                || "the other side".to_owned(),
+                |session| plain(session.card(role).name().as_str()),
+            )
         };
         Self { me, own: named(me), peer: named(me.other()) }
     }

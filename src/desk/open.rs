@@ -35,16 +35,22 @@ impl Place {
     /// # Errors
     /// [`Cause::Usage`] where neither names a vault and there is no home.
     pub fn of(cli: &Cli) -> Result<Self, Failure> {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let variable =
+            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let home = || variable("HOME").map(|home| home.join(".truceline"));
         let vault = cli.vault.clone().or_else(|| variable("TRUCELINE_VAULT")).or_else(home);
         let vault = vault.ok_or_else(|| {
             Failure::new(Cause::Usage, "no vault is named, and HOME is not set", "Give --vault DIR.")
         })?;
-        let passphrase_file =
-            cli.passphrase_file.clone().or_else(|| variable("TRUCELINE_PASSPHRASE_FILE"));
+        let passphrase_file = cli.passphrase_file.clone().or_else(|| variable("TRUCELINE_PASSPHRASE_FILE"));
         let colour = !cli.json && variable("NO_COLOR").is_none() && std::io::stdout().is_terminal();
-        Ok(Self { vault, passphrase_file, channel: cli.channel.clone(), json: cli.json, style: Style { colour } })
+        Ok(Self {
+            vault,
+            passphrase_file,
+            channel: cli.channel.clone(),
+            json: cli.json,
+            style: Style { colour },
+        })
     }
 
     fn passphrase(&self) -> Result<Passphrase, Failure> {
@@ -69,7 +75,11 @@ impl Place {
     pub fn open(&self) -> Result<Desk, Failure> {
         if !self.vault.exists() {
             let what = format!("there is no vault at {}", self.vault.display());
-            return Err(Failure::new(Cause::Vault, what, "Check --vault, or make one: truceline init --name NAME"));
+            return Err(Failure::new(
+                Cause::Vault,
+                what,
+                "Check --vault, or make one: truceline init --name NAME",
+            ));
         }
         let passphrase = self.passphrase()?;
         let progress = Progress::new("Opening the vault");
@@ -181,7 +191,8 @@ pub fn resolve<T>(prefix: &str, all: impl Iterator<Item = (String, T)>) -> Resul
     let digits = wanted.chars().all(|c| c.is_ascii_hexdigit());
     if !digits || !(PREFIX_DIGITS_MIN..=64).contains(&wanted.len()) {
         let what = format!("'{}' is no id", plain(prefix));
-        let help = format!("Give {PREFIX_DIGITS_MIN} to 64 hexadecimal digits, as 'truceline log' shows them.");
+        let help =
+            format!("Give {PREFIX_DIGITS_MIN} to 64 hexadecimal digits, as 'truceline log' shows them.");
         return Err(Failure::new(Cause::Usage, what, help));
     }
     let mut found: Vec<(String, T)> = all.filter(|(id, _)| id.starts_with(&wanted)).collect();
@@ -189,12 +200,17 @@ pub fn resolve<T>(prefix: &str, all: impl Iterator<Item = (String, T)>) -> Resul
         (Some((_, one)), 0) => Ok(one),
         (None, _) => {
             let what = format!("no statement's id begins with {wanted}");
-            Err(Failure::new(Cause::Usage, what, "See the ids: truceline log. What has not come yet: truceline sync"))
+            Err(Failure::new(
+                Cause::Usage,
+                what,
+                "See the ids: truceline log. What has not come yet: truceline sync",
+            ))
         }
         (Some((last, _)), others) => {
             let mut ids: Vec<String> = found.into_iter().map(|(id, _)| id).chain([last]).collect();
             ids.sort_unstable();
-            let shown: Vec<String> = ids.iter().take(4).map(|id| id.chars().take(wanted.len() + 8).collect()).collect();
+            let shown: Vec<String> =
+                ids.iter().take(4).map(|id| id.chars().take(wanted.len() + 8).collect()).collect();
             let what = format!("{} ids begin with {wanted}: {}", others + 1, shown.join(", "));
             Err(Failure::new(Cause::Usage, what, "Give more digits."))
         }

@@ -16,7 +16,11 @@ fn text(text: Option<&Text>) -> String {
 
 fn name_of(person: &Person) -> String {
     if person.name.is_empty() {
-        return person.aliases.first().map(|alias| format!("“{}”", plain(alias.as_str()))).unwrap_or_default();
+        return person
+            .aliases
+            .first()
+            .map(|alias| format!("“{}”", plain(alias.as_str())))
+            .unwrap_or_default();
     }
     plain(&person.name.to_string())
 }
@@ -44,7 +48,11 @@ pub fn in_table(lines: &[Line]) -> String {
         .collect();
     if !persons.is_empty() {
         let names = (80 - digits - 8 - 10 - 10) / 2;
-        out.push_str(&headed(&[digits, names, names, 10, 10], &["", "name", "romanised", "born", "number"], &persons));
+        out.push_str(&headed(
+            &[digits, names, names, 10, 10],
+            &["", "name", "romanised", "born", "number"],
+            &persons,
+        ));
     }
     let bags: Vec<Vec<String>> = lines
         .iter()
@@ -193,8 +201,8 @@ pub fn json(line: &Line, names: &Names) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desk::screen::width;
     use crate::deal::row::Row;
+    use crate::desk::screen::width;
 
     fn person(cells: &[(&str, &str)]) -> Line {
         Row::new(cells.iter().copied()).person().unwrap()

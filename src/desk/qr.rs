@@ -10,9 +10,14 @@ use qrcode::{EcLevel, QrCode};
 /// # Errors
 /// [`Cause::Input`] where the line is too long for a code.
 pub fn render(line: &str, style: Style) -> Result<String, Failure> {
-    let code = QrCode::with_error_correction_level(line.to_ascii_uppercase(), EcLevel::L).map_err(|error| {
-        Failure::new(Cause::Input, format!("no QR code can be made: {error}"), "Use the line or --out, or fewer relays.")
-    })?;
+    let code =
+        QrCode::with_error_correction_level(line.to_ascii_uppercase(), EcLevel::L).map_err(|error| {
+            Failure::new(
+                Cause::Input,
+                format!("no QR code can be made: {error}"),
+                "Use the line or --out, or fewer relays.",
+            )
+        })?;
     let mut renderer = code.render::<Dense1x2>();
     if style.colour {
         // Black on white, whatever the terminal's colours are.

@@ -92,8 +92,12 @@ pub fn content_json(content: &Content, names: &Names) -> Value {
     match content {
         Content::Note(it) => json!({"text": it.text.as_str()}),
         Content::Offer(it) => offer_json(it, names),
-        Content::Withdraw(it) => json!({"offer": it.offer.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())}),
-        Content::Reject(it) => json!({"offer": it.offer.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())}),
+        Content::Withdraw(it) => {
+            json!({"offer": it.offer.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())})
+        }
+        Content::Reject(it) => {
+            json!({"offer": it.offer.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())})
+        }
         Content::Accept(it) => json!({
             "offer": it.offer.hex(),
             "hold_until": json_time(it.hold_until),
@@ -176,7 +180,8 @@ impl Entry {
         let mark = if self.unread { "*" } else { " " };
         let who = if self.own { "own" } else { "their" };
         let place = format!("#{}", self.sequence);
-        let head = format!("{time} {mark}{} {} {} {}  ", pad(who, 5), pad(&place, 4), pad(self.kind, 8), self.id);
+        let head =
+            format!("{time} {mark}{} {} {} {}  ", pad(who, 5), pad(&place, 4), pad(self.kind, 8), self.id);
         let tail = if self.unread { "unread" } else { self.progress };
         let room = COLUMNS.saturating_sub(width(&head) + 11);
         let summary = pad(&cut(&self.summary, room), room);
@@ -263,12 +268,20 @@ mod tests {
         let entries = [
             entry("40 persons for 40 persons"),
             Entry { own: false, unread: true, progress: "", ..entry(&"Долгая речь ".repeat(20)) },
-            Entry { stored: UnixMillis(1_795_456_309_123), receipt: true, kind: "receipt", ..entry("has all up to #3") },
+            Entry {
+                stored: UnixMillis(1_795_456_309_123),
+                receipt: true,
+                kind: "receipt",
+                ..entry("has all up to #3")
+            },
         ];
         let shown = render(&entries, Style::PLAIN);
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], "2026-11-22 (UTC)");
-        assert_eq!(lines[1], "14:05Z  own   #4   offer    3f2a91c0  40 persons for 40 persons        delivered");
+        assert_eq!(
+            lines[1],
+            "14:05Z  own   #4   offer    3f2a91c0  40 persons for 40 persons        delivered"
+        );
         assert!(lines[2].starts_with("14:05Z *their #4   offer    3f2a91c0  Долгая речь"), "{}", lines[2]);
         assert!(lines[2].ends_with("…  unread"), "{}", lines[2]);
         assert_eq!(lines[3], "2026-11-23 (UTC)");

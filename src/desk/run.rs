@@ -4,7 +4,9 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar::{Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
-use crate::desk::{act, cases, demo, demo_relay, introduce, record, settings, show, status, sync, transcript, words};
+use crate::desk::{
+    act, cases, demo, demo_relay, introduce, record, settings, show, status, sync, transcript, words,
+};
 use crate::statement::kind::Kind;
 use clap::Parser;
 use std::ffi::OsString;
@@ -32,7 +34,11 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn demo_failed(error: anyhow::Error) -> Failure {
-    Failure::new(Cause::Internal, format!("the demonstration stopped: {error:#}"), "Its files are left as they are.")
+    Failure::new(
+        Cause::Internal,
+        format!("the demonstration stopped: {error:#}"),
+        "Its files are left as they are.",
+    )
 }
 
 fn fail(failure: &Failure, as_json: bool) -> ExitCode {
@@ -54,11 +60,16 @@ fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
 
 fn tell(answer: &Answer, as_json: bool) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let shown = if as_json { writeln!(out, "{}", json_line(&answer.json)) } else { write!(out, "{}", answer.text) };
+    let shown =
+        if as_json { writeln!(out, "{}", json_line(&answer.json)) } else { write!(out, "{}", answer.text) };
     match shown.and_then(|()| out.flush()) {
         // A reader that has seen enough, such as head, is no failure.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            return Err(Failure::new(Cause::Internal, format!("the answer cannot be written: {error}"), "Check where the output goes."));
+            return Err(Failure::new(
+                Cause::Internal,
+                format!("the answer cannot be written: {error}"),
+                "Check where the output goes.",
+            ));
         }
         _ => {}
     }

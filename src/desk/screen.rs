@@ -49,7 +49,11 @@ impl Style {
     pub const PLAIN: Self = Self { colour: false };
 
     fn paint(self, code: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour && !text.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// What matters most.
@@ -249,14 +253,18 @@ fn zoned(at: UnixMillis) -> Option<jiff::Timestamp> {
 /// A moment as people read it: `2026-11-22 14:05Z`.
 #[must_use]
 pub fn time(at: UnixMillis) -> String {
-    zoned(at).map_or_else(|| "a time past all calendars".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string())
+    zoned(at).map_or_else(
+        || "a time past all calendars".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%MZ").to_string(),
+    )
 }
 
 /// A moment's day and its time of day, in UTC.
 #[must_use]
 pub fn day_and_time(at: UnixMillis) -> (String, String) {
     let text = time(at);
-    text.split_once(' ').map_or((text.clone(), String::new()), |(day, time)| (day.to_owned(), time.to_owned()))
+    text.split_once(' ')
+        .map_or((text.clone(), String::new()), |(day, time)| (day.to_owned(), time.to_owned()))
 }
 
 /// A moment for machines: RFC 3339 with milliseconds; null for one past all calendars.

@@ -39,10 +39,13 @@ fn shown(settings: &Settings) -> Answer {
     let read = match (settings.read_receipts, settings.read_within) {
         (false, _) => "off: the other side is not told what you have read".to_owned(),
         (true, Millis(0)) => "on, at once: they show when you are at work".to_owned(),
-        (true, last) => format!("on, {} to {} after you opened it", exactly(settings.read_after), exactly(last)),
+        (true, last) => {
+            format!("on, {} to {} after you opened it", exactly(settings.read_after), exactly(last))
+        }
     };
     let mut text = field("read receipts", FIELD, &read);
-    let delivered = format!("{} while connected; at once in a single sync", within(settings.delivered_within));
+    let delivered =
+        format!("{} while connected; at once in a single sync", within(settings.delivered_within));
     text.push_str(&field("delivered receipts", FIELD, &delivered));
     let json = json!({
         "read_receipts": settings.read_receipts,

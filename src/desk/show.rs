@@ -41,7 +41,8 @@ fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Value {
         let header = shown.header;
         fields.insert("acknowledges".to_owned(), Value::from(header.peer_count));
         fields.insert("author_name".to_owned(), Value::from(author_name(channel, shown)));
-        fields.insert("body".to_owned(), content.map_or(Value::Null, |content| content_json(&content, &names)));
+        fields
+            .insert("body".to_owned(), content.map_or(Value::Null, |content| content_json(&content, &names)));
     }
     json!({ "statement": statement })
 }
@@ -54,7 +55,8 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     let names = Names::of(channel);
     let header = shown.header;
     let kind = Kind::from_number(header.kind).map_or_else(|| kind_word(header.kind), Kind::name);
-    let title = format!("{kind} {}, #{} of {}", short(&shown.id.0), header.sequence, names.name(header.author));
+    let title =
+        format!("{kind} {}, #{} of {}", short(&shown.id.0), header.sequence, names.name(header.author));
     let mut out = format!("{}\n\n", style.bold(&title));
     let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
     fact("id", &shown.id.0.hex());
@@ -94,7 +96,9 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     out.push('\n');
     match shown.content() {
         Some(Ok(content)) => out.push_str(&content_text(&content, &names, full)),
-        Some(Err(error)) => out.push_str(&format!("Its body cannot be read: {}\n", plain(&error.to_string()))),
+        Some(Err(error)) => {
+            out.push_str(&format!("Its body cannot be read: {}\n", plain(&error.to_string())))
+        }
         None => out.push_str(&format!("  {}\n", line(shown))),
     }
     out

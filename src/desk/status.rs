@@ -61,7 +61,8 @@ impl<'a> Board<'a> {
     }
 
     fn undelivered(&self) -> Vec<&Shown<'a>> {
-        let open = |shown: &&Shown<'_>| shown.own && !is_receipt(shown) && shown.item.marks.delivered.is_none();
+        let open =
+            |shown: &&Shown<'_>| shown.own && !is_receipt(shown) && shown.item.marks.delivered.is_none();
         self.shown.iter().filter(open).collect()
     }
 
@@ -76,7 +77,8 @@ impl<'a> Board<'a> {
             for shown in &self.shown {
                 let id = || short(&shown.id.0);
                 let open = || case.open_offers().any(|offer| offer.id == shown.id.0);
-                let live = || Role::BOTH.iter().any(|role| case.live(*role).is_some_and(|it| it.id == shown.id.0));
+                let live =
+                    || Role::BOTH.iter().any(|role| case.live(*role).is_some_and(|it| it.id == shown.id.0));
                 match shown.content() {
                     Some(Ok(Content::Offer(offer))) => {
                         if let Some(since) = offer.body().valid_until.filter(|until| *until <= self.now)
@@ -86,7 +88,11 @@ impl<'a> Board<'a> {
                         }
                     }
                     Some(Ok(Content::Accept(it))) if it.hold_until <= self.now && live() => {
-                        overdue.push(Overdue { what: "acceptance past its hold", id: id(), since: it.hold_until });
+                        overdue.push(Overdue {
+                            what: "acceptance past its hold",
+                            id: id(),
+                            since: it.hold_until,
+                        });
                     }
                     _ => {}
                 }
@@ -149,14 +155,19 @@ impl<'a> Board<'a> {
         match &self.channel.thread.stage {
             Stage::Inviting(inviting) => out.push_str(&invite_text(inviting, self.now)),
             Stage::Greeting(_) | Stage::Moving => {
-                out.push_str(&field("  stage", FIELD, "joined; waits for the inviter's welcome: truceline sync"));
+                out.push_str(&field(
+                    "  stage",
+                    FIELD,
+                    "joined; waits for the inviter's welcome: truceline sync",
+                ));
             }
             Stage::Open(_) => self.open_text(&mut out, style),
         }
         out.push_str(&field("  relays", FIELD, &self.relays_text()));
         let lost: u64 = self.channel.thread.inbound.iter().map(|inbound| inbound.lost).sum();
         if lost > 0 {
-            let text = format!("{} expired at the relay before they were fetched", count(lost, "cell", "cells"));
+            let text =
+                format!("{} expired at the relay before they were fetched", count(lost, "cell", "cells"));
             out.push_str(&field("  lost", FIELD, &text));
         }
         out
@@ -182,7 +193,9 @@ impl<'a> Board<'a> {
         let overdue: Vec<String> = self
             .overdue()
             .iter()
-            .map(|it| format!("{} {} since {} ({})", it.what, it.id, time(it.since), span(self.now.since(it.since))))
+            .map(|it| {
+                format!("{} {} since {} ({})", it.what, it.id, time(it.since), span(self.now.since(it.since)))
+            })
             .collect();
         fact("  overdue", overdue.first().map_or("none", String::as_str));
         for line in overdue.iter().skip(1) {
@@ -240,7 +253,8 @@ impl<'a> Board<'a> {
                 json!({"id": case.id().hex(), "state": state(case, &self.names).0, "version": case.version(), "turns": turns})
             })
             .collect();
-        let own_relays: Vec<_> = self.channel.thread.inbound.iter().map(|queue| queue.place.to_string()).collect();
+        let own_relays: Vec<_> =
+            self.channel.thread.inbound.iter().map(|queue| queue.place.to_string()).collect();
         let peer_relays: Vec<_> = self.peer_queues().iter().map(|queue| queue.place.to_string()).collect();
         let halt = self.halt().map(|halt| {
             let (what, help) = halt_text(halt);
@@ -289,7 +303,8 @@ fn invite_text(inviting: &Inviting, now: UnixMillis) -> String {
     let mut out = field("  stage", FIELD, &text);
     if inviting.refused_hellos > 0 {
         let refused = count(u64::from(inviting.refused_hellos), "hello", "hellos");
-        let text = format!("{refused} did not open: someone else may know the invite, or its copy was altered");
+        let text =
+            format!("{refused} did not open: someone else may know the invite, or its copy was altered");
         out.push_str(&field("  refused", FIELD, &text));
     }
     out
@@ -338,5 +353,8 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
         text.push_str("\nNo channel yet: begin one with 'truceline invite' or 'truceline join'.\n");
     }
     let party = json!({"name": card.name().as_str(), "fingerprint": fingerprint});
-    Ok(Answer::new(text, json!({"party": party, "vault": desk.place.vault.display().to_string(), "channels": channels})))
+    Ok(Answer::new(
+        text,
+        json!({"party": party, "vault": desk.place.vault.display().to_string(), "channels": channels}),
+    ))
 }

@@ -23,7 +23,8 @@ use std::io::Write;
 /// [`Cause::Usage`].
 pub fn proxy(via: Option<&str>) -> Result<Option<Socks>, Failure> {
     let read = |text: &str| {
-        Socks::parse(text).map_err(|error| Failure::new(Cause::Usage, error, "For Tor: --via socks5://127.0.0.1:9050"))
+        Socks::parse(text)
+            .map_err(|error| Failure::new(Cause::Usage, error, "For Tor: --via socks5://127.0.0.1:9050"))
     };
     via.map(read).transpose()
 }
@@ -34,7 +35,11 @@ pub fn proxy(via: Option<&str>) -> Result<Option<Socks>, Failure> {
 /// [`Cause::Internal`].
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
-        Failure::new(Cause::Internal, format!("the program could not start its work: {error}"), "End other programs and try again.")
+        Failure::new(
+            Cause::Internal,
+            format!("the program could not start its work: {error}"),
+            "End other programs and try again.",
+        )
     })
 }
 
@@ -53,9 +58,10 @@ pub fn trouble_text(trouble: &Trouble) -> (String, &'static str) {
             "it does not know this queue, or not this key".to_owned(),
             "The relay may have been replaced, or the queue closed. Ask its operator.",
         ),
-        Trouble::PassRefused => {
-            ("it does not take the pass: unknown, spent or expired".to_owned(), "Ask its operator for a new pass.")
-        }
+        Trouble::PassRefused => (
+            "it does not take the pass: unknown, spent or expired".to_owned(),
+            "Ask its operator for a new pass.",
+        ),
         Trouble::Full(Bound::Queue) => (
             "the queue is full: the counterpart has not fetched for long".to_owned(),
             "Nothing is lost: what waits is sent once the counterpart has fetched.",
@@ -105,7 +111,8 @@ impl Told {
     #[must_use]
     pub fn of(officer: &Officer, link: LinkKey, place: &RelayPlace, trouble: &Trouble) -> Self {
         let (what, help) = trouble_text(trouble);
-        let channel = officer.channel(link.thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
+        let channel =
+            officer.channel(link.thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
         let own = !matches!(link.purpose, Purpose::Outbound(_));
         Self { channel, own, address: place.address().to_owned(), code: trouble_code(trouble), what, help }
     }
@@ -124,7 +131,13 @@ impl Told {
     #[must_use]
     pub fn text(&self) -> String {
         let whose = if self.own { "our" } else { "their" };
-        format!("{} ({whose} relay, channel {}): {}\n  {}\n", self.address, plain(&self.channel), self.what, self.help)
+        format!(
+            "{} ({whose} relay, channel {}): {}\n  {}\n",
+            self.address,
+            plain(&self.channel),
+            self.what,
+            self.help
+        )
     }
 }
 
@@ -144,15 +157,20 @@ pub fn troubles(officer: &Officer, report: &SyncReport) -> Vec<Told> {
 /// A notice as a line for people, and as an object for machines.
 #[must_use]
 pub fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
-    let label = |thread: u32| officer.channel(thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
+    let label =
+        |thread: u32| officer.channel(thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
     let plainly = |thread: u32| plain(&label(thread));
     let event = |event: &str, thread: u32, why: Option<&str>| json!({"event": event, "channel": label(thread), "message": why});
     match notice {
-        Notice::InviteReady { thread } => {
-            (format!("channel {}: the invite is ready", plainly(*thread)), event("invite-ready", *thread, None))
-        }
+        Notice::InviteReady { thread } => (
+            format!("channel {}: the invite is ready", plainly(*thread)),
+            event("invite-ready", *thread, None),
+        ),
         Notice::Joined { thread } => (
-            format!("channel {}: the counterpart has joined; compare the words: truceline words", plainly(*thread)),
+            format!(
+                "channel {}: the counterpart has joined; compare the words: truceline words",
+                plainly(*thread)
+            ),
             event("joined", *thread, None),
         ),
         Notice::HelloRefused { thread, why } => (
@@ -173,7 +191,11 @@ pub fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
             event("cell-refused", *thread, Some(why)),
         ),
         Notice::CellsLost { thread, count: lost } => (
-            format!("channel {}: {} expired at the relay unread", plainly(*thread), count(*lost, "cell", "cells")),
+            format!(
+                "channel {}: {} expired at the relay unread",
+                plainly(*thread),
+                count(*lost, "cell", "cells")
+            ),
             json!({"event": "cells-lost", "channel": label(*thread), "count": lost}),
         ),
         Notice::Halted { thread, halt } => {
@@ -234,7 +256,8 @@ impl Counts {
         .into_iter()
         .flatten()
         .collect();
-        let waiting = if self.waiting > 0 { format!("; {} still to be sent", self.waiting) } else { String::new() };
+        let waiting =
+            if self.waiting > 0 { format!("; {} still to be sent", self.waiting) } else { String::new() };
         let told = if told.is_empty() { "nothing new".to_owned() } else { list_of(&told) };
         format!("Own statements: {told}{waiting}.\n")
     }
@@ -246,7 +269,10 @@ impl Counts {
 /// [`Cause::Network`] where no relay was reached.
 pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     if desk.service.officer().channels().next().is_none() {
-        return Ok(Answer::new("Nothing to sync: this vault has no channel yet.\n", json!({"events": [], "troubles": []})));
+        return Ok(Answer::new(
+            "Nothing to sync: this vault has no channel yet.\n",
+            json!({"events": [], "troubles": []}),
+        ));
     }
     let (mut options, stop) = SyncOptions::once();
     options.via = proxy(asked.via.as_deref())?;
@@ -331,9 +357,16 @@ fn answer(
         .map(|channel| channel.statements().iter().filter(|shown| is_unread(shown)).count())
         .sum();
     if unread > 0 {
-        text.push_str(&format!("{} unread: truceline log, then truceline show ID\n", count(unread as u64, "statement", "statements")));
+        text.push_str(&format!(
+            "{} unread: truceline log, then truceline show ID\n",
+            count(unread as u64, "statement", "statements")
+        ));
     }
-    let aside = if told_text.is_empty() { String::new() } else { format!("Not all relays did their work:\n{told_text}") };
+    let aside = if told_text.is_empty() {
+        String::new()
+    } else {
+        format!("Not all relays did their work:\n{told_text}")
+    };
     let troubles: Vec<Value> = told.iter().map(Told::json).collect();
     let json = json!({
         "events": events, "troubles": troubles, "reached": report.reached,

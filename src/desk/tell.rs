@@ -75,7 +75,8 @@ pub fn content_line(content: &Content) -> String {
         Content::Confirm(it) => format!("acceptance {}", short(&it.acceptance)),
         Content::Lapse(it) => with_reason("acceptance", &it.acceptance, it.reason.as_ref()),
         Content::Standby(it) => {
-            let until = it.until.map_or_else(|| "asks for time".to_owned(), |until| format!("until {}", time(until)));
+            let until =
+                it.until.map_or_else(|| "asks for time".to_owned(), |until| format!("until {}", time(until)));
             it.reason.as_ref().map_or(until.clone(), |reason| format!("{until}: {}", plain(reason.as_str())))
         }
         Content::Query(it) => plain(it.text.as_str()),
@@ -91,7 +92,9 @@ pub fn offer_title(offer: &Offer) -> String {
     let giver = first.giver;
     let of = |role: Role| {
         let given = offer.given_by(role);
-        list_of(&given.into_iter().map(|(category, number)| category_count(category, number)).collect::<Vec<_>>())
+        list_of(
+            &given.into_iter().map(|(category, number)| category_count(category, number)).collect::<Vec<_>>(),
+        )
     };
     let (gives, gets) = (of(giver), of(giver.other()));
     if gets.is_empty() { format!("{gives} for nothing in return") } else { format!("{gives} for {gets}") }
@@ -201,7 +204,8 @@ pub fn content_text(content: &Content, names: &Names, full: bool) -> String {
         Content::Note(note) => paragraphs(note.text.as_str(), 2),
         Content::Offer(offer) => {
             let mut out = offer_text(offer, names);
-            for (leg, number) in offer.legs().iter().zip(1..).filter(|(leg, _)| !offer.lines(leg).is_empty()) {
+            for (leg, number) in offer.legs().iter().zip(1..).filter(|(leg, _)| !offer.lines(leg).is_empty())
+            {
                 out.push_str(&format!("\nLeg {number}: {} gives\n", names.name(leg.giver)));
                 let lines = offer.lines(leg);
                 out.push_str(&if full { persons::in_full(lines, names) } else { persons::in_table(lines) });
@@ -213,14 +217,18 @@ pub fn content_text(content: &Content, names: &Names, full: bool) -> String {
         Content::Accept(it) => {
             let mut out = field("held until", FIELD, &time(it.hold_until));
             out.insert_str(0, &reasoned("offer", &it.offer, None));
-            out.push_str(&it.remark.as_ref().map(|remark| paragraphs(remark.as_str(), 2)).unwrap_or_default());
+            out.push_str(
+                &it.remark.as_ref().map(|remark| paragraphs(remark.as_str(), 2)).unwrap_or_default(),
+            );
             out
         }
         Content::Confirm(it) => reasoned("acceptance", &it.acceptance, None),
         Content::Lapse(it) => reasoned("acceptance", &it.acceptance, it.reason.as_ref()),
         Content::Standby(it) => {
             let mut out = it.until.map(|until| field("until", FIELD, &time(until))).unwrap_or_default();
-            out.push_str(&it.reason.as_ref().map(|reason| paragraphs(reason.as_str(), 2)).unwrap_or_default());
+            out.push_str(
+                &it.reason.as_ref().map(|reason| paragraphs(reason.as_str(), 2)).unwrap_or_default(),
+            );
             out
         }
         Content::Query(it) => paragraphs(it.text.as_str(), 2),

@@ -1,16 +1,15 @@
 //! `truceline transcript` and `truceline verify`: both chains checked again, from the bytes.
 
 use crate::crypto::digest::{Digest, unhex};
-use crate::crypto::sign::SignError;
 use crate::desk::ask::Progress;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
 use crate::officer::compose::ComposeError;
+use crate::officer::view::check_export;
 use crate::party::role::Role;
-use crate::session::introduction::verify_role;
-use crate::statement::export::{self, CheckedExport, Preamble};
+use crate::statement::export::{CheckedExport, ExportError};
 use crate::statement::kind::Kind;
 use crate::time::UnixMillis;
 use serde_json::{Value, json};
@@ -18,25 +17,12 @@ use std::path::{Path, PathBuf};
 
 const FIELD: usize = 14;
 
-/// A party's signature in the introduction, as an export holds it.
-fn introduction(role: Role, preamble: &Preamble) -> Result<(), SignError> {
-    let [inviter, joiner] = &preamble.cards;
-    let fingerprints = [inviter, joiner].map(|card| card.fingerprint().unwrap_or_default());
-    let [first, second] = &fingerprints;
-    let [own, other] = &preamble.introduced;
-    let (card, part) = match role {
-        Role::Inviter => (inviter, own),
-        Role::Joiner => (joiner, other),
-    };
-    verify_role(role, &preamble.channel, [first, second], &part.first, card, &part.signature)
-}
-
 fn check(bytes: &[u8]) -> Result<CheckedExport, Failure> {
     let progress = Progress::new("Checking signatures");
-    let checked = export::check(bytes, introduction);
+    let checked = check_export(bytes);
     drop(progress);
     checked.map_err(|error| {
-        let cause = if error == export::ExportError::NotAnExport { Cause::Input } else { Cause::Verification };
+        let cause = if error == ExportError::NotAnExport { Cause::Input } else { Cause::Verification };
         let help = match cause {
             Cause::Input => "Give a file that 'truceline transcript export' wrote.",
             _ => "Do not rely on it. Ask where the file comes from, and compare it with another copy.",
@@ -80,12 +66,17 @@ impl<'a> Told<'a> {
             let role = if *role == Role::Inviter { "inviter" } else { "joiner" };
             out.push_str(&field(role, FIELD, &fingerprint.hex()));
             out.push_str(&field("", FIELD, &format!("calls itself {}", plain(name))));
-            let head = if number == 0 { "no statement".to_owned() } else { format!("{}, head {}", count(number, "statement", "statements"), short(&head)) };
+            let head = if number == 0 {
+                "no statement".to_owned()
+            } else {
+                format!("{}, head {}", count(number, "statement", "statements"), short(&head))
+            };
             out.push_str(&field("", FIELD, &head));
         }
         out.push_str(&field("channel", FIELD, &self.checked.preamble.channel.hex()));
         let words = Role::BOTH.iter().filter(|role| self.words(**role)).count();
-        let words = ["confirmed by neither", "confirmed by one side", "confirmed by both"].get(words).copied();
+        let words =
+            ["confirmed by neither", "confirmed by one side", "confirmed by both"].get(words).copied();
         out.push_str(&field("words", FIELD, words.unwrap_or_default()));
         if let Some((first, last)) = self.span() {
             let text = format!("{} to {}, by the authors' clocks", time(first), time(last));
@@ -95,22 +86,26 @@ impl<'a> Told<'a> {
     }
 
     fn complete(&self) -> String {
-        let heads = self.heads().map(|(number, head)| if number == 0 { "none".to_owned() } else { head.hex() });
+        let heads =
+            self.heads().map(|(number, head)| if number == 0 { "none".to_owned() } else { head.hex() });
         let [inviter, joiner] = heads;
-        format!("Complete up to heads\n  {inviter}\n  {joiner}\nWhether more was said after them, no check can tell.\n")
+        format!(
+            "Complete up to heads\n  {inviter}\n  {joiner}\nWhether more was said after them, no check can tell.\n"
+        )
     }
 
     fn json(&self) -> Value {
-        let parties = self.parties.iter().zip(self.heads()).map(|((role, name, fingerprint), (number, head))| {
-            json!({
-                "role": match role { Role::Inviter => "inviter", Role::Joiner => "joiner" },
-                "name": name,
-                "fingerprint": fingerprint.hex(),
-                "statements": number,
-                "head": (number > 0).then(|| head.hex()),
-                "words_confirmed": self.words(*role),
-            })
-        });
+        let parties =
+            self.parties.iter().zip(self.heads()).map(|((role, name, fingerprint), (number, head))| {
+                json!({
+                    "role": match role { Role::Inviter => "inviter", Role::Joiner => "joiner" },
+                    "name": name,
+                    "fingerprint": fingerprint.hex(),
+                    "statements": number,
+                    "head": (number > 0).then(|| head.hex()),
+                    "words_confirmed": self.words(*role),
+                })
+            });
         let span = self.span();
         json!({
             "channel": self.checked.preamble.channel.hex(),
@@ -172,7 +167,10 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
     }
     write(&asked.file, &bytes)?;
     let file = asked.file.display().to_string();
-    let text = format!("{} written, readable for you only. It holds all that was said, in the clear.\n", plain(&file));
+    let text = format!(
+        "{} written, readable for you only. It holds all that was said, in the clear.\n",
+        plain(&file)
+    );
     let next = format!("Anyone can check it: truceline verify {} --party ... --party ...\n", plain(&file));
     Ok(Answer::new(text, json!({"file": file, "bytes": bytes.len()})).aside(next))
 }
@@ -201,11 +199,19 @@ fn named(parties: &[String]) -> Result<Vec<Digest>, Failure> {
         let bytes = unhex(&digits).and_then(|bytes| bytes.try_into().ok());
         bytes.map(Digest).ok_or_else(|| {
             let what = format!("'{}' is no fingerprint", plain(text));
-            Failure::new(Cause::Usage, what, "Give all 64 hexadecimal digits, as 'truceline status' shows them.")
+            Failure::new(
+                Cause::Usage,
+                what,
+                "Give all 64 hexadecimal digits, as 'truceline status' shows them.",
+            )
         })
     };
     if parties.len() > 2 {
-        return Err(Failure::new(Cause::Usage, "a transcript has two parties", "Give --party once or twice."));
+        return Err(Failure::new(
+            Cause::Usage,
+            "a transcript has two parties",
+            "Give --party once or twice.",
+        ));
     }
     parties.iter().map(read).collect()
 }
@@ -229,7 +235,8 @@ fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Fa
     let is_party = |wanted: &Digest| told.parties.iter().any(|(_, _, fingerprint)| fingerprint == wanted);
     if let Some(stranger) = named.iter().find(|wanted| !is_party(wanted)) {
         let has: Vec<String> = told.parties.iter().map(|(_, _, fingerprint)| fingerprint.hex()).collect();
-        let what = format!("{} is no party of this transcript: it is between {}", stranger.hex(), has.join(" and "));
+        let what =
+            format!("{} is no party of this transcript: it is between {}", stranger.hex(), has.join(" and "));
         return Err(Failure::new(Cause::Verification, what, "Do not take it for what you were told it is."));
     }
     let identified = told.parties.iter().all(|(_, _, fingerprint)| named.contains(fingerprint));

@@ -23,7 +23,11 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
     if asked.differ {
         let question = format!("Close channel {label} for good, because its words differ?");
         if !asked.yes && !consent(&question, "--yes")? {
-            return Err(Failure::new(Cause::Refused, "the channel was not closed", "Say nothing over it until you are sure."));
+            return Err(Failure::new(
+                Cause::Refused,
+                "the channel was not closed",
+                "Say nothing over it until you are sure.",
+            ));
         }
         desk.service.command(|officer, now, rng| Ok(((), officer.words_differ(thread, now, rng)?)))?;
         let text = format!(
@@ -40,7 +44,10 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         let next = if theirs {
             format!("{} has confirmed them too: proposals now have effect.", names.peer)
         } else {
-            format!("{} has yet to confirm them; until then only notes and proposals about remains have effect.", names.peer)
+            format!(
+                "{} has yet to confirm them; until then only notes and proposals about remains have effect.",
+                names.peer
+            )
         };
         let text = format!("The words agree: confirmed, under your signature. {next}\n");
         let json = json!({"channel": label, "id": id.0.hex(), "words": {"own": true, "peer": theirs, "both": theirs}});
@@ -60,12 +67,17 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
 }
 
 fn layout(words: &SafetyWords, label: &str, names: &Names, style: Style) -> String {
-    let mut out = format!("The safety words of channel {label}, between {} and {}\n\n", names.own, names.peer);
+    let mut out =
+        format!("The safety words of channel {label}, between {} and {}\n\n", names.own, names.peer);
     let words = words.words();
     for row in 0..4 {
         let mut line = String::new();
         for (at, word) in words.iter().enumerate().filter(|(at, _)| at % 4 == row) {
-            line.push_str(&format!("   {:>2}  {}", at + 1, pad(&style.bold(word), 10 + style.bold(word).len() - word.len())));
+            line.push_str(&format!(
+                "   {:>2}  {}",
+                at + 1,
+                pad(&style.bold(word), 10 + style.bold(word).len() - word.len())
+            ));
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -96,7 +108,9 @@ mod tests {
         let rows: Vec<&str> = shown.lines().skip(2).take(4).collect();
         let all = words.words();
         assert!(rows[0].contains(&format!(" 1  {}", all[0])) && rows[0].contains(&format!(" 5  {}", all[4])));
-        assert!(rows[3].contains(&format!(" 4  {}", all[3])) && rows[3].ends_with(&format!("12  {}", all[11])));
+        assert!(
+            rows[3].contains(&format!(" 4  {}", all[3])) && rows[3].ends_with(&format!("12  {}", all[11]))
+        );
         assert!(shown.lines().all(|line| width(line) <= COLUMNS), "{shown}");
     }
 }
