@@ -286,7 +286,7 @@ fn person() -> Person {
 #[test]
 fn offer_and_line_are_as_shown() {
     let mut shown = Example::default();
-    let line = Line::Person(person()).encode_line().unwrap();
+    let line = Line::Person(Box::new(person())).encode_line().unwrap();
     shown.show("line", &line);
     let list = List::new([6; 32], vec![line]).unwrap();
     let leg = |giver: Role, quantity| Leg {

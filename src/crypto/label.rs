@@ -105,8 +105,6 @@ labels! {
     VAULT_ROW_DIGEST = "vault/row-digest";
     /// The checksum of a relay's record.
     RELAY_RECORD = "relay/record";
-    /// An exported transcript.
-    EXPORT = "export";
 }
 
 impl Label {

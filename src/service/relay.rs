@@ -47,7 +47,7 @@ pub enum RelayError {
     /// The system gives no thread.
     #[error("no thread can be started: {0}")]
     Thread(std::io::Error),
-    /// See [`DiskStopped`].
+    /// The thread that owns the store has ended.
     #[error(transparent)]
     DiskStopped(#[from] DiskStopped),
     /// A task of the relay broke off.

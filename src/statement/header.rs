@@ -55,7 +55,7 @@ pub struct Header {
     pub peer_root: Digest,
     /// The author's clock: a claim, which decides nothing.
     pub clock: UnixMillis,
-    /// See [`crate::statement::signed::commitment`].
+    /// See [`crate::statement::signed::Said::commitment`].
     pub commitment: Digest,
 }
 
