@@ -87,7 +87,8 @@ impl Failure {
     }
 
     /// Of a message that ends with its remedy, after its last colon.
-    fn with_remedy_inside(cause: Cause, message: &str, otherwise: &str) -> Self {
+    #[must_use]
+    pub fn with_remedy_inside(cause: Cause, message: &str, otherwise: &str) -> Self {
         match message.rsplit_once(": ") {
             Some((what, remedy)) => Self::new(cause, what, sentence(remedy)),
             None => Self::new(cause, message, otherwise),
