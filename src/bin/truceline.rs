@@ -1,7 +1,7 @@
-//! The officer's program.
-fn main() -> anyhow::Result<()> {
-    if truceline::desk::demo_relay::serve_if_asked()? {
-        return Ok(());
-    }
-    truceline::desk::demo::run(None)
+//! The officer's program: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    truceline::desk::run::run(std::env::args_os().collect())
 }

@@ -1,0 +1,452 @@
+//! The commands of `truceline`, as they are written.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const AFTER: &str = "The vault is the folder in --vault, else in TRUCELINE_VAULT, else ~/.truceline. Its passphrase is read from \
+--passphrase-file, else from the file in TRUCELINE_PASSPHRASE_FILE, else asked for on the terminal.
+
+Ids are 64 hexadecimal digits; any beginning of 4 or more that is unique will do.
+
+Exit codes:
+  0  done
+  1  something unexpected failed
+  2  the command line cannot be understood, or nobody was there to answer
+  3  refused by the rules: an act without effect, a closed channel, an expired invite
+  4  the vault or its disk: wrong passphrase, in use, altered, full
+  5  no relay could be reached, or a relay refused
+  6  a file or line that was handed in cannot be used
+  7  a transcript does not hold, or is not between the parties named
+  8  the safety words do not match
+
+Example:
+  truceline init --name Velmara
+  truceline demo";
+
+/// A back-channel between enemies: signed and sealed statements, receipts, and a transcript both sides can check.
+#[derive(Debug, Parser)]
+#[command(name = "truceline", version, after_help = AFTER, max_term_width = 80)]
+pub struct Cli {
+    /// The vault's folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub vault: Option<PathBuf>,
+    /// A file that holds the vault's passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Answers as one line of JSON on standard output; errors too, on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Which channel; needed only where the vault has several
+    #[arg(long, global = true, value_name = "LABEL")]
+    pub channel: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What an officer can ask for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes a vault with a new identity
+    #[command(after_help = "Example:
+  truceline --vault ~/velmara init --name Velmara")]
+    Init(Init),
+    /// Invites a counterpart: prints one truceline: line to hand over in secret
+    #[command(
+        after_help = "Relay and pass come from the relay's operator. Give as many --pass as --relay, in the same order.
+The line is the secret that starts the channel: hand it over so that nobody else sees it.
+
+Example:
+  truceline invite --relay relay.example:4433#PIN --pass truceline-pass:... --label tarrun"
+    )]
+    Invite(Invite),
+    /// Joins by an invite that was handed over
+    #[command(after_help = "Shows each address before it is contacted and asks; --yes agrees beforehand.
+
+Example:
+  truceline join invite.txt --relay relay.example:4433#PIN --pass truceline-pass:... --label velmara")]
+    Join(Join),
+    /// Shows, confirms or denies the twelve safety words
+    #[command(
+        after_help = "Compare the words in a call in which you know the other officer's voice. Until both sides have
+confirmed them, only notes and proposals about remains have effect.
+
+Example:
+  truceline words
+  truceline words --confirm \"word1 word2 ... word12\"
+  truceline words --differ"
+    )]
+    Words(Words),
+    /// Sends what waits, fetches what came, makes and sends receipts
+    #[command(after_help = "Example:
+  truceline sync
+  truceline sync --watch --via socks5://127.0.0.1:9050")]
+    Sync(Sync),
+    /// Says something in free text, which never binds
+    #[command(after_help = "The text '-' is read from standard input.
+
+Example:
+  truceline say \"Our list follows within the hour.\"")]
+    Say(Say),
+    /// Proposes an exchange, read from a file
+    #[command(after_help = "Lists of persons are read from beside the file. See examples/exchange.toml.
+
+Example:
+  truceline propose examples/exchange.toml")]
+    Propose(Propose),
+    /// Answers an offer with another one
+    #[command(after_help = "Example:
+  truceline counter 3f2a91c0 examples/counter.toml")]
+    Counter(Counter),
+    /// Accepts the other side's offer as it stands
+    #[command(
+        after_help = "The other side then confirms. Until --hold is over you promise not to let the acceptance lapse.
+
+Example:
+  truceline accept 3f2a91c0 --hold 48h"
+    )]
+    Accept(Accept),
+    /// Confirms the other side's acceptance of your offer: it is then agreed
+    #[command(after_help = "Takes the id of the acceptance, or of the offer it accepts.
+
+Example:
+  truceline confirm 77aa88bb")]
+    Confirm(Act),
+    /// Takes back your acceptance, as long as it is not confirmed
+    #[command(after_help = "Takes the id of the acceptance, or of the offer it accepts.
+
+Example:
+  truceline lapse 77aa88bb --reason \"The list has changed.\"")]
+    Lapse(Reasoned),
+    /// Turns down the other side's offer
+    #[command(after_help = "Example:
+  truceline reject 3f2a91c0 --reason \"Three of those named are not held by us.\"")]
+    Reject(Reasoned),
+    /// Takes back your own offer
+    #[command(after_help = "Example:
+  truceline withdraw 3f2a91c0")]
+    Withdraw(Reasoned),
+    /// Shows each case: its state, whose turn it is, what may be answered
+    #[command(after_help = "Example:
+  truceline cases")]
+    Cases,
+    /// Shows one statement in full, and notes that you read it
+    #[command(after_help = "Example:
+  truceline show 3f2a91c0
+  truceline show 3f2a91c0 --full")]
+    Show(Show),
+    /// Lists all statements, the newest last
+    #[command(
+        after_help = "WHEN is how long ago (2h, 3 days) or a time in UTC (2026-11-22, 2026-11-22 14:05Z).
+
+Example:
+  truceline log --since 2d"
+    )]
+    Log(Log),
+    /// Tells per channel what is unsent, undelivered, unread, overdue, and whose turn it is
+    #[command(after_help = "Example:
+  truceline status --json")]
+    Status,
+    /// Checks or exports the transcript
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline transcript verify
+  truceline transcript export transcript.bin"
+    )]
+    Transcript(Transcript),
+    /// Checks an exported transcript, with no vault and no network
+    #[command(
+        after_help = "Anyone can make up two parties: name both by the fingerprints you know, or the answer can only be
+'consistent, parties not identified'.
+
+Example:
+  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
+    )]
+    Verify(Verify),
+    /// Shows or sets how receipts are timed
+    #[command(
+        after_help = "Receipts show when an officer is at work; so, while a client stays connected, they wait a random time.
+
+Example:
+  truceline settings
+  truceline settings --read-receipts off
+  truceline settings --default"
+    )]
+    Settings(SettingsArgs),
+    /// Plays an exchange with a relay and two officers on this machine, told step by step
+    #[command(after_help = "Example:
+  truceline demo --keep /tmp/truceline-demo")]
+    Demo(Demo),
+}
+
+/// See [`Command::Init`].
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The party's name, as the counterpart will see it
+    #[arg(long)]
+    pub name: String,
+    /// The least cost of the passphrase (64 MiB, 1 pass): for tests and demonstrations alone
+    #[arg(long, hide = true)]
+    pub fast_passphrase: bool,
+}
+
+/// The relays that keep one's own queues.
+#[derive(Debug, Args)]
+pub struct Relays {
+    /// A relay to receive at, as its operator wrote it; up to four
+    #[arg(long = "relay", value_name = "ADDR#PIN", required = true)]
+    pub relays: Vec<String>,
+    /// The pass for that relay, in the same order
+    #[arg(long = "pass", value_name = "PASS", required = true)]
+    pub passes: Vec<String>,
+    /// Connects through this SOCKS5 proxy
+    #[arg(long, value_name = "socks5://ADDR")]
+    pub via: Option<String>,
+    /// What to call the channel
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
+}
+
+/// See [`Command::Invite`].
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// See [`Relays`].
+    #[command(flatten)]
+    pub at: Relays,
+    /// Writes the line to this new file, for its owner only, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Shows the line as a QR code
+    #[arg(long)]
+    pub qr: bool,
+    /// How long the invite is good for
+    #[arg(long, value_name = "DURATION", default_value = "3 days")]
+    pub expires: String,
+}
+
+/// See [`Command::Join`].
+#[derive(Debug, Args)]
+pub struct Join {
+    /// The truceline: line, a file that holds it, or - for standard input
+    #[arg(value_name = "LINE|FILE")]
+    pub invite: String,
+    /// See [`Relays`].
+    #[command(flatten)]
+    pub at: Relays,
+    /// Agrees to contact the addresses that are shown
+    #[arg(long)]
+    pub yes: bool,
+    /// Allows addresses on this machine and on private networks
+    #[arg(long)]
+    pub allow_private: bool,
+}
+
+/// See [`Command::Words`].
+#[derive(Debug, Args)]
+pub struct Words {
+    /// The words the other officer read out: confirms them if they are the channel's
+    #[arg(long, value_name = "TWELVE WORDS", conflicts_with = "differ")]
+    pub confirm: Option<String>,
+    /// The words differ: closes the channel for good
+    #[arg(long)]
+    pub differ: bool,
+    /// Closes it without asking
+    #[arg(long, requires = "differ")]
+    pub yes: bool,
+}
+
+/// See [`Command::Sync`].
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Stays connected until interrupted
+    #[arg(long)]
+    pub watch: bool,
+    /// Connects through this SOCKS5 proxy
+    #[arg(long, value_name = "socks5://ADDR")]
+    pub via: Option<String>,
+}
+
+/// See [`Command::Say`].
+#[derive(Debug, Args)]
+pub struct Say {
+    /// What to say, up to 4,000 characters
+    pub text: String,
+    /// The case it belongs to
+    #[arg(long, value_name = "ID")]
+    pub case: Option<String>,
+}
+
+/// See [`Command::Propose`].
+#[derive(Debug, Args)]
+pub struct Propose {
+    /// The proposal
+    #[arg(value_name = "FILE.toml")]
+    pub file: PathBuf,
+    /// Signs without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// See [`Command::Counter`].
+#[derive(Debug, Args)]
+pub struct Counter {
+    /// The offer it answers
+    pub id: String,
+    /// The counter-proposal
+    #[arg(value_name = "FILE.toml")]
+    pub file: PathBuf,
+    /// Signs without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// See [`Command::Accept`].
+#[derive(Debug, Args)]
+pub struct Accept {
+    /// The offer
+    pub id: String,
+    /// How long you promise to stand by it
+    #[arg(long, value_name = "DURATION", default_value = "48h")]
+    pub hold: String,
+    /// Signs without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// An act on one statement.
+#[derive(Debug, Args)]
+pub struct Act {
+    /// The statement it is about
+    pub id: String,
+    /// Signs without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// An act on one statement, with a reason.
+#[derive(Debug, Args)]
+pub struct Reasoned {
+    /// The statement it is about
+    pub id: String,
+    /// Why, for the other side to read
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Signs without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// See [`Command::Show`].
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The statement
+    pub id: String,
+    /// Every field of every person
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// See [`Command::Log`].
+#[derive(Debug, Args)]
+pub struct Log {
+    /// Only what was stored since then
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+}
+
+/// See [`Command::Transcript`].
+#[derive(Debug, Subcommand)]
+pub enum Transcript {
+    /// Checks every signature, commitment and place again, from the vault's bytes
+    #[command(after_help = "Example:
+  truceline transcript verify")]
+    Verify,
+    /// Writes the transcript to a file that anyone can check
+    #[command(after_help = "The file holds all that was said, in the clear, readable for its owner only.
+
+Example:
+  truceline transcript export transcript.bin")]
+    Export(Export),
+}
+
+/// See [`Transcript::Export`].
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The file
+    pub file: PathBuf,
+    /// Replaces the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// See [`Command::Verify`].
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The exported transcript
+    pub file: PathBuf,
+    /// Fingerprint of a party it must be between; give it twice
+    #[arg(long = "party", value_name = "FINGERPRINT")]
+    pub parties: Vec<String>,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// See [`Command::Settings`].
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// Whether the other side is told what you have read
+    #[arg(long, value_name = "on|off")]
+    pub read_receipts: Option<Switch>,
+    /// Makes receipts without delay, which shows when you are at work
+    #[arg(long)]
+    pub receipts_at_once: bool,
+    /// Goes back to the settings of a new vault
+    #[arg(long, conflicts_with_all = ["read_receipts", "receipts_at_once"])]
+    pub default: bool,
+}
+
+/// See [`Command::Demo`].
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leaves everything in this new folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn check(command: &clap::Command) {
+        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example:\n  truceline "), "{}", command.get_name());
+            check(command);
+        }
+    }
+
+    #[test]
+    fn the_grammar_holds_together_and_every_command_has_an_example() {
+        let mut grammar = Cli::command();
+        grammar.build();
+        grammar.clone().debug_assert();
+        check(&grammar);
+    }
+
+    #[test]
+    fn global_flags_may_stand_on_either_side_of_the_command() {
+        for line in ["truceline --json --vault v status", "truceline status --vault v --json"] {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert!(cli.json && cli.vault.is_some_and(|vault| vault.ends_with("v")), "{line}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! From arguments to an exit code: one command, one answer or one failure.
+
+use crate::desk::failure::{Cause, Failure};
+use crate::desk::grammar::{Cli, Command, Transcript};
+use crate::desk::open::Place;
+use crate::desk::screen::{Answer, json_line};
+use crate::desk::{
+    act, cases, demo, demo_relay, introduce, record, settings, show, status, sync, transcript, words,
+};
+use crate::statement::kind::Kind;
+use clap::Parser;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments.
+#[must_use]
+pub fn run(arguments: Vec<OsString>) -> ExitCode {
+    // The demonstration's relay is this program again, as a process that can be killed.
+    match demo_relay::serve_if_asked() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return fail(&demo_failed(error), false),
+    }
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, arguments.iter().any(|argument| argument == "--json")),
+    };
+    let answer = answer(&cli).and_then(|answer| answer.map_or(Ok(()), |answer| tell(&answer, cli.json)));
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure, cli.json),
+    }
+}
+
+fn demo_failed(error: anyhow::Error) -> Failure {
+    Failure::new(
+        Cause::Internal,
+        format!("the demonstration stopped: {error:#}"),
+        "Its files are left as they are.",
+    )
+}
+
+fn fail(failure: &Failure, as_json: bool) -> ExitCode {
+    let shown = if as_json { json_line(&failure.json()) } else { failure.text() };
+    let _ = writeln!(std::io::stderr(), "{shown}");
+    ExitCode::from(failure.cause.exit())
+}
+
+/// What clap has to say: help and version are answers, the rest is a failure.
+fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
+    if !as_json || !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { Cause::Usage.exit() } else { 0 });
+    }
+    let text = error.render().to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    fail(&Failure::new(Cause::Usage, what, "See: truceline --help"), true)
+}
+
+fn tell(answer: &Answer, as_json: bool) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let shown =
+        if as_json { writeln!(out, "{}", json_line(&answer.json)) } else { write!(out, "{}", answer.text) };
+    match shown.and_then(|()| out.flush()) {
+        // A reader that has seen enough, such as head, is no failure.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            return Err(Failure::new(
+                Cause::Internal,
+                format!("the answer cannot be written: {error}"),
+                "Check where the output goes.",
+            ));
+        }
+        _ => {}
+    }
+    if !as_json {
+        let _ = write!(std::io::stderr(), "{}", answer.aside);
+    }
+    Ok(())
+}
+
+/// The answer to a command; none where the command has told everything itself.
+fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
+    if let Command::Demo(asked) = &cli.command {
+        return demo::run(asked.keep.as_deref()).map(|()| None).map_err(demo_failed);
+    }
+    let place = Place::of(cli)?;
+    let answer = match &cli.command {
+        Command::Demo(_) => Answer::default(),
+        Command::Init(asked) => introduce::init(&place, asked)?,
+        Command::Verify(asked) => transcript::verify_file(&place, asked)?,
+        Command::Invite(asked) => introduce::invite(&mut place.open()?, asked)?,
+        Command::Join(asked) => introduce::join(&mut place.open()?, asked)?,
+        Command::Words(asked) => words::run(&mut place.open()?, asked)?,
+        Command::Sync(asked) => sync::run(&mut place.open()?, asked)?,
+        Command::Say(asked) => act::say(&mut place.open()?, asked)?,
+        Command::Propose(asked) => act::propose(&mut place.open()?, asked)?,
+        Command::Counter(asked) => act::counter(&mut place.open()?, asked)?,
+        Command::Accept(asked) => act::accept(&mut place.open()?, asked)?,
+        Command::Confirm(asked) => act::confirm(&mut place.open()?, asked)?,
+        Command::Lapse(asked) => act::take_back(&mut place.open()?, Kind::Lapse, asked)?,
+        Command::Reject(asked) => act::take_back(&mut place.open()?, Kind::Reject, asked)?,
+        Command::Withdraw(asked) => act::take_back(&mut place.open()?, Kind::Withdraw, asked)?,
+        Command::Cases => cases::run(&place.open()?)?,
+        Command::Show(asked) => show::run(&mut place.open()?, asked)?,
+        Command::Log(asked) => record::log(&place.open()?, asked)?,
+        Command::Status => status::run(&place.open()?)?,
+        Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
+        Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
+        Command::Settings(asked) => settings::run(&mut place.open()?, asked)?,
+    };
+    Ok(Some(answer))
+}

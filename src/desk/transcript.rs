@@ -1,0 +1,255 @@
+//! `truceline transcript` and `truceline verify`: both chains checked again, from the bytes.
+
+use crate::crypto::digest::{Digest, unhex};
+use crate::desk::ask::Progress;
+use crate::desk::failure::{Cause, Failure};
+use crate::desk::grammar;
+use crate::desk::open::{Desk, Place};
+use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
+use crate::officer::compose::ComposeError;
+use crate::officer::view::check_export;
+use crate::party::role::Role;
+use crate::statement::export::{CheckedExport, ExportError};
+use crate::statement::kind::Kind;
+use crate::time::UnixMillis;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+const FIELD: usize = 14;
+
+fn check(bytes: &[u8]) -> Result<CheckedExport, Failure> {
+    let progress = Progress::new("Checking signatures");
+    let checked = check_export(bytes);
+    drop(progress);
+    checked.map_err(|error| {
+        let cause = if error == ExportError::NotAnExport { Cause::Input } else { Cause::Verification };
+        let help = match cause {
+            Cause::Input => "Give a file that 'truceline transcript export' wrote.",
+            _ => "Do not rely on it. Ask where the file comes from, and compare it with another copy.",
+        };
+        Failure::new(cause, format!("the transcript does not hold: {error}"), help)
+    })
+}
+
+/// The parts of a checked transcript that are told.
+struct Told<'a> {
+    checked: &'a CheckedExport,
+    parties: Vec<(Role, String, Digest)>,
+}
+
+impl<'a> Told<'a> {
+    fn new(checked: &'a CheckedExport) -> Result<Self, Failure> {
+        let mut parties = Vec::new();
+        for (role, card) in Role::BOTH.into_iter().zip(&checked.preamble.cards) {
+            parties.push((role, card.name().as_str().to_owned(), card.fingerprint()?));
+        }
+        Ok(Self { checked, parties })
+    }
+
+    fn heads(&self) -> [(u64, Digest); 2] {
+        self.checked.heads().map(|(number, head)| (number, head.0))
+    }
+
+    fn span(&self) -> Option<(UnixMillis, UnixMillis)> {
+        let clocks = self.checked.statements.iter().map(|statement| statement.header.clock);
+        Some((clocks.clone().min()?, clocks.max()?))
+    }
+
+    fn words(&self, role: Role) -> bool {
+        let headers = self.checked.transcript.chain(role).headers();
+        headers.iter().any(|header| header.kind == Kind::WordsConfirmed.number())
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for ((role, name, fingerprint), (number, head)) in self.parties.iter().zip(self.heads()) {
+            let role = if *role == Role::Inviter { "inviter" } else { "joiner" };
+            out.push_str(&field(role, FIELD, &fingerprint.hex()));
+            out.push_str(&field("", FIELD, &format!("calls itself {}", plain(name))));
+            let head = if number == 0 {
+                "no statement".to_owned()
+            } else {
+                format!("{}, head {}", count(number, "statement", "statements"), short(&head))
+            };
+            out.push_str(&field("", FIELD, &head));
+        }
+        out.push_str(&field("channel", FIELD, &self.checked.preamble.channel.hex()));
+        let words = Role::BOTH.iter().filter(|role| self.words(**role)).count();
+        let words =
+            ["confirmed by neither", "confirmed by one side", "confirmed by both"].get(words).copied();
+        out.push_str(&field("words", FIELD, words.unwrap_or_default()));
+        if let Some((first, last)) = self.span() {
+            let text = format!("{} to {}, by the authors' clocks", time(first), time(last));
+            out.push_str(&field("said", FIELD, &text));
+        }
+        out
+    }
+
+    fn complete(&self) -> String {
+        let heads =
+            self.heads().map(|(number, head)| if number == 0 { "none".to_owned() } else { head.hex() });
+        let [inviter, joiner] = heads;
+        format!(
+            "Complete up to heads\n  {inviter}\n  {joiner}\nWhether more was said after them, no check can tell.\n"
+        )
+    }
+
+    fn json(&self) -> Value {
+        let parties =
+            self.parties.iter().zip(self.heads()).map(|((role, name, fingerprint), (number, head))| {
+                json!({
+                    "role": match role { Role::Inviter => "inviter", Role::Joiner => "joiner" },
+                    "name": name,
+                    "fingerprint": fingerprint.hex(),
+                    "statements": number,
+                    "head": (number > 0).then(|| head.hex()),
+                    "words_confirmed": self.words(*role),
+                })
+            });
+        let span = self.span();
+        json!({
+            "channel": self.checked.preamble.channel.hex(),
+            "parties": parties.collect::<Vec<_>>(),
+            "first": json_time_if(span.map(|(first, _)| first)),
+            "last": json_time_if(span.map(|(_, last)| last)),
+        })
+    }
+}
+
+fn bytes_of(desk: &Desk, thread: u32) -> Result<Vec<u8>, Failure> {
+    desk.channel(thread)?.export()?.ok_or_else(|| ComposeError::NotOpen.into())
+}
+
+/// `truceline transcript verify`.
+///
+/// # Errors
+/// [`Cause::Verification`] where anything does not hold.
+pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
+    let thread = desk.one()?;
+    let checked = check(&bytes_of(desk, thread)?)?;
+    let told = Told::new(&checked)?;
+    let channel = desk.channel(thread)?;
+    let held = Role::BOTH.map(|role| {
+        let chain = channel.transcript.chain(role);
+        (chain.count(), chain.head(chain.count()).0)
+    });
+    if held != told.heads() {
+        return Err(Failure::new(
+            Cause::Verification,
+            "the statements hold, but they are not all that this vault counts",
+            "Do not use this vault. Restore the newest copy of it, and report this.",
+        ));
+    }
+    let label = plain(&channel.thread.label);
+    let text = format!(
+        "The transcript of channel {label} holds: every signature, commitment and place.\n\n{}\n{}\
+         Both sides hold the same if both heads agree: compare them with the counterpart.\n",
+        told.text(),
+        told.complete()
+    );
+    let mut json = told.json();
+    if let Value::Object(fields) = &mut json {
+        fields.insert("holds".to_owned(), Value::Bool(true));
+        fields.insert("label".to_owned(), Value::from(channel.thread.label.clone()));
+    }
+    Ok(Answer::new(text, json))
+}
+
+/// `truceline transcript export`.
+///
+/// # Errors
+/// [`Failure`]; an existing file is left alone without `--force`.
+pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failure> {
+    let bytes = bytes_of(desk, desk.one()?)?;
+    if asked.file.exists() && !asked.force {
+        let what = format!("{} exists already", asked.file.display());
+        return Err(Failure::new(Cause::Input, what, "Name a new file, or replace it with --force."));
+    }
+    write(&asked.file, &bytes)?;
+    let file = asked.file.display().to_string();
+    let text = format!(
+        "{} written, readable for you only. It holds all that was said, in the clear.\n",
+        plain(&file)
+    );
+    let next = format!("Anyone can check it: truceline verify {} --party ... --party ...\n", plain(&file));
+    Ok(Answer::new(text, json!({"file": file, "bytes": bytes.len()})).aside(next))
+}
+
+/// Writes beside, then renames: the file is whole or not there.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".making");
+    let making: PathBuf = path.with_file_name(name);
+    if making.exists() {
+        std::fs::remove_file(&making).map_err(|error| unwritable(path, &error))?;
+    }
+    crate::host::folder::write_private(&making, bytes)?;
+    std::fs::rename(&making, path).map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let what = format!("{} cannot be written: {error}", path.display());
+    Failure::new(Cause::Input, what, "Check the folder and the space on its disk.")
+}
+
+/// What the command line says of the parties.
+fn named(parties: &[String]) -> Result<Vec<Digest>, Failure> {
+    let read = |text: &String| {
+        let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != ':').collect();
+        let bytes = unhex(&digits).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Digest).ok_or_else(|| {
+            let what = format!("'{}' is no fingerprint", plain(text));
+            Failure::new(
+                Cause::Usage,
+                what,
+                "Give all 64 hexadecimal digits, as 'truceline status' shows them.",
+            )
+        })
+    };
+    if parties.len() > 2 {
+        return Err(Failure::new(
+            Cause::Usage,
+            "a transcript has two parties",
+            "Give --party once or twice.",
+        ));
+    }
+    parties.iter().map(read).collect()
+}
+
+/// `truceline verify`: no vault, no network.
+///
+/// # Errors
+/// [`Cause::Verification`] where it does not hold, or is not between the parties named.
+pub fn verify_file(place: &Place, asked: &grammar::Verify) -> Result<Answer, Failure> {
+    let named = named(&asked.parties)?;
+    let bytes = std::fs::read(&asked.file).map_err(|error| {
+        let what = format!("{} cannot be read: {error}", asked.file.display());
+        Failure::new(Cause::Input, what, "Check the path.")
+    })?;
+    let checked = check(&bytes)?;
+    let told = Told::new(&checked)?;
+    verdict(&told, &named, place.style)
+}
+
+fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Failure> {
+    let is_party = |wanted: &Digest| told.parties.iter().any(|(_, _, fingerprint)| fingerprint == wanted);
+    if let Some(stranger) = named.iter().find(|wanted| !is_party(wanted)) {
+        let has: Vec<String> = told.parties.iter().map(|(_, _, fingerprint)| fingerprint.hex()).collect();
+        let what =
+            format!("{} is no party of this transcript: it is between {}", stranger.hex(), has.join(" and "));
+        return Err(Failure::new(Cause::Verification, what, "Do not take it for what you were told it is."));
+    }
+    let identified = told.parties.iter().all(|(_, _, fingerprint)| named.contains(fingerprint));
+    let line = if identified {
+        "Consistent, and between the two parties you named."
+    } else {
+        "Consistent, parties not identified: anyone can make up two parties. Name both with\n--party, by fingerprints that you know from elsewhere."
+    };
+    let text = format!("{}\n{}\n{}", told.text(), style.bold(line), format_args!("\n{}", told.complete()));
+    let mut json = told.json();
+    if let Value::Object(fields) = &mut json {
+        fields.insert("holds".to_owned(), Value::Bool(true));
+        fields.insert("parties_identified".to_owned(), Value::Bool(identified));
+    }
+    Ok(Answer::new(text, json))
+}
