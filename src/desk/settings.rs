@@ -8,7 +8,7 @@ use crate::officer::settings::Settings;
 use crate::time::Millis;
 use serde_json::json;
 
-const FIELD: usize = 20;
+const FIELD: usize = 21;
 
 /// Shows or sets them.
 ///

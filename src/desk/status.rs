@@ -10,6 +10,7 @@ use crate::desk::open::Desk;
 use crate::desk::record::{is_receipt, is_unread, json_of};
 use crate::desk::screen::{Answer, Style, count, field, json_time, list_of, plain, short, span, time};
 use crate::desk::tell::kind_word;
+use crate::desk::words;
 use crate::officer::engine::Channel;
 use crate::officer::thread::{Halt, Inviting, Outbound, Stage};
 use crate::officer::view::Shown;
@@ -17,7 +18,7 @@ use crate::party::role::Role;
 use crate::time::{Millis, UnixMillis};
 use serde_json::{Value, json};
 
-const FIELD: usize = 14;
+const FIELD: usize = 15;
 /// A statement that is deposited and not acknowledged for longer than this is overdue.
 const DELIVERY_WITHIN: Millis = Millis::days(1);
 /// Ids shown in one line.
@@ -121,7 +122,7 @@ impl<'a> Board<'a> {
     }
 
     fn confirmed(&self, role: Role) -> bool {
-        self.channel.words_confirmed_by(role)
+        words::confirmed(self.channel, &self.ledger, role)
     }
 
     fn words_text(&self) -> String {

@@ -1,0 +1,18 @@
+//! Behaviour through the programs themselves: over TLS sockets, with disks, signals and sudden death.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod channels;
+mod exchange;
+mod inputs;
+mod invites;
+mod killed;
+mod officer;
+mod relay;
+mod relays;
+mod scene;
+mod vaults;
+mod words;
+
+#[path = "../relay_client/mod.rs"]
+mod relay_client;
