@@ -20,6 +20,9 @@ use tokio::time::Instant;
 
 /// Connections tried for a link in one sync before it is given up.
 const ATTEMPTS: u32 = 3;
+/// Connections made for a link in one sync, at most, even where each one was answered: a relay that answers and
+/// hangs up for ever is left alone.
+const CONNECTIONS_MAX: u32 = 32;
 /// Pause before the first new attempt; doubled each time, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -70,7 +73,10 @@ struct Running {
 
 #[derive(Default)]
 struct Attempts {
+    /// Connections since the last answer.
     made: u32,
+    /// Connections in all.
+    in_all: u32,
     given_up: bool,
     next: Option<Instant>,
 }
@@ -102,6 +108,7 @@ impl Links<'_> {
                 continue;
             }
             attempts.made = attempts.made.saturating_add(1);
+            attempts.in_all = attempts.in_all.saturating_add(1);
             self.connections = self.connections.saturating_add(1);
             let connection = self.connections;
             let (frames, to_send) = mpsc::unbounded_channel();
@@ -133,7 +140,8 @@ impl Links<'_> {
                 let doublings = attempts.made.saturating_sub(1).min(8);
                 let pause = PAUSE.saturating_mul(1 << doublings).min(PAUSE_MAX);
                 attempts.next = Some(Instant::now() + pause);
-                attempts.given_up = !self.options.watch && attempts.made >= ATTEMPTS;
+                let spent = attempts.made >= ATTEMPTS || attempts.in_all >= CONNECTIONS_MAX;
+                attempts.given_up = !self.options.watch && spent;
             }
         }
         true
