@@ -113,7 +113,7 @@ fn prepare(dir: &Path, tell: &mut Telling) -> Result<(DemoRelay, Side, Side)> {
     tell.fact("passes", "two, each leave to open four queues; one for each officer");
     tell.step("Two officers make their vaults", "Everything in a vault is sealed under a passphrase.");
     let passphrase = "a passphrase for a demonstration";
-    std::fs::write(dir.join("passphrase"), passphrase)?;
+    crate::host::folder::write_private(&dir.join("passphrase"), passphrase.as_bytes())?;
     for (name, bytes) in EXAMPLES {
         std::fs::create_dir_all(dir.join("examples"))?;
         std::fs::write(dir.join("examples").join(name), bytes)?;

@@ -5,7 +5,7 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::qr;
-use crate::desk::screen::{Answer, duration, json_time, plain, time};
+use crate::desk::screen::{Answer, duration, json_time, paragraphs, plain, time};
 use crate::desk::sync::{Told, at, proxy, runtime, trouble_text, troubles};
 use crate::host::folder::write_private;
 use crate::host::vault::PassphraseCost;
@@ -49,7 +49,10 @@ pub fn init(place: &Place, asked: &grammar::Init) -> Result<Answer, Failure> {
         format!("Vault of {} made in {vault}\nfingerprint {fingerprint}\n", plain(card.name().as_str()));
     let mut aside = String::new();
     if passphrase.chars().count() < PASSPHRASE_CHARS_ADVISED {
-        aside.push_str("The passphrase is short. It is all that guards the vault on a stolen disk: six random words are good.\n");
+        aside.push_str(
+            "The passphrase is short, and it is all that guards the vault on a stolen disk.\nSix random words are \
+             good.\n",
+        );
     }
     aside.push_str(
         "Next: invite a counterpart (truceline invite --help), or join one (truceline join --help).\n",
@@ -177,11 +180,12 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
     }
     let written = asked.out.as_ref().map(|path| format!("The invite is in {}.\n", path.display()));
     aside.push_str(&written.unwrap_or_default());
-    aside.push_str(&format!(
-        "Hand this invite to the other officer so that nobody else sees it. It is good once,\n\
-         until {}. When it was used: truceline sync, then truceline words.\n",
+    let next = format!(
+        "Hand this invite to the other officer so that nobody else sees it. It is good once, until {}. When it was \
+         used: truceline sync, then truceline words.",
         time(expires)
-    ));
+    );
+    aside.push_str(&paragraphs(&next, 0));
     Ok(Answer::new(text, json).aside(aside))
 }
 
@@ -289,9 +293,10 @@ pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
     });
     let text = format!("Joined {inviter}'s invite as channel {}.\n", plain(&label));
     let mut aside: String = told.iter().map(Told::text).collect();
-    aside.push_str(&format!(
-        "Next: {inviter} syncs, then you do (truceline sync); then compare the words (truceline words).\n\
-         Until then nothing proves who {inviter} is.\n"
-    ));
+    let next = format!(
+        "Next: {inviter} syncs, then you do (truceline sync); then compare the words (truceline words). Until then \
+         nothing proves who {inviter} is."
+    );
+    aside.push_str(&paragraphs(&next, 0));
     Ok(Answer::new(text, json).aside(aside))
 }

@@ -27,7 +27,7 @@ const IDS_MAX: usize = 6;
 /// Something whose time is over.
 struct Overdue {
     what: &'static str,
-    id: String,
+    id: Digest,
     since: UnixMillis,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Board<'a> {
         let mut overdue = Vec::new();
         for case in self.ledger.cases() {
             for shown in &self.shown {
-                let id = || short(&shown.id.0);
+                let id = || shown.id.0;
                 let open = || case.open_offers().any(|offer| offer.id == shown.id.0);
                 let live =
                     || Role::BOTH.iter().any(|role| case.live(*role).is_some_and(|it| it.id == shown.id.0));
@@ -103,7 +103,7 @@ impl<'a> Board<'a> {
             if let Some(since) = shown.item.marks.deposited.map(|at| at.plus(DELIVERY_WITHIN))
                 && since <= self.now
             {
-                overdue.push(Overdue { what: "delivery", id: short(&shown.id.0), since });
+                overdue.push(Overdue { what: "delivery", id: shown.id.0, since });
             }
         }
         overdue
@@ -195,7 +195,13 @@ impl<'a> Board<'a> {
             .overdue()
             .iter()
             .map(|it| {
-                format!("{} {} since {} ({})", it.what, it.id, time(it.since), span(self.now.since(it.since)))
+                format!(
+                    "{} {} since {} ({})",
+                    it.what,
+                    short(&it.id),
+                    time(it.since),
+                    span(self.now.since(it.since))
+                )
             })
             .collect();
         fact("  overdue", overdue.first().map_or("none", String::as_str));
@@ -245,7 +251,7 @@ impl<'a> Board<'a> {
         let overdue: Vec<Value> = self
             .overdue()
             .iter()
-            .map(|it| json!({"what": it.what, "id": it.id, "since": json_time(it.since)}))
+            .map(|it| json!({"what": it.what, "id": it.id.hex(), "since": json_time(it.since)}))
             .collect();
         let cases: Vec<Value> = in_order(&self.ledger, &self.times)
             .iter()

@@ -251,7 +251,7 @@ fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Fa
     let line = if identified {
         "Consistent, and between the two parties you named."
     } else {
-        "Consistent, parties not identified: anyone can make up two parties. Name both with\n--party, by fingerprints that you know from elsewhere."
+        "Consistent, parties not identified: anyone can make up two parties. Name both\nwith --party, by fingerprints that you know from elsewhere."
     };
     let text = format!("{}\n{}\n{}", told.text(), style.bold(line), format_args!("\n{}", told.complete()));
     let mut json = told.json();

@@ -40,8 +40,8 @@ pub enum CommandError {
     /// Empty, too long, or with control characters.
     #[error("a label has 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     LabelInvalid,
-    /// This invite was joined before.
-    #[error("this vault has already joined by that invite")]
+    /// A hello by this invite waits for its welcome.
+    #[error("this vault has already joined by that invite, and waits for the inviter")]
     AlreadyJoined,
     /// No relay was given.
     #[error("at least one relay is needed")]
@@ -130,6 +130,16 @@ impl Officer {
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
+        }
+        let waits = |channel: &Channel| match &channel.thread.stage {
+            Stage::Greeting(greeted) => greeted
+                .outbound
+                .iter()
+                .any(|queue| offer.relays().iter().any(|relay| relay.writer == queue.writer.0)),
+            _ => false,
+        };
+        if self.channels().any(waits) {
+            return Err(CommandError::AlreadyJoined);
         }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;
         let number = self.insert(thread);
