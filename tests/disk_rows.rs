@@ -107,8 +107,11 @@ fn shown(value: &[u8]) -> String {
     }
 }
 
-/// Every row of a store's file: kind, key, head, body.
-fn rows_of(dir: &std::path::Path) -> Vec<(i64, Vec<u8>, Vec<u8>, Vec<u8>)> {
+/// Kind, key, head and body of a row in a store's file.
+type FileRow = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
+/// Every row of a store's file.
+fn rows_of(dir: &std::path::Path) -> Vec<FileRow> {
     let db = rusqlite::Connection::open(dir.join("relay.sqlite")).unwrap();
     let mut rows = db.prepare("SELECT kind, key, head, body FROM rows ORDER BY kind, key").unwrap();
     let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
