@@ -17,6 +17,7 @@ use crate::party::relay::RelayPlace;
 use crate::service::officer::OfficerService;
 use crate::service::sync::{SyncOptions, SyncReport, fetch_offer};
 use crate::session::invite::{Invite, UntrustedInvite};
+use crate::wire::limit::RETENTION_DEFAULT;
 use crate::wire::pass::Pass;
 use serde_json::json;
 use std::io::Read;
@@ -135,6 +136,10 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
         let what = format!("'{}' is no duration", plain(&asked.expires));
         Failure::new(Cause::Usage, what, "Write it as 12h, '3 days' or 2w.")
     })?;
+    if span > RETENTION_DEFAULT {
+        let what = "an invite lasts 21 days at most: relays forget what nobody fetched for so long";
+        return Err(Failure::new(Cause::Usage, what, "Name a shorter time with --expires."));
+    }
     if let Some(path) = asked.out.as_ref().filter(|path| path.exists()) {
         let what = format!("{} exists already", path.display());
         return Err(Failure::new(

@@ -260,7 +260,7 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
         }
         tokio::select! {
             ended = service.shutdown() => ended.map_err(Failure::from),
-            () = signals.next() => {
+            () = signals.next_later() => {
                 Err(Failure::new(Exit::Failed, "stopped at once by a second signal", "Start it again: nothing acknowledged is lost."))
             }
         }
@@ -321,6 +321,19 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+
+    /// A signal that comes more than a second from now: some tools send the same one twice.
+    async fn next_later(&mut self) {
+        let grace = tokio::time::sleep(std::time::Duration::from_secs(1));
+        tokio::pin!(grace);
+        loop {
+            tokio::select! {
+                () = &mut grace => break,
+                () = self.next() => {}
+            }
+        }
+        self.next().await;
     }
 }
 

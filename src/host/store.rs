@@ -79,7 +79,7 @@ impl StoreError {
         match self {
             Self::Full => "Free space on the disk, then try again.",
             Self::Corrupt { .. } => {
-                "Restore the folder from a copy made before the damage, and check the disk."
+                "Check the disk. A vault: put a copy made before the damage in its place. A relay: begin anew in an empty folder, with the same certificate and key; clients put again what was not delivered."
             }
             Self::Locked => "Wait until the other process ends, or end it.",
             Self::VersionUnknown { .. } => "Use the program that made it, or a newer one.",

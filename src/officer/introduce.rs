@@ -158,6 +158,17 @@ impl Channel {
                     .map_err(|error| error.to_string())
             })
         };
+        // Else whoever holds the invite could make us knock inside our own network.
+        let at_home = inviting.offers.iter().any(|offer| offer.place.is_private());
+        let outcome = outcome.and_then(|hello| {
+            let private = hello.relays.iter().find(|relay| relay.place.is_private());
+            match private.filter(|_| !at_home) {
+                Some(relay) => {
+                    Err(format!("it names a relay on a private address, {}", relay.place.address()))
+                }
+                None => Ok(hello),
+            }
+        });
         let hello = match outcome {
             Ok(hello) => hello,
             Err(why) => {

@@ -10,8 +10,8 @@ use crate::session::introduction::verify_role;
 use crate::statement::export::{self, Introduced, Preamble};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
-use crate::statement::receipt::WordsConfirmed;
-use crate::statement::signed::Statement;
+use crate::statement::receipt::{Read, WordsConfirmed};
+use crate::statement::signed::{Said, Statement};
 
 /// A statement with its place, for showing.
 pub struct Shown<'a> {
@@ -171,7 +171,14 @@ enum Held {
 fn said(shown: &Shown<'_>, words: &crate::party::words::SafetyWords) -> Held {
     let kind = Kind::from_number(shown.header.kind);
     let Ok(statement) = shown.statement() else { return Held::Malformed };
-    if kind == Some(Kind::WordsConfirmed) && !WordsConfirmed::confirms(&statement.said.body, words) {
+    let Said { body, lists, .. } = &statement.said;
+    let malformed = match kind {
+        Some(Kind::WordsConfirmed) => !lists.is_empty() || !WordsConfirmed::confirms(body, words),
+        Some(Kind::Acknowledgement) => !lists.is_empty() || !body.is_empty(),
+        Some(Kind::Read) => !lists.is_empty() || Read::decode(body, shown.header.peer_count).is_err(),
+        _ => false,
+    };
+    if malformed {
         return Held::Malformed;
     }
     match kind.and_then(|kind| content(kind, &statement)) {

@@ -346,10 +346,13 @@ pub async fn fetch_offer(
     via: Option<&Socks>,
     within: Duration,
 ) -> Result<SignedOffer, ServiceError> {
-    let mut said = Vec::new();
+    let (mut said, mut refused) = (Vec::new(), None);
     for place in invite.relays() {
         match tokio::time::timeout(within.saturating_mul(2), fetch_from(invite, place, via, within)).await {
-            Ok(Ok(Some(cell))) => return Ok(invite.open_offer(&cell).map_err(CommandError::from)?),
+            Ok(Ok(Some(cell))) => match invite.open_offer(&cell) {
+                Ok(offer) => return Ok(offer),
+                Err(error) => refused = Some(error),
+            },
             Ok(Ok(None)) => said.push(format!(
                 "{} has no such offer: the invite was used, closed or never finished",
                 place.address()
@@ -358,7 +361,10 @@ pub async fn fetch_offer(
             Err(_) => said.push(format!("{} does not answer", place.address())),
         }
     }
-    Err(ServiceError::OfferNotFetched(said.join("; ")))
+    match refused {
+        Some(error) => Err(CommandError::from(error).into()),
+        None => Err(ServiceError::OfferNotFetched(said.join("; "))),
+    }
 }
 
 async fn fetch_from(
