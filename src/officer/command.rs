@@ -131,6 +131,11 @@ impl Officer {
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
         }
+        // One hello an invite: until the welcome comes, its queues are written under the ids that the offer names.
+        let offered = |writer| offer.relays().iter().any(|relay| relay.writer == writer);
+        if self.channels().flat_map(Channel::outbounds).any(|queue| offered(queue.writer.0)) {
+            return Err(CommandError::AlreadyJoined);
+        }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;
         let number = self.insert(thread);
         let step = self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, turn));
