@@ -25,12 +25,21 @@ fn seeds(default: u64) -> u64 {
 /// Lets faults stop and time pass until both transcripts agree.
 fn converge(world: &mut World, threads: (u32, u32), said: [u64; 2], seed: u64) {
     world.faults = Faults::default();
+    for node in &mut world.nodes {
+        node.clock_ahead = 0;
+    }
+    world.run_for(Millis::minutes(10));
+    world.tick_every = 60_000;
     for _ in 0..400 {
-        world.run_for(Millis::minutes(10));
+        world.run_for(Millis::minutes(60));
         let (a, b) = (world.heads(0, threads.0), world.heads(1, threads.1));
         if a == b {
             break;
         }
+    }
+    for (node, thread) in [(0, threads.0), (1, threads.1)] {
+        let halt = world.nodes[node].officer.channel(thread).unwrap().session().unwrap().halt;
+        assert_eq!(halt, None, "seed {seed}: a false alarm");
     }
     let (a, b) = (world.heads(0, threads.0), world.heads(1, threads.1));
     assert_eq!(a, b, "seed {seed}: run it again with FIRST_SEED={seed} SEEDS=1");
@@ -40,10 +49,14 @@ fn converge(world: &mut World, threads: (u32, u32), said: [u64; 2], seed: u64) {
 }
 
 fn exchange(seed: u64, faults: Faults, relays: usize, statements: u64) {
+    println!("seed {seed}: run it again with FIRST_SEED={seed} SEEDS=1");
     let mut world = World::new(seed, &["Velmara", "Tarrun"], relays);
     let all: Vec<usize> = (0..relays).collect();
-    world.faults = faults;
+    world.faults = Faults { clock_jump: 0, ..faults };
     let threads = world.introduce(0, 1, &all, &all);
+    world.faults = faults;
+    // The first relay lies where relays lie; a single one too.
+    world.relays[0].lies = true;
     let mut said = [0; 2];
     for at in 0..statements {
         let node = (world.rng.next_u32() % 2) as usize;
@@ -81,11 +94,40 @@ fn a_quiet_network_carries_an_exchange() {
     exchange(1, Faults::default(), 1, 20);
 }
 
+fn for_seeds(default: u64, run: impl Fn(u64)) {
+    let first: u64 = std::env::var("FIRST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    (first..first + seeds(default)).for_each(run);
+}
+
 #[test]
 fn an_exchange_survives_cut_connections_and_killed_programs() {
-    let first: u64 = std::env::var("FIRST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    for seed in first..first + seeds(12) {
+    for_seeds(8, |seed| {
         let faults = Faults { cut: 15, kill_officer: 15, kill_relay: 5, ..Faults::default() };
         exchange(seed, faults, 1 + (seed % 3) as usize, 25);
-    }
+    });
+}
+
+#[test]
+fn an_exchange_survives_wrong_clocks_and_full_disks() {
+    for_seeds(6, |seed| {
+        let faults = Faults { cut: 5, clock_jump: 20, fail_commit: 20, ..Faults::default() };
+        exchange(seed, faults, 1 + (seed % 2) as usize, 25);
+    });
+}
+
+#[test]
+fn an_exchange_survives_a_relay_that_forgets_replays_and_swaps_cells() {
+    for_seeds(8, |seed| {
+        let faults =
+            Faults { forget_cell: 300, replay_cell: 200, swap_cells: 300, cut: 10, ..Faults::default() };
+        exchange(seed, faults, 1 + (seed % 2) as usize, 25);
+    });
+}
+
+#[test]
+fn an_exchange_survives_a_relay_that_makes_up_its_answers() {
+    for_seeds(8, |seed| {
+        let faults = Faults { make_up: 100, forget_cell: 50, kill_officer: 5, ..Faults::default() };
+        exchange(seed, faults, 1 + (seed % 2) as usize, 25);
+    });
 }

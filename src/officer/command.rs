@@ -131,14 +131,9 @@ impl Officer {
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
         }
-        let waits = |channel: &Channel| match &channel.thread.stage {
-            Stage::Greeting(greeted) => greeted
-                .outbound
-                .iter()
-                .any(|queue| offer.relays().iter().any(|relay| relay.writer == queue.writer.0)),
-            _ => false,
-        };
-        if self.channels().any(waits) {
+        // One hello an invite: until the welcome comes, its queues are written under the ids that the offer names.
+        let offered = |writer| offer.relays().iter().any(|relay| relay.writer == writer);
+        if self.channels().flat_map(Channel::outbounds).any(|queue| offered(queue.writer.0)) {
             return Err(CommandError::AlreadyJoined);
         }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;

@@ -4,11 +4,15 @@
 
 #![allow(dead_code, clippy::missing_panics_doc, missing_docs)]
 
+pub mod check;
+pub mod lie;
+
+use check::Checks;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
 use truceline::crypto::digest::Digest;
-use truceline::host::memory::MemoryStore;
+use truceline::host::memory::{Failure, MemoryStore};
 use truceline::host::store::Store;
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
@@ -20,7 +24,7 @@ use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
 use truceline::party::role::Role;
 use truceline::relay::engine::Relay;
-use truceline::relay::message::{ConnId, Input, Limits, Send};
+use truceline::relay::message::{CellKey, ConnId, Input, Limits, Send};
 use truceline::relay::table as relay_table;
 use truceline::session::invite::{Invite, UntrustedInvite};
 use truceline::time::{Millis, UnixMillis};
@@ -41,6 +45,16 @@ pub struct Faults {
     pub kill_relay: u32,
     /// A relay, which lies, forgets a cell it has acknowledged.
     pub forget_cell: u32,
+    /// A lying relay hands a cell out twice.
+    pub replay_cell: u32,
+    /// A lying relay hands out one cell in another's place.
+    pub swap_cells: u32,
+    /// A lying relay answers what it makes up.
+    pub make_up: u32,
+    /// An officer's clock jumps, by up to ten days either way.
+    pub clock_jump: u32,
+    /// An officer's disk does not take what is to be written; the program ends.
+    pub fail_commit: u32,
 }
 
 pub struct Node {
@@ -48,6 +62,8 @@ pub struct Node {
     pub store: MemoryStore,
     pub notices: Vec<Notice>,
     rng: ChaCha20Rng,
+    /// How far the officer's clock is ahead.
+    pub clock_ahead: i64,
     running: BTreeMap<LinkKey, u64>,
     retry_at: BTreeMap<LinkKey, u64>,
     pub connected: bool,
@@ -59,6 +75,7 @@ pub struct RelayNode {
     pub store: MemoryStore,
     pub limits: Limits,
     pub up: bool,
+    pub lies: bool,
 }
 
 struct Conn {
@@ -85,6 +102,9 @@ pub struct World {
     events: BTreeMap<(u64, u64), Event>,
     last_arrival: BTreeMap<(u64, bool), u64>,
     pub puts_on_the_wire: u64,
+    /// Virtual milliseconds between two ticks.
+    pub tick_every: u64,
+    pub checks: Checks,
 }
 
 fn rows_of(store: &mut MemoryStore) -> Rows {
@@ -116,6 +136,7 @@ impl World {
                 officer,
                 store,
                 notices: Vec::new(),
+                clock_ahead: 0,
                 rng: own,
                 running: BTreeMap::new(),
                 retry_at: BTreeMap::new(),
@@ -126,7 +147,14 @@ impl World {
             let pin = Pin(Digest([at as u8 + 1; 32]));
             let place = RelayPlace::new(&format!("relay{at}.example:4433"), pin).unwrap();
             let limits = Limits::default();
-            RelayNode { place, relay: Relay::new(limits), store: MemoryStore::new(), limits, up: true }
+            RelayNode {
+                place,
+                relay: Relay::new(limits),
+                store: MemoryStore::new(),
+                limits,
+                up: true,
+                lies: false,
+            }
         });
         let relays = relays.collect();
         let mut world = Self {
@@ -141,6 +169,8 @@ impl World {
             events: BTreeMap::new(),
             last_arrival: BTreeMap::new(),
             puts_on_the_wire: 0,
+            tick_every: 500,
+            checks: Checks::default(),
         };
         world.begin_syncs();
         world.at(0, Event::Tick);
@@ -160,6 +190,18 @@ impl World {
     fn at(&mut self, delay: u64, event: Event) {
         self.next_event += 1;
         self.events.insert((self.now + delay, self.next_event), event);
+    }
+
+    fn officer_clock(&self, node: usize) -> UnixMillis {
+        UnixMillis(self.now.saturating_add_signed(self.nodes[node].clock_ahead))
+    }
+
+    fn trouble_clock_and_pace(&mut self, node: usize) {
+        if self.chance(self.faults.clock_jump) {
+            let days10 = 864_000_000;
+            self.nodes[node].clock_ahead = (self.rng.next_u64() % (2 * days10)) as i64 - days10 as i64;
+        }
+        Checks::bounds(&self.nodes[node].officer);
     }
 
     fn clock(&self) -> UnixMillis {
@@ -185,7 +227,7 @@ impl World {
         node: usize,
         act: impl FnOnce(&mut Officer, UnixMillis, &mut dyn CryptoRng) -> Result<(T, OfficerStep), CommandError>,
     ) -> Result<T, CommandError> {
-        let now = self.clock();
+        let now = self.officer_clock(node);
         let Node { officer, rng, .. } = &mut self.nodes[node];
         let (value, step) = act(officer, now, rng)?;
         self.officer_step(node, step, false);
@@ -198,10 +240,17 @@ impl World {
         if dies_at == 0 {
             return self.kill_officer(node);
         }
-        self.nodes[node].store.commit(step.records).unwrap();
+        if may_die && !step.records.is_empty() && self.chance(self.faults.fail_commit) {
+            self.nodes[node].store.fail_next(Failure::Full);
+        }
+        if self.nodes[node].store.commit(step.records).is_err() {
+            return self.kill_officer(node);
+        }
+        self.checks.committed(node, &self.nodes[node].officer);
         if dies_at == 1 {
             return self.kill_officer(node);
         }
+        self.checks.shown(node, &step.notices);
         self.nodes[node].notices.extend(step.notices);
         for send in step.sends {
             self.officer_sends(node, send);
@@ -217,15 +266,16 @@ impl World {
             None => {
                 self.nodes[node].running.remove(&send.link);
                 self.nodes[node].retry_at.remove(&send.link);
-                self.conns.remove(&conn);
-                let relay = usize::MAX;
-                let _ = relay;
+                if let Some(Conn { relay, .. }) = self.conns.remove(&conn) {
+                    self.relay_input(relay, Input::Gone { conn: ConnId(conn) });
+                }
             }
             Some(request) => {
                 if matches!(request.said, Request::Put { .. }) {
                     self.puts_on_the_wire += 1;
                 }
                 let frame = request.encode().unwrap();
+                self.checks.put(node, &frame[..], request.cell.as_deref(), &self.nodes[node].officer);
                 self.carry(conn, true, Event::ToRelay(conn, Some(frame)));
             }
         }
@@ -251,7 +301,7 @@ impl World {
             self.nodes[node].running.remove(&key);
             let retry = self.now + 200 + u64::from(self.rng.next_u32() % 800);
             self.nodes[node].retry_at.insert(key, retry);
-            let now = self.clock();
+            let now = self.officer_clock(node);
             let Node { officer, rng, .. } = &mut self.nodes[node];
             let step = officer.handle(key, LinkEvent::Down("cut".into()), now, rng);
             self.officer_step(node, step, false);
@@ -261,13 +311,12 @@ impl World {
     /// Kills an officer's program and starts it again from its disk.
     pub fn kill_officer(&mut self, node: usize) {
         let conns: Vec<u64> = self.nodes[node].running.values().copied().collect();
-        let now = self.now;
         let own = &mut self.nodes[node];
         own.running.clear();
         own.retry_at.clear();
         own.officer = restored(&mut own.store);
         own.officer.begin_sync(Pace::Watch);
-        let _ = now;
+        self.checks.restarted(node, &self.nodes[node].officer);
         for conn in conns {
             if let Some(Conn { relay, .. }) = self.conns.remove(&conn) {
                 self.relay_input(relay, Input::Gone { conn: ConnId(conn) });
@@ -278,6 +327,7 @@ impl World {
     /// Puts an older copy of an officer's disk in place of its disk.
     pub fn restore_disk(&mut self, node: usize, store: MemoryStore) {
         self.nodes[node].store = store;
+        self.checks.forget_durable(node);
         self.kill_officer(node);
     }
 
@@ -325,18 +375,29 @@ impl World {
 
     fn relay_sends(&mut self, at: usize, send: Send) -> Option<Input> {
         match send {
-            Send::Reply { conn, reply } => self.to_officer(conn.0, Framed::<Reply>::new(reply, None)),
+            Send::Reply { conn, reply } => {
+                let lies = self.relays[at].lies && self.chance(self.faults.make_up);
+                let reply =
+                    if lies { lie::made_up(&mut self.rng) } else { Framed::<Reply>::new(reply, None) };
+                self.to_officer(conn.0, reply);
+            }
             Send::Close { conn } => {
                 self.carry(conn.0, false, Event::ToOfficer(conn.0, LinkEvent::Down("closed".into())))
             }
             Send::Cells { conn, cells } => {
-                for cell in cells {
-                    let key = cell.key.bytes();
+                let swaps = self.relays[at].lies && self.chance(self.faults.swap_cells);
+                for (place, cell) in cells.iter().enumerate() {
+                    let read = if swaps { &cells[cells.len() - 1 - place] } else { cell };
+                    let key = read.key.bytes();
                     let bytes = self.relays[at].store.read(relay_table::CELL, &key).unwrap();
                     match bytes.and_then(|bytes| {
                         <Box<[u8; 16128]>>::try_from(bytes.to_vec().into_boxed_slice()).ok()
                     }) {
                         Some(bytes) => {
+                            if self.relays[at].lies && self.chance(self.faults.replay_cell) {
+                                let again = Framed::<Reply>::new(cell.reply(), Some(bytes.clone()));
+                                self.to_officer(conn.0, again);
+                            }
                             self.to_officer(conn.0, Framed::<Reply>::new(cell.reply(), Some(bytes)))
                         }
                         None => {
@@ -355,6 +416,22 @@ impl World {
         let frame = reply.encode().unwrap();
         let reply = Framed::<Reply>::decode(&frame).unwrap();
         self.carry(conn, false, Event::ToOfficer(conn, LinkEvent::Reply(Some(reply))));
+    }
+
+    /// A lying relay loses a cell that it has acknowledged.
+    fn forget_some_cell(&mut self, at: usize) {
+        if !self.relays[at].lies || !self.chance(self.faults.forget_cell) {
+            return;
+        }
+        let mut keys = Vec::new();
+        self.relays[at].store.scan(relay_table::CELL, &mut |key, _| keys.push(key.to_vec())).unwrap();
+        if keys.is_empty() {
+            return;
+        }
+        let key = keys.swap_remove(self.rng.next_u32() as usize % keys.len());
+        let number = |at: usize| u64::from_be_bytes(key[at..at + 8].try_into().unwrap());
+        let cell = CellKey { queue: number(0), index: number(8) };
+        self.relay_input(at, Input::Lost { cell });
     }
 
     fn reconcile(&mut self, node: usize) {
@@ -419,13 +496,15 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Tick => {
-                self.at(500, Event::Tick);
+                self.at(self.tick_every, Event::Tick);
                 for at in 0..self.relays.len() {
+                    self.forget_some_cell(at);
                     self.relay_input(at, Input::Tick);
                 }
                 for node in 0..self.nodes.len() {
                     self.reconcile(node);
-                    let now = self.clock();
+                    self.trouble_clock_and_pace(node);
+                    let now = self.officer_clock(node);
                     let Node { officer, rng, .. } = &mut self.nodes[node];
                     let step = officer.tick(now, rng);
                     self.officer_step(node, step, true);
@@ -448,7 +527,7 @@ impl World {
                 if matches!(event, LinkEvent::Down(_)) {
                     return self.cut(conn);
                 }
-                let now = self.clock();
+                let now = self.officer_clock(node);
                 let Node { officer, rng, .. } = &mut self.nodes[node];
                 let step = officer.handle(key, event, now, rng);
                 self.officer_step(node, step, true);
