@@ -8,7 +8,7 @@ pub mod import;
 pub mod judge;
 pub mod person;
 pub mod remains;
-mod row;
+pub mod row;
 pub mod state;
 pub mod terms;
 pub mod verdict;

@@ -28,7 +28,9 @@ const PROPOSAL_BYTES_MAX: u64 = 32 << 20;
 const LIST_BYTES_MAX: u64 = 32 << 20;
 
 fn text_of(text: &str) -> Result<Text, Failure> {
-    Text::new(text).map_err(|error| Failure::new(Cause::Input, error, "Say it in several statements."))
+    Text::new(text).map_err(|error| {
+        Failure::with_remedy_inside(Cause::Input, &error.to_string(), "Say it in several statements.")
+    })
 }
 
 fn reason_of(reason: Option<&String>) -> Result<Option<Text>, Failure> {

@@ -1,7 +1,8 @@
 //! `truceline cases`: each negotiation, its state, whose turn it is and since when, what may be answered.
 
 use crate::crypto::digest::Digest;
-use crate::deal::case::Means;
+use crate::deal::body::Content;
+use crate::deal::case::{Means, OfferRecord};
 use crate::deal::judge::Ledger;
 use crate::deal::state::{CaseState, Duty};
 use crate::deal::verdict::Act;
@@ -12,14 +13,15 @@ use crate::desk::record::side;
 use crate::desk::screen::{
     Answer, COLUMNS, Style, count, cut, field, json_time_if, list_of, plain, short, span, time,
 };
-use crate::desk::tell::line;
+use crate::desk::tell::offer_title;
 use crate::officer::engine::Channel;
+use crate::officer::view::Shown;
 use crate::party::role::Role;
 use crate::time::UnixMillis;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const FIELD: usize = 10;
+const FIELD: usize = 11;
 
 /// What a channel's statements say of time: when each was stored here.
 pub type Times = BTreeMap<Digest, UnixMillis>;
@@ -185,13 +187,20 @@ impl Board<'_> {
         self.titles.get(id).map_or("", String::as_str)
     }
 
+    /// A case's offers, the oldest first.
+    fn offers<'c>(&self, case: &CaseState<'c>) -> Vec<&'c OfferRecord> {
+        let mut offers: Vec<&OfferRecord> = case.offers().collect();
+        offers.sort_by_key(|offer| (self.times.get(&offer.id).copied(), offer.id));
+        offers
+    }
+
     fn text(&self, case: &CaseState<'_>, style: Style) -> String {
         let id = case.id();
         let opener = self.names.name(case.opener());
         let title = cut(&format!("{}, opened by {opener}", self.title(&id)), COLUMNS - FIELD);
         let mut out = format!("{}  {title}\n", style.bold(&short(&id)));
         out.push_str(&field("  state", FIELD, &state(case, &self.names).1));
-        for offer in case.offers() {
+        for offer in self.offers(case) {
             let text = format!(
                 "{} of {}: {}; {}",
                 short(&offer.id),
@@ -214,8 +223,9 @@ impl Board<'_> {
 
     fn json(&self, case: &CaseState<'_>) -> Value {
         let me = self.names.me;
-        let offers: Vec<Value> = case
-            .offers()
+        let offers: Vec<Value> = self
+            .offers(case)
+            .into_iter()
             .map(|offer| {
                 json!({
                     "id": offer.id.hex(),
@@ -260,6 +270,14 @@ impl Board<'_> {
     }
 }
 
+/// An offer's title.
+fn title(shown: &Shown<'_>) -> Option<(Digest, String)> {
+    match shown.content()?.ok()? {
+        Content::Offer(offer) => Some((shown.id.0, offer_title(&offer))),
+        _ => None,
+    }
+}
+
 /// The cases of a channel, the oldest first.
 #[must_use]
 pub fn in_order<'a>(ledger: &'a Ledger, times: &Times) -> Vec<CaseState<'a>> {
@@ -278,7 +296,7 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     for number in &chosen {
         let channel = desk.channel(*number)?;
         let ledger = channel.ledger();
-        let titles = channel.statements().iter().map(|shown| (shown.id.0, line(shown))).collect();
+        let titles = channel.statements().iter().filter_map(title).collect();
         let times = times(channel);
         let board = Board { channel, names: Names::of(channel), times, titles, now: desk.service.now() };
         let cases = in_order(&ledger, &board.times);

@@ -4,7 +4,7 @@ use crate::codec::CodecError;
 use crate::deal::body::BodyError;
 use crate::deal::import::ImportError;
 use crate::deal::verdict::VoidReason;
-use crate::desk::screen::plain;
+use crate::desk::screen::{COLUMNS, plain, wrap};
 use crate::host::folder::FolderError;
 use crate::host::store::StoreError;
 use crate::host::vault::VaultError;
@@ -87,17 +87,20 @@ impl Failure {
     }
 
     /// Of a message that ends with its remedy, after its last colon.
-    fn with_remedy_inside(cause: Cause, message: &str, otherwise: &str) -> Self {
+    #[must_use]
+    pub fn with_remedy_inside(cause: Cause, message: &str, otherwise: &str) -> Self {
         match message.rsplit_once(": ") {
             Some((what, remedy)) => Self::new(cause, what, sentence(remedy)),
             None => Self::new(cause, message, otherwise),
         }
     }
 
-    /// For people: two lines.
+    /// For people: what happened in one line, what to do in another; both wrapped where a terminal shows them.
     #[must_use]
-    pub fn text(&self) -> String {
-        format!("error: {}\nhelp: {}", plain(&self.what), plain(&self.help))
+    pub fn text(&self, wrapped: bool) -> String {
+        let lines = [format!("error: {}", plain(&self.what)), format!("help: {}", plain(&self.help))];
+        let columns = if wrapped { COLUMNS - 2 } else { usize::MAX };
+        lines.map(|line| wrap(&line, columns).join("\n  ")).join("\n")
     }
 
     /// For machines: one object.
@@ -306,7 +309,7 @@ mod tests {
         assert_eq!(failure.cause, Cause::Refused);
         assert_eq!(failure.what, "not signed, for it would have no effect: that offer was withdrawn");
         assert_eq!(failure.help, "Ask for it to be made again.");
-        assert!(failure.text().starts_with("error: not signed"));
+        assert!(failure.text(false).starts_with("error: not signed"));
     }
 
     #[test]
@@ -319,6 +322,6 @@ mod tests {
     #[test]
     fn foreign_text_in_a_failure_cannot_steer_the_terminal() {
         let failure = Failure::new(Cause::Input, "cell \u{1b}[2J", "see \u{202e}");
-        assert_eq!(failure.text(), "error: cell \\u{1b}[2J\nhelp: see \\u{202e}");
+        assert_eq!(failure.text(false), "error: cell \\u{1b}[2J\nhelp: see \\u{202e}");
     }
 }

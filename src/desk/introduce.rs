@@ -5,12 +5,12 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::qr;
-use crate::desk::screen::{Answer, duration, json_time, plain, time};
-use crate::desk::sync::{proxy, runtime, troubles};
+use crate::desk::screen::{Answer, duration, json_time, paragraphs, plain, time};
+use crate::desk::sync::{Told, at, proxy, runtime, trouble_text, troubles};
 use crate::host::folder::write_private;
 use crate::host::vault::PassphraseCost;
 use crate::officer::introduce::RelayLeave;
-use crate::officer::link::{Purpose, Trouble};
+use crate::officer::link::{LinkKey, Purpose, Trouble};
 use crate::officer::thread::Stage;
 use crate::party::card::PartyName;
 use crate::party::relay::RelayPlace;
@@ -49,7 +49,10 @@ pub fn init(place: &Place, asked: &grammar::Init) -> Result<Answer, Failure> {
         format!("Vault of {} made in {vault}\nfingerprint {fingerprint}\n", plain(card.name().as_str()));
     let mut aside = String::new();
     if passphrase.chars().count() < PASSPHRASE_CHARS_ADVISED {
-        aside.push_str("The passphrase is short. It is all that guards the vault on a stolen disk: six random words are good.\n");
+        aside.push_str(
+            "The passphrase is short, and it is all that guards the vault on a stolen disk.\nSix random words are \
+             good.\n",
+        );
     }
     aside.push_str(
         "Next: invite a counterpart (truceline invite --help), or join one (truceline join --help).\n",
@@ -114,8 +117,8 @@ fn discard(desk: &mut Desk, thread: u32, report: &SyncReport, what: &str) -> Fai
     let (why, help) = report.troubles.first().map_or_else(
         || ("no relay answered in time".to_owned(), "Check the network, or use --via; then try again."),
         |(_, place, trouble)| {
-            let (why, help) = crate::desk::sync::trouble_text(trouble);
-            (format!("{}: {why}", place.address()), help)
+            let (why, help) = trouble_text(trouble);
+            (at(place.address(), &why), help)
         },
     );
     let others = if told.len() > 1 { format!(" (and {} more)", told.len() - 1) } else { String::new() };
@@ -160,7 +163,7 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
         "invite": line,
         "expires": json_time(expires),
         "out": asked.out.as_ref().map(|path| path.display().to_string()),
-        "troubles": told.iter().map(crate::desk::sync::Told::json).collect::<Vec<_>>(),
+        "troubles": told.iter().map(Told::json).collect::<Vec<_>>(),
     });
     let mut text = String::new();
     if let Some(path) = &asked.out {
@@ -177,11 +180,12 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
     }
     let written = asked.out.as_ref().map(|path| format!("The invite is in {}.\n", path.display()));
     aside.push_str(&written.unwrap_or_default());
-    aside.push_str(&format!(
-        "Hand this invite to the other officer so that nobody else sees it. It is good once,\n\
-         until {}. When it was used: truceline sync, then truceline words.\n",
+    let next = format!(
+        "Hand this invite to the other officer so that nobody else sees it. It is good once, until {}. When it was \
+         used: truceline sync, then truceline words.",
         time(expires)
-    ));
+    );
+    aside.push_str(&paragraphs(&next, 0));
     Ok(Answer::new(text, json).aside(aside))
 }
 
@@ -226,6 +230,34 @@ fn approve(what: &str, places: &[&RelayPlace], asked: &grammar::Join) -> Result<
     ))
 }
 
+/// Takes a join back whose pass was refused, or whose hello no relay of the inviter takes any more.
+fn came_to_nothing(
+    desk: &mut Desk,
+    thread: u32,
+    report: &SyncReport,
+    relays: usize,
+) -> Result<Option<Failure>, Failure> {
+    let channel = desk.channel(thread)?;
+    if !matches!(channel.thread.stage, Stage::Greeting(_)) {
+        return Ok(None);
+    }
+    let opened = channel.thread.inbound.iter().any(|inbound| inbound.opened);
+    let said = |own: bool, wanted: &Trouble| {
+        let of = |link: &LinkKey| matches!(link.purpose, Purpose::Inbound(_)) == own;
+        report.troubles.iter().filter(|(link, _, trouble)| of(link) && trouble == wanted).count()
+    };
+    if said(false, &Trouble::Refused) == relays {
+        let _ = discard(desk, thread, report, "not joined");
+        return Ok(Some(Failure::new(
+            Cause::Refused,
+            "not joined: the invite was used already, by you or by somebody else",
+            "If it was not you, tell the inviter not to confirm any words, and ask for a new invite. Nothing was kept.",
+        )));
+    }
+    let refused = !opened && said(true, &Trouble::PassRefused) > 0;
+    Ok(refused.then(|| discard(desk, thread, report, "not joined")))
+}
+
 /// `truceline join`.
 ///
 /// # Errors
@@ -250,26 +282,21 @@ pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
         .service
         .command(|officer, now, rng| officer.join(label.clone(), &invite, &offer, &leaves, now, rng))?;
     let report = talk(desk, thread, &asked.at)?;
-    let channel = desk.channel(thread)?;
-    let greeting = matches!(channel.thread.stage, Stage::Greeting(_));
-    let opened = channel.thread.inbound.iter().any(|inbound| inbound.opened);
-    let refused = report.troubles.iter().any(|(link, _, trouble)| {
-        matches!(link.purpose, Purpose::Inbound(_)) && matches!(trouble, Trouble::PassRefused)
-    });
-    if greeting && !opened && refused {
-        return Err(discard(desk, thread, &report, "not joined"));
+    if let Some(failure) = came_to_nothing(desk, thread, &report, offer.relays().len())? {
+        return Err(failure);
     }
     let told = troubles(desk.service.officer(), &report);
     let json = json!({
         "channel": label,
         "peer": {"name": offer.card().name().as_str(), "fingerprint": offer.card().fingerprint()?.hex()},
-        "troubles": told.iter().map(crate::desk::sync::Told::json).collect::<Vec<_>>(),
+        "troubles": told.iter().map(Told::json).collect::<Vec<_>>(),
     });
     let text = format!("Joined {inviter}'s invite as channel {}.\n", plain(&label));
-    let mut aside: String = told.iter().map(crate::desk::sync::Told::text).collect();
-    aside.push_str(&format!(
-        "Next: {inviter} syncs, then you do (truceline sync); then compare the words (truceline words).\n\
-         Until then nothing proves who {inviter} is.\n"
-    ));
+    let mut aside: String = told.iter().map(Told::text).collect();
+    let next = format!(
+        "Next: {inviter} syncs, then you do (truceline sync); then compare the words (truceline words). Until then \
+         nothing proves who {inviter} is."
+    );
+    aside.push_str(&paragraphs(&next, 0));
     Ok(Answer::new(text, json).aside(aside))
 }

@@ -201,11 +201,18 @@ pub fn json(line: &Line, names: &Names) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deal::row::Row;
+    use crate::deal::import::{Sources, proposal_from_toml};
     use crate::desk::screen::width;
+    use crate::party::role::Role;
+    use crate::time::UnixMillis;
 
     fn person(cells: &[(&str, &str)]) -> Line {
-        Row::new(cells.iter().copied()).person().unwrap()
+        let cells: String = cells.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
+        let text = format!("[[leg]]\ngiver = \"me\"\n[[leg.person]]\n{cells}");
+        let (mut list, mut seed) = (|_: &str| Err(String::new()), || [7; 32]);
+        let mut sources = Sources { me: Role::Inviter, now: UnixMillis(0), list: &mut list, seed: &mut seed };
+        let draft = proposal_from_toml(&text, &mut sources).unwrap();
+        Line::decode_line(&draft.lists[0].lines()[0]).unwrap()
     }
 
     #[test]
@@ -235,8 +242,12 @@ mod tests {
 
     #[test]
     fn a_name_that_would_steer_the_terminal_is_harmless_in_every_form() {
-        let names = Names { me: crate::party::role::Role::Inviter, own: "A".into(), peer: "B".into() };
-        let lines = [person(&[("surname", "Evil\u{1b}[1A\u{202e}"), ("first_names", "X")])];
+        let names = Names { me: Role::Inviter, own: "A".into(), peer: "B".into() };
+        let mut evil = person(&[("surname", "Evil"), ("first_names", "X")]);
+        if let Line::Person(person) = &mut evil {
+            person.name.surname = Some(Text::new("Evil\u{1b}[1A\u{202e}").unwrap());
+        }
+        let lines = [evil];
         for shown in [in_table(&lines), in_full(&lines, &names)] {
             assert!(shown.contains("Evil\\u{1b}[1A\\u{202e}"), "{shown}");
             assert!(!shown.replace('\n', "").chars().any(crate::desk::screen::is_hostile));

@@ -38,10 +38,12 @@ pub const fn progress(marks: &Marks) -> &'static str {
     }
 }
 
-/// The counterpart's statements that ask for being read: not receipts, not opened yet.
+/// The counterpart's statements that ask for being read and were not opened yet: not receipts, and not the words
+/// it confirmed, which the channel's state tells.
 #[must_use]
 pub fn is_unread(shown: &Shown<'_>) -> bool {
-    !shown.own && shown.item.marks.read.is_none() && !is_receipt(shown)
+    let words = shown.header.kind == Kind::WordsConfirmed.number();
+    !shown.own && shown.item.marks.read.is_none() && !is_receipt(shown) && !words
 }
 
 /// Whether it is a statement that nothing acknowledges by itself.

@@ -10,7 +10,7 @@ use crate::desk::{
 use crate::statement::kind::Kind;
 use clap::Parser;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Runs the program with these arguments.
@@ -42,7 +42,8 @@ fn demo_failed(error: anyhow::Error) -> Failure {
 }
 
 fn fail(failure: &Failure, as_json: bool) -> ExitCode {
-    let shown = if as_json { json_line(&failure.json()) } else { failure.text() };
+    let shown =
+        if as_json { json_line(&failure.json()) } else { failure.text(std::io::stderr().is_terminal()) };
     let _ = writeln!(std::io::stderr(), "{shown}");
     ExitCode::from(failure.cause.exit())
 }

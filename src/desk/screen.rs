@@ -158,6 +158,9 @@ pub fn pad(text: &str, columns: usize) -> String {
 /// Lines of at most `columns`, broken between words; a word that is too long is broken inside.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    if width(text) <= columns {
+        return vec![text.to_owned()];
+    }
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {

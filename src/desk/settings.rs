@@ -8,7 +8,7 @@ use crate::officer::settings::Settings;
 use crate::time::Millis;
 use serde_json::json;
 
-const FIELD: usize = 20;
+const FIELD: usize = 21;
 
 /// Shows or sets them.
 ///
@@ -44,8 +44,7 @@ fn shown(settings: &Settings) -> Answer {
         }
     };
     let mut text = field("read receipts", FIELD, &read);
-    let delivered =
-        format!("{} while connected; at once in a single sync", within(settings.delivered_within));
+    let delivered = format!("{}; in a single sync at once", within(settings.delivered_within));
     text.push_str(&field("delivered receipts", FIELD, &delivered));
     let json = json!({
         "read_receipts": settings.read_receipts,
@@ -72,7 +71,7 @@ mod tests {
     fn the_settings_are_told_in_words() {
         let mut settings = Settings::default();
         assert!(shown(&settings).text.contains("on, 5 min to 60 min after you opened it"));
-        assert!(shown(&settings).text.contains("within 60 s, at random while connected"));
+        assert!(shown(&settings).text.contains("within 60 s, at random; in a single sync"));
         settings.without_delay();
         assert!(shown(&settings).text.contains("at once: they show when you are at work"));
         settings.read_receipts = false;

@@ -10,6 +10,7 @@ use crate::desk::open::Desk;
 use crate::desk::record::{is_receipt, is_unread, json_of};
 use crate::desk::screen::{Answer, Style, count, field, json_time, list_of, plain, short, span, time};
 use crate::desk::tell::kind_word;
+use crate::desk::words;
 use crate::officer::engine::Channel;
 use crate::officer::thread::{Halt, Inviting, Outbound, Stage};
 use crate::officer::view::Shown;
@@ -17,7 +18,7 @@ use crate::party::role::Role;
 use crate::time::{Millis, UnixMillis};
 use serde_json::{Value, json};
 
-const FIELD: usize = 14;
+const FIELD: usize = 15;
 /// A statement that is deposited and not acknowledged for longer than this is overdue.
 const DELIVERY_WITHIN: Millis = Millis::days(1);
 /// Ids shown in one line.
@@ -26,7 +27,7 @@ const IDS_MAX: usize = 6;
 /// Something whose time is over.
 struct Overdue {
     what: &'static str,
-    id: String,
+    id: Digest,
     since: UnixMillis,
 }
 
@@ -75,7 +76,7 @@ impl<'a> Board<'a> {
         let mut overdue = Vec::new();
         for case in self.ledger.cases() {
             for shown in &self.shown {
-                let id = || short(&shown.id.0);
+                let id = || shown.id.0;
                 let open = || case.open_offers().any(|offer| offer.id == shown.id.0);
                 let live =
                     || Role::BOTH.iter().any(|role| case.live(*role).is_some_and(|it| it.id == shown.id.0));
@@ -102,7 +103,7 @@ impl<'a> Board<'a> {
             if let Some(since) = shown.item.marks.deposited.map(|at| at.plus(DELIVERY_WITHIN))
                 && since <= self.now
             {
-                overdue.push(Overdue { what: "delivery", id: short(&shown.id.0), since });
+                overdue.push(Overdue { what: "delivery", id: shown.id.0, since });
             }
         }
         overdue
@@ -121,7 +122,7 @@ impl<'a> Board<'a> {
     }
 
     fn confirmed(&self, role: Role) -> bool {
-        self.channel.words_confirmed_by(role)
+        words::confirmed(self.channel, &self.ledger, role)
     }
 
     fn words_text(&self) -> String {
@@ -194,7 +195,13 @@ impl<'a> Board<'a> {
             .overdue()
             .iter()
             .map(|it| {
-                format!("{} {} since {} ({})", it.what, it.id, time(it.since), span(self.now.since(it.since)))
+                format!(
+                    "{} {} since {} ({})",
+                    it.what,
+                    short(&it.id),
+                    time(it.since),
+                    span(self.now.since(it.since))
+                )
             })
             .collect();
         fact("  overdue", overdue.first().map_or("none", String::as_str));
@@ -244,7 +251,7 @@ impl<'a> Board<'a> {
         let overdue: Vec<Value> = self
             .overdue()
             .iter()
-            .map(|it| json!({"what": it.what, "id": it.id, "since": json_time(it.since)}))
+            .map(|it| json!({"what": it.what, "id": it.id.hex(), "since": json_time(it.since)}))
             .collect();
         let cases: Vec<Value> = in_order(&self.ledger, &self.times)
             .iter()

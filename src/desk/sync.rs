@@ -51,9 +51,7 @@ pub fn trouble_text(trouble: &Trouble) -> (String, &'static str) {
             plain(why),
             "Another machine answers in the relay's place. Ask its operator for the pin, over a way you trust.",
         ),
-        Trouble::Unreachable(why) => {
-            (format!("not reached: {}", plain(why)), "Check the network, or use --via; then sync again.")
-        }
+        Trouble::Unreachable(why) => (plain(why), "Check the network, or use --via; then sync again."),
         Trouble::Refused => (
             "it does not know this queue, or not this key".to_owned(),
             "The relay may have been replaced, or the queue closed. Ask its operator.",
@@ -95,6 +93,12 @@ const fn trouble_code(trouble: &Trouble) -> &'static str {
     }
 }
 
+/// What happened at an address; some causes name it themselves.
+#[must_use]
+pub fn at(address: &str, what: &str) -> String {
+    if what.starts_with(address) { what.to_owned() } else { format!("{address}: {what}") }
+}
+
 /// One trouble with one relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
@@ -132,10 +136,9 @@ impl Told {
     pub fn text(&self) -> String {
         let whose = if self.own { "our" } else { "their" };
         format!(
-            "{} ({whose} relay, channel {}): {}\n  {}\n",
-            self.address,
+            "{whose} relay, channel {}: {}\n  {}\n",
             plain(&self.channel),
-            self.what,
+            at(&self.address, &self.what),
             self.help
         )
     }
@@ -346,7 +349,7 @@ fn answer(
         && let Some(first) = told.first()
     {
         let others = if told.len() > 1 { format!(" (and {} more)", told.len() - 1) } else { String::new() };
-        let what = format!("no relay was reached: {}: {}{others}", first.address, first.what);
+        let what = format!("no relay was reached: {}{others}", at(&first.address, &first.what));
         return Err(Failure::new(Cause::Network, what, first.help));
     }
     let after = Counts::of(officer);

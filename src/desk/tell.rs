@@ -6,7 +6,7 @@ use crate::deal::terms::{Category, Leg, Quantity, Selection, Substitution};
 use crate::deal::word::Text;
 use crate::desk::names::Names;
 use crate::desk::persons;
-use crate::desk::screen::{count, field, list_of, paragraphs, plain, short, time};
+use crate::desk::screen::{count, day_and_time, field, list_of, paragraphs, plain, short, time};
 use crate::officer::view::Shown;
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
@@ -71,7 +71,7 @@ pub fn content_line(content: &Content) -> String {
         }
         Content::Withdraw(it) => with_reason("offer", &it.offer, it.reason.as_ref()),
         Content::Reject(it) => with_reason("offer", &it.offer, it.reason.as_ref()),
-        Content::Accept(it) => format!("offer {}, held until {}", short(&it.offer), time(it.hold_until)),
+        Content::Accept(it) => format!("offer {} until {}", short(&it.offer), day_and_time(it.hold_until).0),
         Content::Confirm(it) => format!("acceptance {}", short(&it.acceptance)),
         Content::Lapse(it) => with_reason("acceptance", &it.acceptance, it.reason.as_ref()),
         Content::Standby(it) => {

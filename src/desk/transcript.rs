@@ -8,9 +8,12 @@ use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
 use crate::officer::compose::ComposeError;
 use crate::officer::view::check_export;
+use crate::party::card::Card;
 use crate::party::role::Role;
+use crate::party::words::SafetyWords;
 use crate::statement::export::{CheckedExport, ExportError};
 use crate::statement::kind::Kind;
+use crate::statement::receipt::WordsConfirmed;
 use crate::time::UnixMillis;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -34,15 +37,16 @@ fn check(bytes: &[u8]) -> Result<CheckedExport, Failure> {
 /// The parts of a checked transcript that are told.
 struct Told<'a> {
     checked: &'a CheckedExport,
-    parties: Vec<(Role, String, Digest)>,
+    parties: [(Role, String, Digest); 2],
 }
 
 impl<'a> Told<'a> {
     fn new(checked: &'a CheckedExport) -> Result<Self, Failure> {
-        let mut parties = Vec::new();
-        for (role, card) in Role::BOTH.into_iter().zip(&checked.preamble.cards) {
-            parties.push((role, card.name().as_str().to_owned(), card.fingerprint()?));
-        }
+        let [inviter, joiner] = &checked.preamble.cards;
+        let party = |role: Role, card: &Card| {
+            Ok::<_, Failure>((role, card.name().as_str().to_owned(), card.fingerprint()?))
+        };
+        let parties = [party(Role::Inviter, inviter)?, party(Role::Joiner, joiner)?];
         Ok(Self { checked, parties })
     }
 
@@ -56,8 +60,12 @@ impl<'a> Told<'a> {
     }
 
     fn words(&self, role: Role) -> bool {
-        let headers = self.checked.transcript.chain(role).headers();
-        headers.iter().any(|header| header.kind == Kind::WordsConfirmed.number())
+        let [(_, _, inviter), (_, _, joiner)] = &self.parties;
+        let words = SafetyWords::of(&self.checked.preamble.channel, inviter, joiner);
+        self.checked.statements.iter().any(|it| {
+            let kind = it.header.kind == Kind::WordsConfirmed.number();
+            it.header.author == role && kind && WordsConfirmed::confirms(&it.said.body, &words)
+        })
     }
 
     fn text(&self) -> String {
@@ -243,7 +251,7 @@ fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Fa
     let line = if identified {
         "Consistent, and between the two parties you named."
     } else {
-        "Consistent, parties not identified: anyone can make up two parties. Name both with\n--party, by fingerprints that you know from elsewhere."
+        "Consistent, parties not identified: anyone can make up two parties. Name both\nwith --party, by fingerprints that you know from elsewhere."
     };
     let text = format!("{}\n{}\n{}", told.text(), style.bold(line), format_args!("\n{}", told.complete()));
     let mut json = told.json();

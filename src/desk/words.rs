@@ -1,13 +1,17 @@
 //! `truceline words`: the one moment in which two officers make sure that nobody stands between them.
 
+use crate::deal::judge::Ledger;
 use crate::desk::ask::consent;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
-use crate::desk::screen::{Answer, Style, pad, plain};
+use crate::desk::screen::{Answer, Style, pad, paragraphs, plain};
 use crate::officer::compose::ComposeError;
+use crate::officer::engine::Channel;
+use crate::party::role::Role;
 use crate::party::words::SafetyWords;
+use crate::statement::kind::Kind;
 use serde_json::json;
 
 /// Shows, confirms or denies the words.
@@ -31,16 +35,16 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         }
         desk.service.command(|officer, now, rng| Ok(((), officer.words_differ(thread, now, rng)?)))?;
         let text = format!(
-            "Channel {label} is closed: it sends and fetches nothing more.\nSomeone stands between you and {}. Make \
-             a new invite and hand it over in another way.\n",
+            "Channel {label} is closed: it sends and fetches nothing more. Someone stands between you and {}. Make a \
+             new invite and hand it over in another way.",
             names.peer
         );
-        return Ok(Answer::new(text, json!({"channel": label, "closed": true})));
+        return Ok(Answer::new(paragraphs(&text, 0), json!({"channel": label, "closed": true})));
     }
     if let Some(typed) = &asked.confirm {
         let id = desk.service.command(|officer, now, rng| officer.confirm_words(thread, typed, now, rng))?;
         let channel = desk.channel(thread)?;
-        let theirs = channel.words_confirmed_by(names.me.other());
+        let theirs = confirmed(channel, &channel.ledger(), names.me.other());
         let next = if theirs {
             format!("{} has confirmed them too: proposals now have effect.", names.peer)
         } else {
@@ -49,14 +53,16 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
                 names.peer
             )
         };
-        let text = format!("The words agree: confirmed, under your signature. {next}\n");
+        let text = format!("The words agree: confirmed, under your signature. {next}");
         let json = json!({"channel": label, "id": id.0.hex(), "words": {"own": true, "peer": theirs, "both": theirs}});
-        return Ok(Answer::new(text, json).aside("Send it: truceline sync\n"));
+        return Ok(Answer::new(paragraphs(&text, 0), json).aside("Send it: truceline sync\n"));
     }
     let words = session.words();
-    let (own, theirs) = (channel.words_confirmed_by(names.me), channel.words_confirmed_by(names.me.other()));
+    let ledger = channel.ledger();
+    let (own, theirs) =
+        (confirmed(channel, &ledger, names.me), confirmed(channel, &ledger, names.me.other()));
     let mut text = layout(&words, &label, &names, desk.place.style);
-    let said = |confirmed: bool| if confirmed { "confirmed" } else { "not yet confirmed" };
+    let said = |is: bool| if is { "confirmed" } else { "not yet confirmed" };
     text.push_str(&format!("You: {}. {}: {}.\n", said(own), names.peer, said(theirs)));
     let json = json!({
         "channel": label,
@@ -64,6 +70,14 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         "words": {"own": own, "peer": theirs, "both": own && theirs},
     });
     Ok(Answer::new(text, json))
+}
+
+/// Whether a party has confirmed the words, and they are the channel's.
+#[must_use]
+pub fn confirmed(channel: &Channel, ledger: &Ledger, role: Role) -> bool {
+    channel.statements_of(role).any(|shown| {
+        shown.header.kind == Kind::WordsConfirmed.number() && ledger.verdict(&shown.id.0) == Some(Ok(()))
+    })
 }
 
 fn layout(words: &SafetyWords, label: &str, names: &Names, style: Style) -> String {
@@ -82,14 +96,15 @@ fn layout(words: &SafetyWords, label: &str, names: &Names, style: Style) -> Stri
         out.push_str(line.trim_end());
         out.push('\n');
     }
-    out.push_str(&format!(
-        "\nCall {peer}, in a way in which you know the officer's voice. One reads the words out, the\n\
-         other follows, then the other way round. All twelve must agree, in their order.\n\
-         \n\
-         They agree:   truceline words --confirm \"the words you heard\"\n\
-         They differ:  truceline words --differ\n\n",
-        peer = names.peer
-    ));
+    out.push('\n');
+    let how = format!(
+        "Call {}, in a way in which you know the officer's voice. One reads the words out, the other follows; then \
+         the other way round. All twelve must agree, in their order.",
+        names.peer
+    );
+    out.push_str(&paragraphs(&how, 0));
+    out.push_str("\n  They agree:   truceline words --confirm \"the words you heard\"\n");
+    out.push_str("  They differ:  truceline words --differ\n\n");
     out
 }
 
@@ -98,7 +113,6 @@ mod tests {
     use super::*;
     use crate::crypto::digest::Digest;
     use crate::desk::screen::{COLUMNS, width};
-    use crate::party::role::Role;
 
     #[test]
     fn the_words_stand_numbered_in_three_columns() {

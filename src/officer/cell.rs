@@ -8,6 +8,9 @@ use bincode::{Decode, Encode};
 /// A stored cell is put again, at a new index, when it was not acknowledged for so long; twice that the next time.
 pub const PUT_AGAIN_AFTER: Millis = Millis::minutes(360);
 const PUT_AGAIN_DOUBLINGS: u32 = 4;
+/// A second put of the counterpart's makes us put ours again at most so often; twice that the next time.
+pub const ANSWER_PAUSE: Millis = Millis::minutes(1);
+const ANSWER_DOUBLINGS: u32 = 12;
 
 /// What a sealed cell carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -28,6 +31,15 @@ pub enum Carries {
 }
 
 impl Carries {
+    /// The sequence number of a statement that the counterpart will acknowledge.
+    #[must_use]
+    pub const fn awaits_acknowledgement(self) -> Option<u64> {
+        match self {
+            Self::Fragment { sequence, receipt: false } => Some(sequence),
+            _ => None,
+        }
+    }
+
     /// Whether the cell belongs to the introduction, under its bootstrap ids and keys.
     #[must_use]
     pub const fn introduces(self) -> bool {
@@ -60,6 +72,20 @@ impl Placement {
     pub fn again_at(&self) -> UnixMillis {
         let doublings = self.tries.min(PUT_AGAIN_DOUBLINGS);
         self.given.plus(Millis(PUT_AGAIN_AFTER.0.saturating_mul(1 << doublings)))
+    }
+
+    /// Whether it is to be put again. A time far ahead was given by a clock that was wrong.
+    #[must_use]
+    pub fn is_overdue(&self, now: UnixMillis) -> bool {
+        now >= self.again_at() || self.given.since(now) > PUT_AGAIN_AFTER
+    }
+
+    /// Whether it may be put again because the counterpart put something again: ever more rarely, so that two
+    /// who only answer each other come to rest.
+    #[must_use]
+    pub fn may_answer(&self, now: UnixMillis) -> bool {
+        let pause = Millis(ANSWER_PAUSE.0.saturating_mul(1 << self.tries.min(ANSWER_DOUBLINGS)));
+        now.since(self.given) >= pause || self.given.since(now) > PUT_AGAIN_AFTER
     }
 
     /// Takes its index back: it will be put at another.

@@ -1,5 +1,6 @@
 //! Statements of our own: signed over all that is stored, appended, and left to the outbox.
 
+use crate::crypto::sign::Signature;
 use crate::officer::engine::{Channel, Item, Turn};
 use crate::officer::receipt::Marks;
 use crate::officer::table;
@@ -11,6 +12,9 @@ use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::{Said, Statement, StatementError};
 use crate::statement::transcript::{Heading, TranscriptError};
 use crate::step::Record;
+
+/// A header and its author's signature.
+pub type SignedHeader = (Header, Signature);
 
 /// Why a statement was not made. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -76,19 +80,9 @@ impl Channel {
     }
 
     /// Keeps both headers as evidence, freezes the channel, and tells the counterpart.
-    pub(super) fn keep_fork(
-        &mut self,
-        header: Header,
-        signature: crate::crypto::sign::Signature,
-        turn: &mut Turn<'_>,
-    ) {
-        let sequence = header.sequence;
-        let stored = usize::try_from(sequence)
-            .ok()
-            .and_then(|at| self.items(header.author).get(at))
-            .and_then(|item| crate::statement::signed::decode_signed_header(&item.bytes).ok());
-        let Some(stored) = stored else { return };
-        let notice = ForkNotice::new(stored, (header, signature));
+    pub(super) fn keep_fork(&mut self, first: SignedHeader, other: SignedHeader, turn: &mut Turn<'_>) {
+        let sequence = first.0.sequence;
+        let notice = ForkNotice::new(first, other);
         turn.put(table::FORK, table::thread_key(self.number), &notice);
         self.halt(Halt::Forked { sequence }, turn);
         if let Ok(body) = notice.encode() {

@@ -256,7 +256,8 @@ impl Officer {
             Purpose::Outbound(relay) => {
                 let relay = usize::from(relay);
                 let bootstrap = channel.outbounds().get(relay).is_some_and(|queue| queue.bootstrap.is_some());
-                state.serving && state.unanswered == 0 && !channel.outbox.has_unstored(relay, bootstrap)
+                let idle = state.unanswered == 0 && !channel.outbox.has_unstored(relay, bootstrap);
+                !channel.may_send() || (state.serving && idle)
             }
             Purpose::OfferOpen(_) | Purpose::OfferPut(_) => false,
         }
@@ -353,6 +354,7 @@ impl Channel {
     fn tick(&mut self, turn: &mut Turn<'_>) {
         self.make_due_receipts(turn);
         self.put_again_overdue(turn);
+        self.retry_links(turn);
         self.pump(turn);
     }
 
@@ -364,11 +366,11 @@ impl Channel {
         self.troubles.insert(purpose, trouble);
     }
 
-    /// Stops sending for good, or until it is resolved.
+    /// Stops sending for good, or until it is resolved. What was graver before stays.
     pub(super) fn halt(&mut self, halt: Halt, turn: &mut Turn<'_>) {
         let number = self.number;
         if let Stage::Open(session) = &mut self.thread.stage
-            && session.halt != Some(halt)
+            && session.halt.is_none_or(|before| before.gravity() < halt.gravity())
         {
             session.halt = Some(halt);
             self.changed = true;

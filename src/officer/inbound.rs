@@ -4,9 +4,9 @@
 use crate::codec::CellBytes;
 use crate::crypto::sign::QueueSecret;
 use crate::officer::engine::{Channel, Notice, Pace, Turn};
-use crate::officer::link::{LinkSend, Purpose, Trouble};
+use crate::officer::link::{LinkSend, LinkState, Purpose, Trouble};
 use crate::officer::thread::{Inbound, Stage};
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
 use crate::wire::limit::GET_COUNT_MAX;
 use crate::wire::pass::Token;
@@ -16,6 +16,10 @@ use crate::wire::request::{Open, Request};
 
 /// How long a get waits while the client stays connected.
 const GET_WAIT_MS: u32 = 25_000;
+/// A relay that was asked to wait and answers sooner is asked again at the next tick only.
+const ANSWERED_AT_ONCE: Millis = Millis::secs(1);
+/// A link that does not do its work is connected anew after so long.
+const RETRY_AFTER: Millis = Millis::secs(60);
 
 /// What became of a cell that a relay handed us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,21 +127,10 @@ impl Channel {
         match (purpose, reply) {
             (_, Reply::Busy { after_secs }) => self.trouble(purpose, Trouble::Busy { after_secs }),
             (_, Reply::Malformed) => self.trouble(purpose, Trouble::Nonsense),
-            (_, Reply::PassRefused) => {
-                if let Some(tokens) = self.tokens(purpose)
-                    && !tokens.is_empty()
-                {
-                    tokens.remove(0);
-                }
-                self.changed = true;
-                // The relay ends the connection; the next one tries the next token.
-                if self.tokens(purpose).is_some_and(|tokens| tokens.is_empty()) {
-                    self.trouble(purpose, Trouble::PassRefused);
-                } else {
-                    self.hang_up(purpose, turn);
-                }
+            (_, Reply::PassRefused) => self.pass_refused(purpose, turn),
+            (Purpose::Inbound(at), Reply::Refused) if !self.is_serving(purpose) => {
+                self.queue_unknown(purpose, at, turn);
             }
-            (Purpose::Inbound(at), Reply::Refused) => self.queue_unknown(purpose, at, turn),
             (_, Reply::Refused) => self.trouble(purpose, Trouble::Refused),
             (_, Reply::Full { bound, .. }) if !matches!(purpose, Purpose::Outbound(_)) => {
                 self.trouble(purpose, Trouble::Full(bound));
@@ -147,6 +140,32 @@ impl Channel {
             (Purpose::Inbound(at), reply) => self.inbound_reply(at, reply, cell, turn),
             (Purpose::Outbound(at), reply) => self.outbound_reply(at, reply, turn),
             (Purpose::OfferOpen(_), _) => self.trouble(purpose, Trouble::Nonsense),
+        }
+    }
+
+    fn is_serving(&self, purpose: Purpose) -> bool {
+        self.links.get(&purpose).is_some_and(|link| link.serving)
+    }
+
+    /// The relay does not take a token. It ends the connection; the next one tries the next token.
+    fn pass_refused(&mut self, purpose: Purpose, turn: &mut Turn<'_>) {
+        let opening = match purpose {
+            Purpose::OfferOpen(_) => true,
+            Purpose::Inbound(at) => self.inbound(at).is_some_and(|inbound| !inbound.opened),
+            Purpose::OfferPut(_) | Purpose::Outbound(_) => false,
+        };
+        let Some(tokens) = self.tokens(purpose).filter(|_| opening) else {
+            return self.trouble(purpose, Trouble::Nonsense);
+        };
+        if !tokens.is_empty() {
+            tokens.remove(0);
+        }
+        let spent = tokens.is_empty();
+        self.changed = true;
+        if spent {
+            self.trouble(purpose, Trouble::PassRefused);
+        } else {
+            self.hang_up(purpose, turn);
         }
     }
 
@@ -211,18 +230,23 @@ impl Channel {
                 }
             }
             (Reply::Cell { index, more, .. }, Some(cell)) => self.cell(at, index, more, &cell, turn),
-            (Reply::Empty { .. }, _) => {
-                if let Some(link) = self.links.get_mut(&purpose) {
-                    link.getting = false;
-                    link.caught_up = true;
-                }
-                if turn.pace == Pace::Watch {
-                    self.get(at, turn);
-                }
-            }
+            (Reply::Empty { low, next }, _) => self.nothing_came(at, low, next, turn),
             (Reply::Gone { index, .. }, _) => self.cell_gone(at, index, turn),
             (Reply::Dropped { .. }, _) => {}
             _ => self.trouble(purpose, Trouble::Nonsense),
+        }
+    }
+
+    fn nothing_came(&mut self, at: u8, low: u64, next: u64, turn: &mut Turn<'_>) {
+        if let Some(inbound) = self.inbound(at).filter(|inbound| inbound.cursor > next) {
+            inbound.cursor = low;
+            self.changed = true;
+        }
+        let Some(link) = self.links.get_mut(&Purpose::Inbound(at)) else { return };
+        link.getting = false;
+        link.caught_up = true;
+        if turn.pace == Pace::Watch && turn.now.since(link.asked) >= ANSWERED_AT_ONCE {
+            self.get(at, turn);
         }
     }
 
@@ -280,6 +304,7 @@ impl Channel {
         let Some(link) = self.links.get_mut(&purpose) else { return };
         if link.serving && !link.getting && !link.blocked {
             link.getting = true;
+            link.asked = turn.now;
             self.send(purpose, Request::Get { from, count: GET_COUNT_MAX, wait_ms }, turn);
         }
     }
@@ -293,8 +318,18 @@ impl Channel {
         if self.links.get(&purpose).is_none_or(|link| link.blocked) {
             return;
         }
+        let skipped = index.saturating_sub(self.inbound(at).map_or(index, |inbound| inbound.cursor));
+        if let Some(inbound) = self.inbound(at).filter(|_| skipped > 0) {
+            // They expired since the last get, or the relay cannot read them.
+            inbound.lost = inbound.lost.saturating_add(skipped);
+            turn.notice(Notice::CellsLost { thread: self.number, count: skipped });
+        }
         match self.take_in(at, index, cell, turn) {
-            Taken::Later => self.trouble(purpose, Trouble::Flooded),
+            Taken::Later => {
+                self.trouble(purpose, Trouble::Flooded);
+                let below = self.inbound(at).map_or(0, |inbound| inbound.cursor);
+                return self.send(purpose, Request::Drop { below }, turn);
+            }
             Taken::Done => {
                 if let Some(inbound) = self.inbound(at) {
                     inbound.cursor = inbound.cursor.max(index.saturating_add(1));
@@ -331,13 +366,37 @@ impl Channel {
             .collect();
         for purpose in flooded {
             self.troubles.remove(&purpose);
-            if let Some(link) = self.links.get_mut(&purpose) {
-                link.blocked = false;
-                link.getting = false;
-            }
-            if let Purpose::Inbound(at) = purpose {
+            let Some(link) = self.links.get_mut(&purpose) else { continue };
+            link.blocked = false;
+            link.blocked_since = None;
+            if link.getting {
+                // Cells past those we did not take are still on their way here: begin again at the cursor.
+                self.hang_up(purpose, turn);
+            } else if let Purpose::Inbound(at) = purpose {
                 self.get(at, turn);
             }
+        }
+    }
+
+    /// Connects anew what has been blocked for a while, and asks again where a relay had answered too soon.
+    pub(super) fn retry_links(&mut self, turn: &mut Turn<'_>) {
+        let now = turn.now;
+        for (_, link) in self.links.iter_mut().filter(|(_, link)| link.blocked) {
+            let since = *link.blocked_since.get_or_insert(now);
+            // A time ahead of the clock was given by a clock that was wrong.
+            link.blocked_since = Some(since.min(now));
+        }
+        let due = |link: &LinkState| {
+            link.blocked_since.is_some_and(|since| link.blocked && now.since(since) >= RETRY_AFTER)
+        };
+        let again: Vec<Purpose> =
+            self.links.iter().filter(|(_, link)| due(link)).map(|(purpose, _)| *purpose).collect();
+        for purpose in again {
+            self.hang_up(purpose, turn);
+        }
+        if turn.pace == Pace::Watch {
+            let inbound = u8::try_from(self.thread.inbound.len()).unwrap_or(u8::MAX);
+            (0..inbound).for_each(|at| self.get(at, turn));
         }
     }
 }

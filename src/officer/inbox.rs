@@ -2,6 +2,7 @@
 //! that does not open changes nothing; once one opens, the ratchet moves whatever its content.
 
 use crate::codec::CellBytes;
+use crate::officer::compose::SignedHeader;
 use crate::officer::engine::{Channel, Item, Notice, Turn};
 use crate::officer::inbound::Taken;
 use crate::officer::outbox::{BOOTSTRAP_CELLS_MAX, UNACKNOWLEDGED_MAX};
@@ -9,6 +10,9 @@ use crate::officer::receipt::Marks;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage};
 use crate::session::content::{Content, Fragment};
+use crate::session::ratchet::RatchetError;
+use crate::statement::kind::Kind;
+use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::{Statement, decode_signed_header, verify_header};
 use crate::statement::transcript::TranscriptError;
 use crate::wire::queue::CellHash;
@@ -100,6 +104,9 @@ impl Channel {
             Ok(opened) => opened,
             Err(error) => {
                 turn.notice(Notice::CellRefused { thread: number, why: error.to_string() });
+                if error == RatchetError::Replayed {
+                    self.counterpart_put_again(turn);
+                }
                 return Some(false);
             }
         };
@@ -141,10 +148,10 @@ impl Channel {
 
     fn take_fragment(&mut self, fragment: Fragment, turn: &mut Turn<'_>) {
         let next = self.transcript.chain(self.thread.role.other()).count();
+        if fragment.index == 0 {
+            self.look_for_fork(&fragment, turn);
+        }
         if fragment.sequence < next {
-            if fragment.index == 0 {
-                self.look_for_fork(&fragment, turn);
-            }
             return;
         }
         if fragment.sequence >= next.saturating_add(UNACKNOWLEDGED_MAX as u64) {
@@ -175,7 +182,7 @@ impl Channel {
                 .assemblies
                 .get(&next)
                 .is_some_and(|assembly| assembly.pieces.len() == assembly.count as usize);
-            if !whole {
+            if !whole || (self.is_frozen() && self.pending_kind(next) != Some(Kind::ForkNotice)) {
                 return;
             }
             let Some(assembly) = self.inbox.assemblies.remove(&next) else { return };
@@ -210,15 +217,21 @@ impl Channel {
         };
         match self.transcript.append(&statement, session.card(peer).key()) {
             Ok(()) => {}
-            Err(TranscriptError::AcknowledgesUnknown { claimed, .. }) => {
-                self.halt(Halt::PeerAhead { claimed }, turn);
-                return false;
-            }
             Err(error) => {
+                let of_ours = matches!(
+                    error,
+                    TranscriptError::AcknowledgesUnknown { .. } | TranscriptError::PeerMismatch
+                );
+                let signed = of_ours && statement.verify(session.card(peer).key()).is_ok();
                 self.refuse(&error.to_string(), turn);
+                if signed {
+                    self.shown_our_own(&statement, turn);
+                    self.halt(Halt::PeerAhead { claimed: statement.header.peer_count }, turn);
+                }
                 return false;
             }
         }
+        self.shown_our_own(&statement, turn);
         let id = statement.id();
         let key = table::statement_key(self.number, peer, sequence);
         turn.step.records.push(crate::step::Record::put(table::STATEMENT, key, bytes.clone()));
@@ -232,25 +245,55 @@ impl Channel {
         true
     }
 
-    /// A statement at a sequence number that is taken: a copy, or evidence.
+    /// A fork notice that holds proves that our identity signed what this vault does not know.
+    fn shown_our_own(&mut self, statement: &Statement, turn: &mut Turn<'_>) {
+        let own = self.thread.role;
+        let Stage::Open(session) = &self.thread.stage else { return };
+        if statement.header.kind == Kind::ForkNotice.number()
+            && ForkNotice::proves(&statement.said.body, &session.channel, own, session.card(own).key())
+        {
+            self.halt(Halt::RolledBack, turn);
+        }
+    }
+
+    const fn is_frozen(&self) -> bool {
+        matches!(&self.thread.stage, Stage::Open(session) if matches!(session.halt, Some(Halt::Forked { .. })))
+    }
+
+    /// The header that a piece 0 which is not yet due begins with.
+    fn pending_header(&self, sequence: u64) -> Option<SignedHeader> {
+        let piece = self.inbox.assemblies.get(&sequence)?.pieces.get(&0)?;
+        decode_signed_header(piece).ok()
+    }
+
+    fn pending_kind(&self, sequence: u64) -> Option<Kind> {
+        Kind::from_number(self.pending_header(sequence)?.0.kind)
+    }
+
+    /// A statement at a sequence number that another has: a copy, or evidence.
     fn look_for_fork(&mut self, fragment: &Fragment, turn: &mut Turn<'_>) {
         let peer = self.thread.role.other();
         let Stage::Open(session) = &self.thread.stage else { return };
-        let Ok((header, signature)) = decode_signed_header(&fragment.bytes) else { return };
-        let in_place = header.author == peer
-            && header.channel == session.channel
-            && header.sequence == fragment.sequence;
-        let stored = self.transcript.chain(peer).id(header.sequence);
-        if !in_place || stored == Some(header.id()) {
+        let at = usize::try_from(fragment.sequence).unwrap_or(usize::MAX);
+        let first = match self.items(peer).get(at) {
+            Some(item) => decode_signed_header(&item.bytes).ok(),
+            None => self.pending_header(fragment.sequence),
+        };
+        let (Some(first), Ok(other)) = (first, decode_signed_header(&fragment.bytes)) else { return };
+        let key = session.card(peer).key();
+        let holds = |(header, signature): &SignedHeader| {
+            header.author == peer
+                && header.channel == session.channel
+                && header.sequence == fragment.sequence
+                && verify_header(header, signature, key).is_ok()
+        };
+        if first.0.id() == other.0.id() || self.is_frozen() {
             return;
         }
-        if verify_header(&header, &signature, session.card(peer).key()).is_err() {
-            self.refuse("a statement at a place that is taken is not signed by the counterpart", turn);
-            return;
+        if holds(&first) && holds(&other) {
+            self.keep_fork(first, other, turn);
+        } else {
+            self.refuse("a statement at a place that another has is not signed by the counterpart", turn);
         }
-        if matches!(session.halt, Some(Halt::Forked { .. })) {
-            return;
-        }
-        self.keep_fork(header, signature, turn);
     }
 }

@@ -2,6 +2,7 @@
 //! connection; nothing of it is kept.
 
 use crate::crypto::digest::Digest;
+use crate::time::UnixMillis;
 use crate::wire::frame::Framed;
 use crate::wire::limit::WINDOW_FRAMES;
 use crate::wire::queue::Exporter;
@@ -90,8 +91,14 @@ pub struct LinkState {
     pub sent: BTreeSet<u64>,
     /// The relay's next index, where cells must be placed anew once no put is unanswered.
     pub replace_from: Option<u64>,
+    /// How often that was so on this connection.
+    pub replaced: u32,
+    /// When the last get was sent.
+    pub asked: UnixMillis,
     /// Whether nothing more is put or got on this connection.
     pub blocked: bool,
+    /// When that was first seen; after a while the link is connected anew.
+    pub blocked_since: Option<UnixMillis>,
 }
 
 impl LinkState {
@@ -106,7 +113,10 @@ impl LinkState {
             unanswered: 0,
             sent: BTreeSet::new(),
             replace_from: None,
+            replaced: 0,
+            asked: UnixMillis(0),
             blocked: false,
+            blocked_since: None,
         }
     }
 

@@ -9,6 +9,10 @@ use crate::time::UnixMillis;
 use crate::wire::queue::check_put;
 use crate::wire::reply::{PutProof, Reply};
 
+/// How often a relay may tell on one connection that our next index is another: a relay that loses cells
+/// tells so once or twice, one that lies could go on for ever.
+const REPLACED_MAX: u32 = 8;
+
 impl Channel {
     pub(super) fn outbound_reply(&mut self, at: u8, reply: Reply, turn: &mut Turn<'_>) {
         let purpose = Purpose::Outbound(at);
@@ -83,8 +87,7 @@ impl Channel {
                     .is_ok()
             });
             if made_elsewhere {
-                self.halt(Halt::RolledBack, turn);
-                return;
+                return self.halt(Halt::RolledBack, turn);
             }
             outbound.next = next;
             self.changed = true;
@@ -113,6 +116,8 @@ impl Channel {
         let Some(link) = self.links.get_mut(&Purpose::Outbound(at)) else { return };
         let (Some(next), 0) = (link.replace_from, link.unanswered) else { return };
         link.replace_from = None;
+        link.replaced = link.replaced.saturating_add(1);
+        let gives_way = link.replaced > REPLACED_MAX;
         let mut replaced = Vec::new();
         for (number, cell) in &mut self.outbox.cells {
             if let Some(place) = cell.places.get_mut(relay)
@@ -129,6 +134,9 @@ impl Channel {
         }
         self.changed = true;
         replaced.into_iter().for_each(|number| self.write_places(number, turn));
+        if gives_way {
+            self.trouble(Purpose::Outbound(at), Trouble::Nonsense);
+        }
     }
 
     /// Another cell lies where we put ours.
@@ -136,23 +144,22 @@ impl Channel {
         let relay = usize::from(at);
         let known = self.outbox.cells.values().any(|cell| cell.hash == proof.cell);
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
-        let ours = outbound.bootstrap.is_none()
-            && check_put(
-                &outbound.secret.public(),
-                &outbound.writer,
-                proof.index,
-                &proof.cell,
-                &proof.signature,
-            )
-            .is_ok();
-        let explained = known || (outbound.reused && proof.index < outbound.high);
-        if ours && !explained {
-            self.halt(Halt::RolledBack, turn);
-            return;
+        let shared = outbound.bootstrap.is_some();
+        let key = outbound.secret.public();
+        let signed = check_put(&key, &outbound.writer, proof.index, &proof.cell, &proof.signature).is_ok();
+        let explained = shared || known || (outbound.reused && proof.index < outbound.high);
+        if !signed {
+            // A relay stores nothing without a signature: it makes this up.
+            return self.trouble(Purpose::Outbound(at), Trouble::Nonsense);
         }
-        outbound.next = outbound.next.max(proof.index.saturating_add(1));
-        self.changed = true;
+        if !explained {
+            return self.halt(Halt::RolledBack, turn);
+        }
         let Some(number) = self.outbox.at_index(relay, proof.index) else { return };
+        if let Some(outbound) = self.outbounds_mut().get_mut(relay) {
+            outbound.next = outbound.next.max(proof.index.saturating_add(1));
+        }
+        self.changed = true;
         if let Some(place) = self.outbox.cells.get_mut(&number).and_then(|cell| cell.places.get_mut(relay)) {
             place.take_back();
         }

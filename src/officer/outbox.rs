@@ -2,16 +2,17 @@
 //! counterpart's queues, byte for byte, at indexes given in the transaction before it is sent.
 
 use crate::codec::CellBytes;
-use crate::officer::cell::{Carries, OutCell, Placement};
+use crate::officer::cell::{ANSWER_PAUSE, Carries, OutCell, Placement};
 use crate::officer::engine::{Channel, Turn};
-use crate::officer::link::{LinkSend, Purpose};
+use crate::officer::link::{LinkSend, Purpose, Trouble};
 use crate::officer::table;
 use crate::officer::thread::{Outbound, Stage};
 use crate::session::content::{self, Content};
 use crate::session::ratchet::Ratchet;
-use crate::time::{Millis, UnixMillis};
+use crate::time::UnixMillis;
 use crate::wire::frame::Framed;
 use crate::wire::queue::{CellHash, sign_put};
+use crate::wire::reply::Bound;
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
 
@@ -19,8 +20,6 @@ use std::collections::BTreeMap;
 pub const UNACKNOWLEDGED_MAX: usize = 1_024;
 /// Cells of an introduction one queue takes, copies included.
 pub const BOOTSTRAP_CELLS_MAX: u64 = 8;
-/// A second put of the counterpart's makes us put ours again at most so often.
-const PUT_AGAIN_PAUSE: Millis = Millis::minutes(1);
 
 /// Sealed cells by number.
 #[derive(Default)]
@@ -121,7 +120,11 @@ impl Channel {
     fn seal_waiting(&mut self, turn: &mut Turn<'_>) {
         let role = self.thread.role;
         loop {
+            let mut room = UNACKNOWLEDGED_MAX.saturating_sub(self.outbox.cells.len());
             let Stage::Open(session) = &mut self.thread.stage else { return };
+            if room == 0 {
+                return;
+            }
             let [inviter, joiner] = &self.items;
             let items = if role == crate::party::role::Role::Inviter { inviter } else { joiner };
             let item = usize::try_from(session.sealed).ok().and_then(|at| items.get(at));
@@ -136,7 +139,6 @@ impl Channel {
                 .is_some_and(crate::statement::kind::Kind::is_receipt);
             let carries = Carries::Fragment { sequence: session.sealed, receipt };
             let mut sealed = Vec::new();
-            let mut room = UNACKNOWLEDGED_MAX.saturating_sub(self.outbox.cells.len());
             let mut whole = true;
             let skip = session.sealed_fragments as usize;
             for fragment in content::fragments(session.sealed, &item.bytes).skip(skip) {
@@ -175,7 +177,10 @@ impl Channel {
             if !self.links.get(&purpose).is_some_and(crate::officer::link::LinkState::has_room) {
                 return;
             }
-            let Some(index) = self.give_index(relay, number, turn) else { return };
+            let Some(index) = self.give_index(relay, number, turn) else {
+                // An introduction's eight places are used up, or the relay claims that all of its are.
+                return self.trouble(purpose, Trouble::Full(Bound::Queue));
+            };
             let Some(outbound) = self.outbounds().get(relay) else { return };
             let Some(cell) = self.outbox.cells.get(&number) else { continue };
             let signature = sign_put(&outbound.secret, &outbound.writer, index, &cell.hash);
@@ -191,17 +196,20 @@ impl Channel {
     fn waiting(&self, relay: usize, purpose: Purpose) -> Vec<u64> {
         let Some(link) = self.links.get(&purpose) else { return Vec::new() };
         let bootstrap = self.outbounds().get(relay).is_some_and(|outbound| outbound.bootstrap.is_some());
-        let mut waiting: Vec<(bool, u64, u64)> = Vec::new();
+        let mut waiting: Vec<(bool, bool, u64, u64)> = Vec::new();
         for (number, cell) in &self.outbox.cells {
             let Some(place) = cell.places.get(relay) else { continue };
             // Bootstrap ids and keys serve the introduction alone: others may have read them.
             let allowed = !bootstrap || cell.carries.introduces();
             if allowed && !place.is_stored() && !link.sent.contains(number) {
-                waiting.push((place.index.is_none(), place.index.unwrap_or_default(), *number));
+                let placed = place.index.unwrap_or_default();
+                // What was never stored goes before copies: a queue that fills up is filled with news.
+                let copy = place.index.is_none() && place.tries > 0;
+                waiting.push((place.index.is_none(), copy, placed, *number));
             }
         }
         waiting.sort_unstable();
-        waiting.into_iter().map(|(_, _, number)| number).collect()
+        waiting.into_iter().map(|(_, _, _, number)| number).collect()
     }
 
     /// The index of a cell at a relay: the one it has, or the next.
@@ -229,27 +237,38 @@ impl Channel {
     }
 
     /// Puts cells again that were stored long ago and are not acknowledged. Receipts wait for a sign that the
-    /// counterpart missed them: nothing acknowledges a receipt by itself.
+    /// counterpart missed them, since nothing acknowledges a receipt by itself: a duplicate of the counterpart's,
+    /// or a later statement that stays unacknowledged, perhaps because the receipt before it is missing.
     pub(super) fn put_again_overdue(&mut self, turn: &mut Turn<'_>) {
         let now = turn.now;
+        let carried = self.outbox.cells.values().map(|cell| cell.carries);
+        let awaited = carried.filter_map(Carries::awaits_acknowledgement).max();
         self.put_again(turn, |carries, place| {
-            !matches!(carries, Carries::Fragment { receipt: true, .. }) && now >= place.again_at()
+            let due = match carries {
+                Carries::Fragment { sequence, receipt: true } => awaited.is_some_and(|last| sequence < last),
+                _ => true,
+            };
+            due && place.is_overdue(now)
         });
     }
 
     /// The counterpart puts again what we had: it has not heard from us. So we put ours again, too.
     pub(super) fn counterpart_put_again(&mut self, turn: &mut Turn<'_>) {
         let Stage::Open(session) = &mut self.thread.stage else { return };
-        if turn.now.since(session.put_again_at) < PUT_AGAIN_PAUSE {
+        let now = turn.now;
+        // A time ahead of the clock was given by a clock that was wrong.
+        if session.put_again_at <= now && now.since(session.put_again_at) < ANSWER_PAUSE {
             return;
         }
-        session.put_again_at = turn.now;
+        session.put_again_at = now;
         self.changed = true;
-        let now = turn.now;
-        self.put_again(turn, |_, place| now.since(place.given) >= PUT_AGAIN_PAUSE);
+        self.put_again(turn, |_, place| place.may_answer(now));
     }
 
     fn put_again(&mut self, turn: &mut Turn<'_>, due: impl Fn(Carries, &Placement) -> bool) {
+        if !self.may_send() {
+            return;
+        }
         let mut changed = Vec::new();
         for (number, cell) in &mut self.outbox.cells {
             for (relay, place) in cell.places.iter_mut().enumerate() {

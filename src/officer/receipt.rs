@@ -163,9 +163,7 @@ impl Channel {
         let span = Millis(turn.settings.read_within.0.saturating_sub(turn.settings.read_after.0));
         let due = now.plus(turn.settings.read_after).plus(turn.random_span(span));
         if let Stage::Open(session) = &mut self.thread.stage {
-            if session.read.len() < READ_MAX {
-                session.read.push(sequence);
-            }
+            session.read.push(sequence);
             session.read_due.get_or_insert(due);
             self.changed = true;
         }
@@ -183,23 +181,37 @@ impl Channel {
     /// Makes the receipts that are due: `read` where it is time, otherwise an empty statement where something
     /// is not acknowledged yet.
     pub(super) fn make_due_receipts(&mut self, turn: &mut Turn<'_>) {
-        let caught_up = turn.pace == Pace::Watch || self.has_caught_up();
+        let (now, once) = (turn.now, turn.pace == Pace::Once);
+        let caught_up = !once || self.has_caught_up();
+        // A time far ahead was given by a clock that was wrong.
+        let is_due = |due: Option<UnixMillis>, within: Millis| {
+            due.is_some_and(|due| due <= now || due.since(now) > within)
+        };
         let Stage::Open(session) = &mut self.thread.stage else { return };
         if !session.heard || session.halt.is_some() || !caught_up {
             return;
         }
-        if session.read_due.is_some_and(|due| due <= turn.now) {
+        if !turn.settings.read_receipts && session.read_due.is_some() {
+            // They were turned off since.
             session.read_due = None;
-            let mut sequences = std::mem::take(&mut session.read);
-            sequences.sort_unstable();
-            sequences.dedup();
+            session.read.clear();
+            self.changed = true;
+        }
+        if is_due(session.read_due, turn.settings.read_within) {
+            session.read.sort_unstable();
+            session.read.dedup();
+            let first = session.read.len().min(READ_MAX);
+            let sequences: Vec<u64> = session.read.drain(..first).collect();
+            // What one receipt cannot name waits for the next.
+            session.read_due = session.read_due.filter(|_| !session.read.is_empty());
             self.changed = true;
             if let Ok(body) = Read::new(sequences).encode() {
                 self.compose_quietly(Kind::Read, body, turn);
             }
         }
         let Stage::Open(session) = &self.thread.stage else { return };
-        if session.delivered_due.is_some_and(|due| due <= turn.now) {
+        let at_once = once && session.delivered_due.is_some();
+        if at_once || is_due(session.delivered_due, turn.settings.delivered_within) {
             self.compose_quietly(Kind::Acknowledgement, Vec::new(), turn);
         }
     }

@@ -179,7 +179,8 @@ pub enum Halt {
     },
     /// A relay holds a put that this vault signed and does not know: the vault is an older copy.
     RolledBack,
-    /// The counterpart acknowledges statements of ours that this vault does not hold. A claim, until it is shown.
+    /// A statement that the counterpart signed acknowledges statements of ours that this vault does not hold. A
+    /// claim: it pauses sending, until a relay or the counterpart shows our own signature.
     PeerAhead {
         /// How many it acknowledges.
         claimed: u64,
@@ -217,6 +218,19 @@ pub struct Session {
     pub put_again_at: UnixMillis,
     /// Statements of the counterpart that were refused.
     pub refused: u32,
+}
+
+impl Halt {
+    /// How much it forbids: of two the graver one stays.
+    #[must_use]
+    pub const fn gravity(self) -> u8 {
+        match self {
+            Self::PeerAhead { .. } => 0,
+            Self::Forked { .. } => 1,
+            Self::RolledBack => 2,
+            Self::WordsDiffer => 3,
+        }
+    }
 }
 
 impl Session {

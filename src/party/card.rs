@@ -15,8 +15,8 @@ pub const CARD_BYTES_MAX: usize = 2_249;
 /// A name or card that is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CardError {
-    /// Empty, over [`NAME_CHARS_MAX`] characters, or with a control character.
-    #[error("a party's name has 1 to {NAME_CHARS_MAX} characters and no control characters")]
+    /// Empty, over [`NAME_CHARS_MAX`] characters, or with a control, direction or zero-width character.
+    #[error("a party's name has 1 to {NAME_CHARS_MAX} characters, none of them control or invisible ones")]
     NameInvalid,
     /// A version this program does not know.
     #[error("the card has version {0}; this program knows version 1")]
@@ -41,7 +41,7 @@ impl PartyName {
     pub fn parse(text: &str) -> Result<Self, CardError> {
         let chars = text.chars().count();
         let fits = (1..=NAME_CHARS_MAX).contains(&chars) && text.trim() == text;
-        if !fits || text.chars().any(char::is_control) {
+        if !fits || text.chars().any(|c| c.is_control() || is_invisible(c)) {
             return Err(CardError::NameInvalid);
         }
         Ok(Self(text.to_owned()))
@@ -52,6 +52,14 @@ impl PartyName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Characters that take no room or turn the direction of text: two names could differ by them alone.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// A party's public half. Encoded: `version u8 = 1 ‖ name ‖ Ed25519 32 ‖ ML-DSA-65 1,952`.
@@ -167,5 +175,18 @@ impl Identity {
     #[must_use]
     pub const fn key(&self) -> &SigningKey {
         &self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_no_characters_that_cannot_be_seen() {
+        assert!(PartyName::parse("Вельмара, 3-я комиссия").is_ok());
+        for wrong in ["", " a", "a\n", "a\u{202e}b", "a\u{200b}", &"x".repeat(65)] {
+            assert_eq!(PartyName::parse(wrong).err(), Some(CardError::NameInvalid), "{wrong:?}");
+        }
     }
 }

@@ -58,10 +58,10 @@ impl RelayPlace {
     pub fn check(&self) -> Result<(), RelayPlaceError> {
         let invalid = || RelayPlaceError::AddressInvalid(self.address.escape_default().to_string());
         let (host, port) = self.address.rsplit_once(':').ok_or_else(invalid)?;
-        let bracketed = host.starts_with('[') && host.ends_with(']');
         let plain = host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
-        let address6 = bracketed && host.trim_matches(['[', ']']).parse::<std::net::Ipv6Addr>().is_ok();
-        let port_fits = port.parse::<u16>().is_ok_and(|port| port > 0 && !self.address.ends_with(":0"));
+        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let address6 = inner.is_some_and(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok());
+        let port_fits = port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
         let fits = !host.is_empty() && self.address.len() <= ADDRESS_BYTES_MAX;
         if fits && port_fits && (plain || address6) { Ok(()) } else { Err(invalid()) }
     }
@@ -137,7 +137,18 @@ mod tests {
         for wrong in ["relay.example:4433", "relay.example#ab", "a b:1#00", ":1#00"] {
             assert!(RelayPlace::parse(wrong).is_err(), "{wrong}");
         }
-        for wrong in ["host:0", "host:65536", "host", "[::1:1", "ho st:1", "h\u{0}st:1", "[x]:1"] {
+        for wrong in [
+            "host:0",
+            "host:+80",
+            "host:080",
+            "[[::1]]:1",
+            "host:65536",
+            "host",
+            "[::1:1",
+            "ho st:1",
+            "h\u{0}st:1",
+            "[x]:1",
+        ] {
             assert!(RelayPlace::new(wrong, Pin(Digest([0; 32]))).is_err(), "{wrong}");
         }
     }

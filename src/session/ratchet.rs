@@ -163,7 +163,8 @@ pub struct Ratchet {
     ended: Vec<Skipped>,
 }
 
-/// An opened cell, and the change it asks of the ratchet.
+/// An opened cell, and the change it asks of the ratchet: of the state that opened it. Between opening and
+/// taking, the ratchet must open and take nothing else.
 pub struct Opened {
     /// The content.
     pub content: Vec<u8>,

@@ -20,6 +20,9 @@ pub const LINE_BYTES_MAX: usize = 4_096;
 /// A list that is over a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {
+    /// No line: nothing would bind its seed.
+    #[error("the list has no line")]
+    Empty,
     /// More than [`LIST_LINES_MAX`] lines.
     #[error("the list has {0} lines; at most {LIST_LINES_MAX} are allowed")]
     TooManyLines(usize),
@@ -71,6 +74,9 @@ impl List {
     /// # Errors
     /// [`ListError`] over a limit.
     pub fn check(&self) -> Result<(), ListError> {
+        if self.lines.is_empty() {
+            return Err(ListError::Empty);
+        }
         if self.lines.len() > LIST_LINES_MAX {
             return Err(ListError::TooManyLines(self.lines.len()));
         }

@@ -2,8 +2,10 @@
 
 use crate::codec::{self, CodecError};
 use crate::crypto::digest::Digest;
-use crate::crypto::sign::Signature;
+use crate::crypto::sign::{Signature, VerifyingKey};
+use crate::party::role::Role;
 use crate::statement::header::Header;
+use crate::statement::signed::verify_header;
 use bincode::{Decode, Encode};
 
 /// Bytes of one of these bodies, at most.
@@ -91,6 +93,24 @@ pub struct ForkNotice {
 }
 
 impl ForkNotice {
+    /// Whether `body` is a notice that proves a fork: two statements of `author` in `channel` at one sequence
+    /// number, under different ids, both signed with `key`.
+    #[must_use]
+    pub fn proves(body: &[u8], channel: &Digest, author: Role, key: &VerifyingKey) -> bool {
+        let Ok(Self { version: 1, stored, other }) = codec::decode(body, BODY_BYTES_MAX) else {
+            return false;
+        };
+        let holds = |(header, signature): &(Header, Signature)| {
+            header.channel == *channel
+                && header.author == author
+                && verify_header(header, signature, key).is_ok()
+        };
+        stored.0.sequence == other.0.sequence
+            && stored.0.id() != other.0.id()
+            && holds(&stored)
+            && holds(&other)
+    }
+
     /// A notice of two headers, both signed by the counterpart.
     #[must_use]
     pub const fn new(stored: (Header, Signature), other: (Header, Signature)) -> Self {

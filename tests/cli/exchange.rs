@@ -99,7 +99,11 @@ fn meet(relay: &Relay) -> (Officer, Officer) {
     velmara.sync();
     for (officer, label) in [(&velmara, "tarrun"), (&tarrun, "velmara")] {
         let channel = officer.channel(label);
-        assert_eq!((&channel["stage"], &channel["words"]["both"]), (&"open".into(), &true.into()), "{channel}");
+        assert_eq!(
+            (&channel["stage"], &channel["words"]["both"]),
+            (&"open".into(), &true.into()),
+            "{channel}"
+        );
         assert_eq!(channel["halt"], Value::Null);
     }
     (velmara, tarrun)
@@ -119,7 +123,10 @@ fn two_officers_meet_and_agree_an_exchange_by_commands_and_anyone_can_check_it()
     assert_eq!([&deposited["delivered"], &deposited["read"]], [&Value::Null; 2], "{deposited}");
     tarrun.sync();
     let shown = tarrun.ok(&["show", &offer[..12]])["statement"].clone();
-    assert_eq!((&shown["id"], &shown["author"], &shown["void"]), (&offer.clone().into(), &"peer".into(), &Value::Null));
+    assert_eq!(
+        (&shown["id"], &shown["author"], &shown["void"]),
+        (&offer.clone().into(), &"peer".into(), &Value::Null)
+    );
     let legs = shown["body"]["legs"].as_array().unwrap();
     assert_eq!([&legs[0]["giver"], &legs[1]["giver"]], ["peer", "own"]);
     same_as_csv(&legs[0]["list"], &example("velmara.csv"));
@@ -198,12 +205,14 @@ fn an_offer_is_withdrawn_another_rejected_and_an_acceptance_lapses() {
     velmara.sync();
     velmara.refused(&["confirm", &acceptance, "--yes"], 3, "lapsed", "");
     let cases = velmara.ok(&["cases"]);
-    let states: Vec<_> = cases["cases"].as_array().unwrap().iter().map(|case| case["offers"][0]["state"].clone()).collect();
+    let states: Vec<_> =
+        cases["cases"].as_array().unwrap().iter().map(|case| case["offers"][0]["state"].clone()).collect();
     assert_eq!(states[0], "withdrawn", "{cases}");
     assert_eq!(states[1], "rejected", "{cases}");
     assert!(cases["cases"][2]["acceptances"][0]["lapsed"] == true, "{cases}");
     let log = velmara.ok(&["log"]);
-    let rejection = log["statements"].as_array().unwrap().iter().find(|it| it["kind"] == "reject").unwrap().clone();
+    let rejection =
+        log["statements"].as_array().unwrap().iter().find(|it| it["kind"] == "reject").unwrap().clone();
     let shown = velmara.ok(&["show", rejection["id"].as_str().unwrap()]);
     assert_eq!(shown["statement"]["body"]["reason"], "Три имени нам неизвестны.");
 }

@@ -10,8 +10,13 @@ use std::process::Stdio;
 const PROPOSAL: &str = "[[leg]]\ngiver = \"me\"\npersons = \"list.csv\"\n";
 
 fn said_on(officer: &Officer, text: &[u8]) -> Answer {
-    let mut child =
-        officer.command(&["--json", "say", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = officer
+        .command(&["--json", "say", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // A program that has read enough may have closed its end.
     let _ = child.stdin.take().unwrap().write_all(text);
     Answer::of(child.wait_with_output().unwrap())

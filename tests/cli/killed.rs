@@ -43,9 +43,9 @@ impl Trial {
             let thread = desk.thread;
             for at in 0..EACH {
                 let content = Content::Note(Note { text: Text::new(&note(name, at)).unwrap() });
-                let say = desk.service.command(|officer, now, rng| {
-                    officer.say(thread, None, &content, Vec::new(), now, rng)
-                });
+                let say = desk
+                    .service
+                    .command(|officer, now, rng| officer.say(thread, None, &content, Vec::new(), now, rng));
                 say.unwrap();
             }
         }

@@ -137,7 +137,10 @@ impl Officer {
     pub fn bytes(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let Ok(entries) = std::fs::read_dir(&self.vault) else { return BTreeMap::new() };
         let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| !path.ends_with("lock")).map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+        paths
+            .filter(|path| !path.ends_with("lock"))
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
     }
 
     /// Writes a file beside the vault.
@@ -176,7 +179,8 @@ impl Officer {
 
     /// Joins by a line, with queues at these relays.
     pub fn try_join(&self, line: &str, relays: &[&crate::relay::Relay], label: &str) -> Answer {
-        let mut args = ["join", line, "--label", label, "--yes", "--allow-private"].map(str::to_owned).to_vec();
+        let mut args =
+            ["join", line, "--label", label, "--yes", "--allow-private"].map(str::to_owned).to_vec();
         args.extend(relay_args(relays));
         self.json(&args.iter().map(String::as_str).collect::<Vec<_>>())
     }
@@ -191,7 +195,8 @@ impl Officer {
     #[track_caller]
     pub fn words(&self, label: &str) -> String {
         let said = self.ok(&["words", "--channel", label]);
-        let words: Vec<&str> = said["safety_words"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let words: Vec<&str> =
+            said["safety_words"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         assert_eq!(words.len(), 12, "{said}");
         words.join(" ")
     }
@@ -216,7 +221,9 @@ impl Officer {
 }
 
 fn relay_args(relays: &[&crate::relay::Relay]) -> Vec<String> {
-    let one = |relay: &&crate::relay::Relay| ["--relay".to_owned(), relay.place.clone(), "--pass".to_owned(), relay.pass()];
+    let one = |relay: &&crate::relay::Relay| {
+        ["--relay".to_owned(), relay.place.clone(), "--pass".to_owned(), relay.pass()]
+    };
     relays.iter().flat_map(one).collect()
 }
 

@@ -66,7 +66,8 @@ impl Relay {
         let file = dir.join("relay.toml");
         let written = std::fs::read_to_string(&file).unwrap();
         // What a test wants set replaces what stands there.
-        let keys: Vec<&str> = config.lines().filter_map(|line| line.split('=').next()).map(str::trim).collect();
+        let keys: Vec<&str> =
+            config.lines().filter_map(|line| line.split('=').next()).map(str::trim).collect();
         let mut kept: String = written
             .lines()
             .filter(|line| !keys.iter().any(|key| line.starts_with(key)))

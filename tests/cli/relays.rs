@@ -119,7 +119,10 @@ fn of_two_relays_in_an_invite_either_may_die() {
     velmara.ok(&["say", "The first is dead."]);
     let synced = velmara.sync();
     assert_eq!(synced["reached"], true);
-    assert!(codes(&synced).iter().all(|code| *code == "unreachable") && !codes(&synced).is_empty(), "{synced}");
+    assert!(
+        codes(&synced).iter().all(|code| *code == "unreachable") && !codes(&synced).is_empty(),
+        "{synced}"
+    );
     tarrun.sync();
     assert_eq!(tarrun.notes_heard("velmara"), ["Both stand.", "The first is dead."]);
     // Who invited with one of two dead would be joined by the other: here what is written to both is read from
@@ -158,7 +161,12 @@ fn an_invite_with_one_of_its_relays_dead_is_still_joined() {
 }
 
 /// Puts cells under a writer's id and key until the queue takes no more. Gives how many it took.
-async fn flood(place: &RelayPlace, writer: QueueId, secret: &truceline::crypto::sign::QueueSecret, most: u64) -> u64 {
+async fn flood(
+    place: &RelayPlace,
+    writer: QueueId,
+    secret: &truceline::crypto::sign::QueueSecret,
+    most: u64,
+) -> u64 {
     let mut client = Client::connect(place).await.unwrap();
     let signature = prove(secret, &client.link.exporter, QueueRole::Writer, &writer);
     let reply = client.ask(Request::Prove { role: QueueRole::Writer, id: writer, signature }, None).await;
