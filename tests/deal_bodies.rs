@@ -88,7 +88,13 @@ fn leg(giver: Role, category: Category, quantity: Quantity) -> Leg {
 }
 
 fn list(seed: u8, lines: &[Line]) -> List {
-    List::new([seed; 32], lines.iter().map(|line| line.encode_line().unwrap()).collect()).unwrap()
+    list_of([seed; 32], lines.iter().map(|line| line.encode_line().unwrap()).collect())
+}
+
+/// A list as it comes from the wire: its limits are not held yet.
+fn list_of(seed: [u8; 32], lines: Vec<Vec<u8>>) -> List {
+    let bytes = truceline::codec::encode(&(seed, lines), usize::MAX).unwrap();
+    truceline::codec::decode(&bytes, usize::MAX).unwrap()
 }
 
 fn offer_body(legs: Vec<Leg>, lists: &[List]) -> OfferBody {
@@ -252,7 +258,7 @@ fn frozen_bodies_parse_and_encode_back_and_defects_are_refused() {
             let (seed, lines) = part.split_once(':').unwrap();
             let lines =
                 lines.split(',').filter(|line| !line.is_empty()).map(|line| unhex(line).unwrap()).collect();
-            List::new(unhex(seed).unwrap().try_into().unwrap(), lines).unwrap()
+            list_of(unhex(seed).unwrap().try_into().unwrap(), lines)
         };
         let lists: Vec<_> = parts[4..].iter().map(list).collect();
         let parsed = Body::parse(kind, &bytes, &lists);

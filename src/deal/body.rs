@@ -290,10 +290,10 @@ impl Offer {
         }
         let mut records = Vec::with_capacity(lists.len());
         for ((list, root), number) in lists.iter().zip(&body.lists).zip(1..) {
-            list.check()?;
             if list.lines().is_empty() {
                 return Err(BodyError::ListEmpty(number));
             }
+            list.check()?;
             if list.root() != *root {
                 return Err(BodyError::ListMismatch(number));
             }

@@ -352,10 +352,20 @@ impl Channel {
     }
 
     fn tick(&mut self, turn: &mut Turn<'_>) {
+        self.erase_old_keys(turn.now);
         self.make_due_receipts(turn);
         self.put_again_overdue(turn);
         self.retry_links(turn);
         self.pump(turn);
+    }
+
+    /// Keys of cells that never came are erased by time, also in a channel in which nothing moves.
+    fn erase_old_keys(&mut self, now: UnixMillis) {
+        if let Stage::Open(session) = &mut self.thread.stage {
+            let before = session.ratchet.skipped_keys();
+            session.ratchet.erase_old(now);
+            self.changed |= session.ratchet.skipped_keys() != before;
+        }
     }
 
     /// Notes why a link does not work, and does nothing more on it.
