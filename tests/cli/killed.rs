@@ -2,7 +2,7 @@
 //! Afterwards both sides hold the same transcript, nothing twice, nothing missing.
 
 use crate::officer::Officer;
-use crate::relay::{Relay, copy, put_back};
+use crate::relay::{copy, put_back};
 use crate::scene::{Desk, Scene};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -176,7 +176,7 @@ async fn flood(
         let signature = sign_put(secret, &writer, index, &CellHash::of(&junk));
         match client.ask(Request::Put { index, signature }, Some(junk)).await {
             Reply::Stored { .. } => {}
-            Reply::Full(Bound::Queue) => return index - next,
+            Reply::Full { bound: Bound::Queue, .. } => return index - next,
             other => panic!("a put was answered {other:?}"),
         }
     }
@@ -230,7 +230,7 @@ fn whoever_floods_the_relay_with_a_pass_of_his_own_fills_his_queue_and_no_other(
                 loop {
                     match writer.put(&queue, put, relay_client::cell(7, put)).await {
                         Reply::Stored { .. } => put += 1,
-                        Reply::Full(Bound::Queue) => full += 1,
+                        Reply::Full { bound: Bound::Queue, .. } => full += 1,
                         other => panic!("a put was answered {other:?}"),
                     }
                 }
