@@ -249,10 +249,12 @@ impl World {
         if may_die && !step.records.is_empty() && self.chance(self.faults.fail_commit) {
             self.nodes[node].store.fail_next(Failure::Full);
         }
-        if self.nodes[node].store.commit(step.records).is_err() {
-            return self.kill_officer(node);
+        if !step.records.is_empty() {
+            if self.nodes[node].store.commit(step.records).is_err() {
+                return self.kill_officer(node);
+            }
+            self.checks.committed(node, &self.nodes[node].officer);
         }
-        self.checks.committed(node, &self.nodes[node].officer);
         if dies_at == 1 {
             return self.kill_officer(node);
         }
