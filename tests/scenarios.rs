@@ -1,0 +1,315 @@
+//! What can go wrong between two officers, each as a story of its own, through the real engines.
+
+mod sim;
+
+use sim::{Forger, World};
+use truceline::deal::body::{Accept, Content as Deal, Note};
+use truceline::deal::word::Text;
+use truceline::host::store::Store;
+use truceline::officer::command::CommandError;
+use truceline::officer::engine::Notice;
+use truceline::officer::table;
+use truceline::officer::thread::{Halt, Stage};
+use truceline::party::role::Role;
+use truceline::session::content::{Content, FRAGMENT_BYTES, FRAGMENTS_MAX, Fragment, fragments};
+use truceline::statement::kind::Kind;
+use truceline::statement::receipt::ForkNotice;
+use truceline::time::{Millis, UnixMillis};
+
+const NOTE: u16 = Kind::Note as u16;
+
+fn pair() -> (World, u32, u32) {
+    let mut world = World::new(5, &["Velmara", "Tarrun"], 1);
+    let (a, b) = world.introduce(0, 1, &[0], &[0]);
+    world.run_for(Millis::minutes(5));
+    (world, a, b)
+}
+
+fn say(world: &mut World, node: usize, thread: u32, text: &str) {
+    let note = Deal::Note(Note { text: Text::new(text).unwrap() });
+    world.command(node, |officer, now, rng| officer.say(thread, None, &note, Vec::new(), now, rng)).unwrap();
+}
+
+fn halt(world: &World, node: usize, thread: u32) -> Option<Halt> {
+    world.nodes[node].officer.channel(thread).unwrap().session().unwrap().halt
+}
+
+fn count(world: &World, node: usize, thread: u32, role: Role) -> u64 {
+    world.nodes[node].officer.channel(thread).unwrap().transcript.chain(role).count()
+}
+
+fn refused(world: &World, node: usize) -> usize {
+    world.nodes[node].notices.iter().filter(|notice| matches!(notice, Notice::Refused { .. })).count()
+}
+
+#[test]
+fn a_forked_statement_freezes_the_channel_and_is_kept_as_evidence() {
+    let (mut world, a, b) = pair();
+    let mut forger = Forger::of(&mut world, 1, b);
+    let one = forger.statement(NOTE, b"one".to_vec(), |_| ());
+    let other = forger.statement(NOTE, b"other".to_vec(), |_| ());
+    forger.put_statement(&mut world, 0, &one);
+    forger.put_statement(&mut world, 0, &other);
+    world.run_for(Millis::minutes(2));
+    assert_eq!(halt(&world, 0, a), Some(Halt::Forked { sequence: one.header.sequence }));
+    let evidence = world.nodes[0].store.read(table::FORK, &table::thread_key(a)).unwrap().unwrap();
+    let (session, key) = {
+        let channel = world.nodes[0].officer.channel(a).unwrap();
+        let session = channel.session().unwrap();
+        (session.channel, session.card(Role::Joiner).key().clone())
+    };
+    assert!(ForkNotice::proves(&evidence, &session, Role::Joiner, &key));
+    assert!(!ForkNotice::proves(&evidence, &session, Role::Inviter, &key));
+    // Our last statement is the notice, and nothing can be said after it.
+    let chain = world.nodes[0].officer.channel(a).unwrap().transcript.chain(Role::Inviter);
+    assert_eq!(chain.headers().last().unwrap().kind, Kind::ForkNotice.number());
+    let note = Deal::Note(Note { text: Text::new("more").unwrap() });
+    let more = world.command(0, |officer, now, rng| officer.say(a, None, &note, Vec::new(), now, rng));
+    assert!(matches!(more, Err(CommandError::Compose(_))));
+    // What the counterpart says from now on has no place.
+    let before = count(&world, 0, a, Role::Joiner);
+    forger.transcript.append_verified(&one.header).unwrap();
+    let next = forger.statement(NOTE, b"next".to_vec(), |_| ());
+    forger.put_statement(&mut world, 0, &next);
+    world.run_for(Millis::minutes(2));
+    world.kill_officer(0);
+    world.run_for(Millis::minutes(2));
+    assert_eq!(count(&world, 0, a, Role::Joiner), before);
+    assert!(matches!(halt(&world, 0, a), Some(Halt::Forked { .. })));
+}
+
+#[test]
+fn two_statements_at_a_place_that_is_not_yet_due_are_a_fork_too() {
+    let (mut world, a, b) = pair();
+    let mut forger = Forger::of(&mut world, 1, b);
+    let at = forger.transcript.chain(Role::Joiner).count() + 3;
+    for body in [b"one".to_vec(), b"other".to_vec()] {
+        let statement = forger.statement(NOTE, body, |header| header.sequence = at);
+        forger.put_statement(&mut world, 0, &statement);
+    }
+    world.run_for(Millis::minutes(2));
+    assert_eq!(halt(&world, 0, a), Some(Halt::Forked { sequence: at }));
+}
+
+#[test]
+fn a_restored_older_vault_is_recognised_before_it_sends_anything_new() {
+    let (mut world, a, b) = pair();
+    let old = world.nodes[0].store.clone();
+    say(&mut world, 0, a, "said after the copy was made");
+    world.run_for(Millis::minutes(5));
+    world.set_connected(0, false);
+    world.restore_disk(0, old);
+    say(&mut world, 0, a, "said by the older copy");
+    let (puts, held) = (world.puts_on_the_wire, count(&world, 1, b, Role::Inviter));
+    world.set_connected(1, false);
+    world.set_connected(0, true);
+    world.run_for(Millis::minutes(60));
+    assert_eq!(halt(&world, 0, a), Some(Halt::RolledBack));
+    assert_eq!(world.puts_on_the_wire, puts, "it sent something");
+    world.set_connected(1, true);
+    world.run_for(Millis::minutes(60));
+    assert_eq!((halt(&world, 1, b), count(&world, 1, b, Role::Inviter)), (None, held));
+}
+
+#[test]
+fn a_claim_about_our_own_statements_pauses_us_and_a_fork_notice_that_holds_stops_us() {
+    let (mut world, a, b) = pair();
+    // The counterpart shows two statements of ours at one place, both signed by us: this vault made neither.
+    let ours = Forger::of(&mut world, 0, a);
+    let signed = |body: &[u8]| {
+        let statement = ours.statement(NOTE, body.to_vec(), |_| ());
+        (statement.header, statement.signature)
+    };
+    let notice = ForkNotice::new(signed(b"one"), signed(b"other")).encode().unwrap();
+    world.set_connected(0, true);
+    let mut peer = Forger::of(&mut world, 1, b);
+    let claim = peer.statement(NOTE, b"claim".to_vec(), |header| header.peer_count += 3);
+    let claimed = claim.header.peer_count;
+    peer.put_statement(&mut world, 0, &claim);
+    world.run_for(Millis::minutes(2));
+    assert_eq!(halt(&world, 0, a), Some(Halt::PeerAhead { claimed }));
+    let shown = peer.statement(Kind::ForkNotice.number(), notice, |header| header.peer_count += 3);
+    peer.put_statement(&mut world, 0, &shown);
+    world.run_for(Millis::minutes(2));
+    assert_eq!(halt(&world, 0, a), Some(Halt::RolledBack));
+}
+
+#[test]
+fn a_claim_that_is_not_signed_is_refused_and_pauses_nothing() {
+    let (mut world, a, b) = pair();
+    let mut peer = Forger::of(&mut world, 1, b);
+    let mut claim = peer.statement(NOTE, b"claim".to_vec(), |_| ());
+    claim.header.peer_count += 3;
+    peer.put_statement(&mut world, 0, &claim);
+    world.run_for(Millis::minutes(2));
+    assert_eq!((halt(&world, 0, a), refused(&world, 0)), (None, 1));
+}
+
+#[test]
+fn a_receipt_that_a_relay_lost_does_not_strand_what_is_said_after_it() {
+    let (mut world, a, b) = pair();
+    say(&mut world, 0, a, "please read");
+    world.run_for(Millis::minutes(5));
+    let sequence = count(&world, 1, b, Role::Inviter) - 1;
+    // The read receipt is put while nobody fetches it, and the relay loses it.
+    world.set_connected(0, false);
+    world.command(1, |officer, now, rng| Ok(((), officer.open_statement(b, sequence, now, rng)))).unwrap();
+    world.run_for(Millis::minutes(90));
+    world.lose_cells(0);
+    say(&mut world, 1, b, "and now this");
+    world.set_connected(0, true);
+    world.tick_every = 60_000;
+    world.run_for(Millis::days(1));
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+}
+
+#[test]
+fn two_idle_clients_come_to_rest() {
+    let (mut world, a, b) = pair();
+    say(&mut world, 0, a, "one");
+    say(&mut world, 1, b, "two");
+    world.run_for(Millis::minutes(120));
+    world.tick_every = 60_000;
+    let before = (world.heads(0, a), world.puts_on_the_wire);
+    world.run_for(Millis::days(1));
+    assert_eq!((world.heads(0, a), world.puts_on_the_wire), before);
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+}
+
+#[test]
+fn what_a_relay_let_expire_is_put_again_until_the_counterpart_has_it() {
+    let (mut world, a, b) = pair();
+    world.set_connected(1, false);
+    say(&mut world, 0, a, "said to one who is away");
+    world.run_for(Millis::minutes(10));
+    world.set_connected(0, false);
+    world.tick_every = 600_000;
+    world.run_for(Millis::days(25));
+    world.set_connected(0, true);
+    world.set_connected(1, true);
+    world.run_for(Millis::days(1));
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+}
+
+#[test]
+fn a_statement_of_eight_mebibytes_arrives_though_its_reader_is_killed_in_the_middle() {
+    let (mut world, a, b) = pair();
+    let mut peer = Forger::of(&mut world, 1, b);
+    let large = peer.statement(999, vec![5; (8 << 20) - 4_000], |_| ());
+    let bytes = large.encode().unwrap();
+    let pieces: Vec<Content> = fragments(large.header.sequence, &bytes).collect();
+    for (at, piece) in pieces.iter().enumerate() {
+        peer.put(&mut world, 0, piece);
+        if at == pieces.len() / 2 {
+            world.run_for(Millis::secs(10));
+            world.kill_officer(0);
+        }
+    }
+    world.run_for(Millis::minutes(5));
+    assert_eq!(count(&world, 0, a, Role::Joiner), large.header.sequence + 1);
+    let shown = world.nodes[0].officer.channel(a).unwrap();
+    assert_eq!(shown.statements_of(Role::Joiner).last().unwrap().item.bytes[..], bytes[..]);
+    assert_eq!(shown.inbox.pieces(), 0);
+}
+
+#[test]
+fn a_statement_of_nine_mebibytes_is_refused_before_it_is_kept() {
+    let (mut world, a, b) = pair();
+    let mut peer = Forger::of(&mut world, 1, b);
+    let sequence = peer.transcript.chain(Role::Joiner).count();
+    let bytes = vec![5; FRAGMENT_BYTES];
+    let count = FRAGMENTS_MAX + 70;
+    peer.put(&mut world, 0, &Content::Fragment(Fragment { sequence, index: 0, count, bytes }));
+    world.run_for(Millis::minutes(2));
+    assert_eq!(refused(&world, 0), 1);
+    assert_eq!(world.nodes[0].officer.channel(a).unwrap().inbox.pieces(), 0);
+}
+
+#[test]
+fn a_flood_is_bounded_and_what_is_missing_ends_it() {
+    let (mut world, a, b) = pair();
+    let mut peer = Forger::of(&mut world, 1, b);
+    let first = peer.transcript.chain(Role::Joiner).count();
+    let missing = peer.statement(NOTE, b"first".to_vec(), |_| ());
+    let late = { fragments(first, &missing.encode().unwrap()).next().unwrap() };
+    for ahead in 0..1_100u64 {
+        let (sequence, count) = (first + 1 + ahead / 600, 600);
+        let piece = Fragment { sequence, index: (ahead % 600) as u32, count, bytes: vec![1; FRAGMENT_BYTES] };
+        peer.put(&mut world, 0, &Content::Fragment(piece));
+    }
+    world.run_for(Millis::minutes(10));
+    let pieces = |world: &World| world.nodes[0].officer.channel(a).unwrap().inbox.pieces();
+    assert_eq!(pieces(&world), 1_024);
+    // Their author made no statement of them: they stay what they are, and bounded, whatever else comes.
+    peer.put(&mut world, 0, &late);
+    world.kill_officer(0);
+    world.run_for(Millis::minutes(10));
+    assert!(pieces(&world) <= 1_024);
+}
+
+#[test]
+fn a_cell_that_is_no_hello_is_passed_over_and_the_invite_stays_good() {
+    let mut world = World::new(6, &["Velmara", "Tarrun"], 1);
+    let leave = world.leave(&[0], 4);
+    let ours = world
+        .command(0, |officer, now, rng| {
+            officer.invite("peer".into(), &leave, now.plus(Millis::days(2)), now, rng)
+        })
+        .unwrap();
+    world.run_for(Millis::minutes(2));
+    let line = world.invite_line(0, ours);
+    let invite = truceline::session::invite::UntrustedInvite::parse(&line)
+        .unwrap()
+        .verify(UnixMillis(world.now))
+        .unwrap();
+    let offer = invite.open_offer(&world.fetch(&invite, 0).unwrap()).unwrap();
+    let queue = &offer.relays()[0];
+    let writer = truceline::wire::queue::QueueId(queue.writer);
+    world.put_as(0, (writer, &queue.secret), 0, Box::new([3; 16_128]));
+    let theirs = world.join(1, &line, &[0]);
+    world.run_for(Millis::minutes(10));
+    for (node, thread) in [(0, ours), (1, theirs)] {
+        let stage = &world.nodes[node].officer.channel(thread).unwrap().thread.stage;
+        assert!(matches!(stage, Stage::Open(_)));
+    }
+    let refused = |notice: &&Notice| matches!(notice, Notice::HelloRefused { .. });
+    assert_eq!(world.nodes[0].notices.iter().filter(refused).count(), 1);
+}
+
+#[test]
+fn words_that_differ_confirm_nothing_and_nothing_binding_is_signed_before_they_are_confirmed() {
+    let (mut world, a, _) = pair();
+    let before = world.heads(0, a);
+    let typed = "abandon ".repeat(12);
+    let wrong = world.command(0, |officer, now, rng| officer.confirm_words(a, &typed, now, rng));
+    assert!(matches!(wrong, Err(CommandError::WordsMismatch)));
+    let accept = Deal::Accept(Accept {
+        offer: truceline::crypto::digest::Digest([1; 32]),
+        hold_until: UnixMillis(0),
+        remark: None,
+    });
+    let void = world.command(0, |officer, now, rng| officer.say(a, None, &accept, Vec::new(), now, rng));
+    assert!(matches!(void, Err(CommandError::Void(_))));
+    assert_eq!(world.heads(0, a), before);
+}
+
+#[test]
+fn one_dead_and_one_full_relay_block_nothing() {
+    let mut world = World::new(8, &["Velmara", "Tarrun"], 3);
+    let (a, b) = world.introduce(0, 1, &[0, 1, 2], &[0, 1, 2]);
+    world.run_for(Millis::minutes(5));
+    world.relays[0].up = false;
+    world.kill_relay(0);
+    world.relays[1].limits.queue_cells_max = 0;
+    world.kill_relay(1);
+    say(&mut world, 0, a, "by the third");
+    say(&mut world, 1, b, "likewise");
+    world.run_for(Millis::minutes(10));
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+    // The full relay has room again, and takes what waits.
+    world.relays[1].limits.queue_cells_max = 2_048;
+    world.kill_relay(1);
+    say(&mut world, 0, a, "by both");
+    world.run_for(Millis::minutes(10));
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+}
