@@ -1,6 +1,6 @@
 //! `truceline init`, `invite` and `join`: a vault, and how two parties come to a channel.
 
-use crate::desk::ask::{Progress, consent};
+use crate::desk::ask::{Progress, can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
@@ -19,6 +19,7 @@ use crate::service::sync::{SyncOptions, SyncReport, fetch_offer};
 use crate::session::invite::{Invite, UntrustedInvite};
 use crate::wire::limit::RETENTION_DEFAULT;
 use crate::wire::pass::Pass;
+use crate::wire::reply::Bound;
 use serde_json::json;
 use std::io::Read;
 use std::time::Duration;
@@ -214,8 +215,10 @@ fn invite_text(argument: &str) -> Result<zeroize::Zeroizing<String>, Failure> {
 }
 
 /// Asks before addresses are contacted that the counterpart named.
-fn approve(what: &str, places: &[&RelayPlace], asked: &grammar::Join) -> Result<(), Failure> {
-    for place in places {
+fn approve(what: &str, places: &[&RelayPlace], asked: &grammar::Join, as_json: bool) -> Result<(), Failure> {
+    // Machines that have agreed beforehand read nothing but answers and errors.
+    let shown = !as_json || (can_ask() && !asked.yes);
+    for place in places.iter().filter(|_| shown) {
         eprintln!("{what}: {}\n  pin {}", place.address(), place.pin().0.hex());
     }
     if let Some(place) = places.iter().find(|place| place.is_private()).filter(|_| !asked.allow_private) {
@@ -259,6 +262,14 @@ fn came_to_nothing(
             "If it was not you, tell the inviter not to confirm any words, and ask for a new invite. Nothing was kept.",
         )));
     }
+    if said(false, &Trouble::Full(Bound::Queue)) == relays {
+        let _ = discard(desk, thread, report, "not joined");
+        return Ok(Some(Failure::new(
+            Cause::Refused,
+            "not joined: somebody else who knows the invite has filled the places that answers to it have",
+            "Tell the inviter, and ask for a new invite, handed over in another way. Nothing was kept.",
+        )));
+    }
     let refused = !opened && said(true, &Trouble::PassRefused) > 0;
     Ok(refused.then(|| discard(desk, thread, report, "not joined")))
 }
@@ -271,8 +282,9 @@ pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
     let leaves = leaves(&asked.at)?;
     let via = proxy(asked.at.via.as_deref())?;
     let invite: Invite = UntrustedInvite::parse(&invite_text(&asked.invite)?)?.verify(desk.service.now())?;
+    let as_json = desk.place.json;
     let first: Vec<&RelayPlace> = invite.relays().iter().collect();
-    approve("The invite names the relay", &first, asked)?;
+    approve("The invite names the relay", &first, asked, as_json)?;
     let runtime = runtime()?;
     let progress = Progress::new("Fetching the offer");
     let fetched = runtime.block_on(fetch_offer(&invite, via.as_ref(), CONNECT_WITHIN));
@@ -280,7 +292,7 @@ pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
     let offer = fetched?;
     let further = offer.relays().iter().map(|relay| &relay.place).filter(|place| !first.contains(place));
     let further: Vec<&RelayPlace> = further.collect();
-    approve("Its offer names a further relay", &further, asked)?;
+    approve("Its offer names a further relay", &further, asked, as_json)?;
     let label = label_of(desk, &asked.at);
     let inviter = plain(offer.card().name().as_str());
     let thread = desk

@@ -175,7 +175,7 @@ fn anyone_can_check(velmara: &Officer, tarrun: &Officer) {
     verify(&[file, "--party", own, "--party", &"0".repeat(64)]).fails(7, "", "");
     let bytes = std::fs::read(file).unwrap();
     // Anywhere: in the preamble, in a statement, in the last signature; and cut short.
-    for at in [10, bytes.len() / 2, bytes.len() - 5] {
+    for at in [100, bytes.len() / 2, bytes.len() - 5] {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1;
         let flipped = velmara.write(&format!("flipped-{at}"), flipped);

@@ -92,7 +92,7 @@ fn a_list_of_twenty_thousand_and_one_lines_and_a_statement_of_nine_mebibytes_are
     velmara.write("list.csv", format!("surname\n{}", names(20_001)));
     velmara.refused(&["propose", &proposal, "--yes"], 6, "20001", "");
     // Each line within its bounds, 20,000 of them, and all together more than a statement holds.
-    let marks = "m".repeat(460);
+    let marks = "m".repeat(480);
     let rows: String = (0..20_000).map(|at| format!("Name {at},{marks}\n")).collect();
     assert!(rows.len() > 9 << 20);
     velmara.write("list.csv", format!("surname,marks\n{rows}"));

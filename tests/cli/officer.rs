@@ -51,7 +51,7 @@ impl Answer {
                 (part("message"), part("help"))
             }
             Err(_) => {
-                let lines = self.err.trim_start_matches("error: ");
+                let lines = self.err.rsplit_once("error: ").unwrap_or_else(|| panic!("{self:?}")).1;
                 let (happened, to_do) = lines.split_once("\nhelp: ").unwrap_or_else(|| panic!("{self:?}"));
                 (happened.to_owned(), to_do.to_owned())
             }

@@ -14,7 +14,7 @@ use truceline::deal::body::{Content, Note};
 use truceline::deal::word::Text;
 use truceline::party::relay::RelayPlace;
 use truceline::service::sync::fetch_offer;
-use truceline::session::invite::UntrustedInvite;
+use truceline::session::invite::{SignedOffer, UntrustedInvite};
 use truceline::time::UnixMillis;
 use truceline::wire::queue::{CellHash, QueueId, QueueRole, prove, sign_put};
 use truceline::wire::reply::{Bound, Reply};
@@ -160,6 +160,13 @@ fn an_invite_with_one_of_its_relays_dead_is_still_joined() {
     assert_eq!(velmara.words("tarrun"), tarrun.words("velmara"));
 }
 
+/// What anyone who has read an invite can fetch.
+async fn offer_of(line: &str) -> SignedOffer {
+    let now = UnixMillis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap());
+    let invite = UntrustedInvite::parse(line).unwrap().verify(now).unwrap();
+    fetch_offer(&invite, None, DEADLINE).await.unwrap()
+}
+
 /// Puts cells under a writer's id and key until the queue takes no more. Gives how many it took.
 async fn flood(
     place: &RelayPlace,
@@ -189,17 +196,15 @@ fn whoever_floods_an_inviters_queue_with_what_the_invite_gave_does_not_keep_the_
     let [velmara, tarrun] = ["Velmara", "Tarrun"].map(Officer::new);
     let line = velmara.invite(&[&relay], "tarrun");
     let (stored, again) = run(async {
-        let now = UnixMillis(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap());
-        let invite = UntrustedInvite::parse(&line).unwrap().verify(now).unwrap();
-        let offer = fetch_offer(&invite, None, DEADLINE).await.unwrap();
+        let offer = offer_of(&line).await;
         let leave = &offer.relays()[0];
-        let stored = flood(&leave.place, QueueId(leave.writer), &leave.secret, 60).await;
+        let stored = flood(&leave.place, QueueId(leave.writer), &leave.secret, 5).await;
         tarrun.join(&line, &[&relay], "velmara");
         let heard = velmara.sync();
         assert!(heard["events"].as_array().unwrap().iter().any(|it| it["event"] == "joined"), "{heard}");
-        (stored, flood(&leave.place, QueueId(leave.writer), &leave.secret, 60).await)
+        (stored, flood(&leave.place, QueueId(leave.writer), &leave.secret, 5).await)
     });
-    assert_eq!(stored, 60);
+    assert_eq!(stored, 5);
     assert_eq!(again, 0, "the capability of the invite still writes after the introduction");
     for officer in [&tarrun, &velmara, &tarrun] {
         officer.sync();
@@ -209,6 +214,25 @@ fn whoever_floods_an_inviters_queue_with_what_the_invite_gave_does_not_keep_the_
     tarrun.sync();
     velmara.sync();
     assert_eq!(velmara.notes_heard("tarrun"), ["Through the flood."]);
+}
+
+#[test]
+fn an_invite_whose_places_somebody_else_has_filled_is_said_to_be_spoilt_and_a_new_one_serves() {
+    let relay = Relay::new();
+    let [velmara, tarrun] = ["Velmara", "Tarrun"].map(Officer::new);
+    let line = velmara.invite(&[&relay], "spoilt");
+    run(async {
+        let offer = offer_of(&line).await;
+        let leave = &offer.relays()[0];
+        assert_eq!(flood(&leave.place, QueueId(leave.writer), &leave.secret, 40).await, 40);
+    });
+    tarrun.try_join(&line, &[&relay], "velmara").fails(3, "somebody else who knows the invite", "new invite");
+    assert_eq!(tarrun.ok(&["status"])["channels"], json!([]));
+    let line = velmara.invite(&[&relay], "tarrun");
+    tarrun.join(&line, &[&relay], "velmara");
+    velmara.sync();
+    tarrun.sync();
+    assert_eq!(velmara.words("tarrun"), tarrun.words("velmara"));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_second_joiner_by_the_same_invite_gets_no_channel_and_does_the_first_no_harm
     eve.refused(&["words"], 3, "", "truceline s");
     // And whoever comes once the invite is used finds no offer.
     let late_answer = late.try_join(&line, &[&relay], "velmara");
-    late_answer.fails(5, "the invite was used", "new one");
+    late_answer.fails(3, "the invite was used already", "new invite");
     assert_eq!(late.ok(&["status"])["channels"], Value::Array(Vec::new()));
     tarrun.ok(&["say", "The first channel is whole."]);
     tarrun.sync();
