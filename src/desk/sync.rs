@@ -1,5 +1,6 @@
 //! `truceline sync`: what came, what went, and what each relay had to say for itself.
 
+use crate::deal::judge::Ledger;
 use crate::desk::ask::Progress;
 use crate::desk::failure::{Cause, Failure, halt_text};
 use crate::desk::grammar;
@@ -13,8 +14,10 @@ use crate::officer::engine::{Notice, Officer};
 use crate::officer::link::{LinkKey, Purpose, Trouble};
 use crate::party::relay::RelayPlace;
 use crate::service::sync::{SyncOptions, SyncReport};
+use crate::statement::header::StatementId;
 use crate::wire::reply::Bound;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Write;
 
 /// A proxy as it was written.
@@ -157,9 +160,11 @@ pub fn troubles(officer: &Officer, report: &SyncReport) -> Vec<Told> {
     told
 }
 
+/// What was judged of each channel: it takes all that was ever said, so one judgement serves many notices.
+type Judged = BTreeMap<u32, Ledger>;
+
 /// A notice as a line for people, and as an object for machines.
-#[must_use]
-pub fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
+fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, Value) {
     let label =
         |thread: u32| officer.channel(thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
     let plainly = |thread: u32| plain(&label(thread));
@@ -184,7 +189,7 @@ pub fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
             format!("channel {}: the channel stands; compare the words: truceline words", plainly(*thread)),
             event("welcomed", *thread, None),
         ),
-        Notice::Received { thread, id } => received(officer, *thread, id),
+        Notice::Received { thread, id } => received(officer, *thread, id, judged),
         Notice::Refused { thread, why } => (
             format!("channel {}: a statement was refused: {}", plainly(*thread), plain(why)),
             event("refused", *thread, Some(why)),
@@ -209,7 +214,7 @@ pub fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
     }
 }
 
-fn received(officer: &Officer, thread: u32, id: &crate::statement::header::StatementId) -> (String, Value) {
+fn received(officer: &Officer, thread: u32, id: &StatementId, judged: &mut Judged) -> (String, Value) {
     let Some(channel) = officer.channel(thread) else { return (String::new(), Value::Null) };
     let peer = channel.thread.role.other();
     let Some(shown) = channel.statements_of(peer).find(|shown| shown.id == *id) else {
@@ -217,7 +222,8 @@ fn received(officer: &Officer, thread: u32, id: &crate::statement::header::State
     };
     let names = Names::of(channel);
     let text = format!("{}: {} {}  {}", names.peer, kind_word(shown.header.kind), short(&id.0), line(&shown));
-    let statement = json_of(channel, &channel.ledger(), &shown);
+    let ledger = judged.entry(thread).or_insert_with(|| channel.ledger());
+    let statement = json_of(channel, ledger, &shown);
     (cut(&text, COLUMNS), json!({"event": "received", "statement": statement}))
 }
 
@@ -286,15 +292,13 @@ pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     };
     let before = Counts::of(desk.service.officer());
     let (watch, as_json) = (asked.watch, desk.place.json);
-    let (mut lines, mut events) = (String::new(), Vec::new());
+    let mut notices = Vec::new();
     let mut show = |officer: &Officer, heard: &Notice| {
-        let (line, event) = notice(officer, heard);
         if watch {
+            let (line, event) = notice(officer, heard, &mut Judged::new());
             print_now(if as_json { json_line(&event) } else { line });
         } else {
-            lines.push_str(&line);
-            lines.push('\n');
-            events.push(event);
+            notices.push(heard.clone());
         }
     };
     let runtime = runtime()?;
@@ -317,7 +321,15 @@ pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     });
     drop(progress);
     let report = report?;
-    answer(desk.service.officer(), &report, before, (lines, events))
+    let officer = desk.service.officer();
+    let (mut lines, mut events, mut judged) = (String::new(), Vec::new(), Judged::new());
+    for heard in &notices {
+        let (line, event) = notice(officer, heard, &mut judged);
+        lines.push_str(&line);
+        lines.push('\n');
+        events.push(event);
+    }
+    answer(officer, &report, before, (lines, events))
 }
 
 fn print_now(line: String) {

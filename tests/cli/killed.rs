@@ -3,7 +3,7 @@
 
 use crate::officer::Officer;
 use crate::relay::{copy, put_back};
-use crate::scene::{Desk, Scene};
+use crate::scene::{Desk, Scene, run};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::path::PathBuf;
@@ -83,22 +83,26 @@ impl Trial {
         [&self.scene.velmara, &self.scene.tarrun]
     }
 
-    /// Both sync at once. With a victim and a moment, it is killed then. Tells whether it was alive.
-    fn sync_both(&mut self, victim: Option<(Victim, Duration)>) -> bool {
+    /// Both sync at once. With a victim and a moment, it is killed then. Tells whether it had work to do.
+    fn sync_both(&mut self, strike: Option<(Victim, Duration)>) -> bool {
         let mut syncs = self.officers().map(|officer| officer.spawn(&["sync"]));
         let mut alive = false;
-        if let Some((victim, moment)) = victim {
+        if let Some((victim, moment)) = strike {
             std::thread::sleep(moment);
+            alive = syncs
+                .iter_mut()
+                .zip(victim.officers())
+                .any(|(sync, hit)| hit && sync.try_wait().unwrap().is_none());
             match victim {
-                Victim::Officer(at) => {
-                    alive = syncs[at].try_wait().unwrap().is_none();
-                    // It may have ended by itself.
-                    let _ = syncs[at].kill();
-                }
                 Victim::Relay => {
-                    alive = syncs.iter_mut().any(|sync| sync.try_wait().unwrap().is_none());
                     self.scene.relay.kill();
                     self.scene.relay.start();
+                }
+                Victim::Officers(hit) => {
+                    for (sync, _) in syncs.iter_mut().zip(hit).filter(|(_, hit)| *hit) {
+                        // It may have ended by itself.
+                        let _ = sync.kill();
+                    }
                 }
             }
         }
@@ -108,45 +112,50 @@ impl Trial {
         alive
     }
 
-    /// Of each side's notes, how many the relay has acknowledged as far as the side knows.
-    fn deposited(&self) -> [u64; 2] {
-        self.officers().map(|officer| {
-            let desk = Desk::open(officer);
-            let channel = desk.channel();
-            let items = channel.items(channel.thread.role).iter();
-            let deposited = items.rev().filter(|item| item.marks.deposited.is_some());
-            deposited.count() as u64
-        })
-    }
-
     /// Lets both sync in peace until they agree; holds that all is there, once.
-    fn end(&mut self, told: &str) {
-        for _ in 0..ROUNDS_MAX {
-            for officer in self.officers() {
-                officer.sync();
-            }
-            let [velmara, tarrun] = self.officers().map(held);
-            if velmara == tarrun {
-                let expected: Vec<String> = (0..EACH).map(|at| note("Velmara", at)).collect();
-                assert_eq!(velmara[0].1, expected, "{told}: what Velmara said");
-                let expected: Vec<String> = (0..EACH).map(|at| note("Tarrun", at)).collect();
-                assert_eq!(velmara[1].1, expected, "{told}: what Tarrun said");
-                return;
-            }
+    fn end(&self, told: &str) {
+        // The program itself finds its way back; after that the library is the same, without a start for each sync.
+        for officer in self.officers() {
+            officer.sync();
         }
-        panic!("{told}: the transcripts differ: {:?}", self.officers().map(held));
+        let held = run(async {
+            let mut desks = self.officers().map(Desk::open);
+            for _ in 0..ROUNDS_MAX {
+                for desk in &mut desks {
+                    desk.sync().await;
+                }
+                let [velmara, tarrun] = desks.each_ref().map(held);
+                if velmara == tarrun {
+                    return velmara;
+                }
+            }
+            panic!("{told}: the transcripts differ: {:?}", desks.each_ref().map(held));
+        });
+        for ((_, notes), name) in held.into_iter().zip(["Velmara", "Tarrun"]) {
+            let expected: Vec<String> = (0..EACH).map(|at| note(name, at)).collect();
+            assert_eq!(notes, expected, "{told}: what {name} said");
+        }
     }
 }
 
 #[derive(Clone, Copy)]
 enum Victim {
-    Officer(usize),
+    Officers([bool; 2]),
     Relay,
 }
 
+impl Victim {
+    /// Whose work is cut short.
+    const fn officers(self) -> [bool; 2] {
+        match self {
+            Self::Officers(hit) => hit,
+            Self::Relay => [true, true],
+        }
+    }
+}
+
 /// Of the inviter's chain and the joiner's: the ids of all statements, and the texts of the notes.
-fn held(officer: &Officer) -> [(Vec<String>, Vec<String>); 2] {
-    let desk = Desk::open(officer);
+fn held(desk: &Desk) -> [(Vec<String>, Vec<String>); 2] {
     Role::BOTH.map(|role| {
         let shown: Vec<_> = desk.channel().statements_of(role).collect();
         let ids = shown.iter().map(|shown| shown.id.0.hex()).collect();
@@ -158,34 +167,31 @@ fn held(officer: &Officer) -> [(Vec<String>, Vec<String>); 2] {
     })
 }
 
-/// Runs each seed: strikes at moments drawn from it, then peace, then the comparison.
-fn strike(test: &str, strikes: u64, victim: impl Fn(&mut ChaCha20Rng) -> Victim) {
+/// Runs each seed: a strike at a moment drawn from it, then peace, then the comparison.
+fn strike(test: &str, victim: impl Fn(&mut ChaCha20Rng) -> Victim) {
     let mut trial = Trial::new();
     let window = u64::try_from(trial.undisturbed.as_millis()).unwrap().max(2);
-    let (mut alive, mut amid) = (0, 0);
+    let mut alive = 0;
     for seed in 0..seeds() {
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let told = format!("seed {seed}; again: TRUCELINE_SEEDS={} cargo test --test cli {test}", seed + 1);
+        println!("{told}");
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let moment = Duration::from_millis(rng.next_u64() % window);
         trial.begin();
-        for _ in 0..strikes {
-            let moment = Duration::from_millis(rng.next_u64() % window);
-            alive += u64::from(trial.sync_both(Some((victim(&mut rng), moment))));
-        }
-        if alive > 0 {
-            amid += u64::from(trial.deposited().iter().any(|count| *count > 0));
-        }
+        alive += u64::from(trial.sync_both(Some((victim(&mut rng), moment))));
         trial.end(&told);
     }
-    println!("{test}: window {window} ms, {alive} strikes hit a sync under way, {amid}");
+    println!("{alive} strikes within {window} ms hit a sync under way");
     assert!(alive > 0, "every strike came too late to try anything");
 }
 
 #[test]
 fn an_officer_killed_at_any_moment_of_two_hundred_statements_loses_and_doubles_nothing() {
-    strike("an_officer_killed", 2, |rng| Victim::Officer((rng.next_u64() % 2) as usize));
+    let either_or_both = [[true, false], [false, true], [true, true]];
+    strike("an_officer_killed", |rng| Victim::Officers(either_or_both[(rng.next_u64() % 3) as usize]));
 }
 
 #[test]
 fn a_relay_killed_at_any_moment_of_two_hundred_statements_loses_and_doubles_nothing() {
-    strike("a_relay_killed", 1, |_| Victim::Relay);
+    strike("a_relay_killed", |_| Victim::Relay);
 }
