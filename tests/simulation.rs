@@ -1,5 +1,7 @@
 //! The real engines under a virtual clock and a seeded network: cut connections, killed programs, lost time.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod sim;
 
 use rand_core::Rng;
@@ -42,6 +44,15 @@ fn converge(world: &mut World, threads: (u32, u32), said: [u64; 2], seed: u64) {
         assert_eq!(halt, None, "seed {seed}: a false alarm");
     }
     let (a, b) = (world.heads(0, threads.0), world.heads(1, threads.1));
+    for node in &world.nodes {
+        for channel in node.officer.channels().filter(|_| a != b) {
+            println!("{}: links in trouble: {:?}", channel.thread.label, channel.troubles);
+            let unstored = channel.outbox.cells.values().map(|cell| (cell.carries, &cell.places));
+            println!("waiting: {:?}", unstored.collect::<Vec<_>>());
+            let cursors = channel.thread.inbound.iter().map(|inbound| (inbound.opened, inbound.cursor));
+            println!("reading from: {:?}", cursors.collect::<Vec<_>>());
+        }
+    }
     assert_eq!(a, b, "seed {seed}: run it again with FIRST_SEED={seed} SEEDS=1");
     for role in [0, 1] {
         assert!(a[role].0 >= said[role], "seed {seed}: {} statements of {}", a[role].0, said[role]);
@@ -101,7 +112,7 @@ fn for_seeds(default: u64, run: impl Fn(u64)) {
 
 #[test]
 fn an_exchange_survives_cut_connections_and_killed_programs() {
-    for_seeds(8, |seed| {
+    for_seeds(5, |seed| {
         let faults = Faults { cut: 15, kill_officer: 15, kill_relay: 5, ..Faults::default() };
         exchange(seed, faults, 1 + (seed % 3) as usize, 25);
     });
@@ -109,7 +120,7 @@ fn an_exchange_survives_cut_connections_and_killed_programs() {
 
 #[test]
 fn an_exchange_survives_wrong_clocks_and_full_disks() {
-    for_seeds(6, |seed| {
+    for_seeds(4, |seed| {
         let faults = Faults { cut: 5, clock_jump: 20, fail_commit: 20, ..Faults::default() };
         exchange(seed, faults, 1 + (seed % 2) as usize, 25);
     });
@@ -117,7 +128,7 @@ fn an_exchange_survives_wrong_clocks_and_full_disks() {
 
 #[test]
 fn an_exchange_survives_a_relay_that_forgets_replays_and_swaps_cells() {
-    for_seeds(8, |seed| {
+    for_seeds(5, |seed| {
         let faults =
             Faults { forget_cell: 300, replay_cell: 200, swap_cells: 300, cut: 10, ..Faults::default() };
         exchange(seed, faults, 1 + (seed % 2) as usize, 25);
@@ -126,7 +137,7 @@ fn an_exchange_survives_a_relay_that_forgets_replays_and_swaps_cells() {
 
 #[test]
 fn an_exchange_survives_a_relay_that_makes_up_its_answers() {
-    for_seeds(8, |seed| {
+    for_seeds(5, |seed| {
         let faults = Faults { make_up: 100, forget_cell: 50, kill_officer: 5, ..Faults::default() };
         exchange(seed, faults, 1 + (seed % 2) as usize, 25);
     });

@@ -11,12 +11,15 @@ use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
 use crate::desk::record::{case_of, content_json};
-use crate::desk::screen::{Answer, duration, plain, short};
+use crate::desk::screen::{Answer, duration, paragraphs, plain, short, time};
 use crate::desk::tell::{content_line, offer_text};
+use crate::officer::engine::Channel;
+use crate::officer::view::Shown;
 use crate::party::role::Role;
 use crate::statement::header::StatementId;
 use crate::statement::kind::Kind;
 use crate::statement::list::List;
+use crate::time::UnixMillis;
 use serde_json::json;
 use std::fs::File;
 use std::io::Read;
@@ -231,7 +234,7 @@ fn sign(
                 "To be signed as {}, for {} to read:\n\n{}\n",
                 names.own,
                 names.peer,
-                summary(content, &names)
+                summary(channel, content, &names)
             );
         }
         if !yes && can_ask() && !consent("Sign it?", "--yes")? {
@@ -251,10 +254,58 @@ fn sign(
     Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
 }
 
-fn summary(content: &Content, names: &Names) -> String {
+/// What is signed, in words, and the whole offer that it is about.
+fn summary(channel: &Channel, content: &Content, names: &Names) -> String {
+    let peer = &names.peer;
+    let (offer, hold) = about(channel, content);
+    let means = match content {
+        Content::Offer(offer) => return offer_text(offer, names),
+        Content::Accept(accept) => format!(
+            "You accept the whole of the offer below, and hold to that until {}. Once {peer} confirms, it binds \
+             both, and only an amendment can change it.",
+            time(accept.hold_until)
+        ),
+        Content::Confirm(_) => format!(
+            "You confirm that {peer} accepted your offer below. Once {peer} acknowledges that, it binds both, and \
+             only an amendment can change it."
+        ),
+        Content::Lapse(_) => {
+            let promised = hold.map_or_else(String::new, |until| {
+                format!(" You promised to hold to it until {}.", time(until))
+            });
+            format!("You take back your acceptance of the offer below.{promised}")
+        }
+        Content::Reject(_) => "You reject the offer below.".to_owned(),
+        Content::Withdraw(_) => "You withdraw your offer below.".to_owned(),
+        other => format!("{}: {}", other.kind().name(), content_line(other)),
+    };
+    let mut text = paragraphs(&means, 0);
+    if let Some(shown) = offer {
+        if !shown.own && shown.item.marks.read.is_none() {
+            text.push_str("You have not opened it before.\n");
+        }
+        if let Some(Ok(Content::Offer(offer))) = shown.content() {
+            text.push('\n');
+            text.push_str(&offer_text(&offer, names));
+        }
+    }
+    text
+}
+
+/// The offer that an act is about, and until when our acceptance of it was promised to hold.
+fn about<'a>(channel: &'a Channel, content: &Content) -> (Option<Shown<'a>>, Option<UnixMillis>) {
+    let held = |id: Digest| channel.statements().into_iter().find(|shown| shown.id.0 == id);
     match content {
-        Content::Offer(offer) => offer_text(offer, names),
-        other => format!("  {}: {}\n", other.kind().name(), content_line(other)),
+        Content::Accept(Accept { offer, .. })
+        | Content::Reject(Reject { offer, .. })
+        | Content::Withdraw(Withdraw { offer, .. }) => (held(*offer), None),
+        Content::Confirm(Confirm { acceptance }) | Content::Lapse(Lapse { acceptance, .. }) => {
+            match held(*acceptance).and_then(|shown| shown.content()) {
+                Some(Ok(Content::Accept(accept))) => (held(accept.offer), Some(accept.hold_until)),
+                _ => (None, None),
+            }
+        }
+        _ => (None, None),
     }
 }
 

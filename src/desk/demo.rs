@@ -135,7 +135,7 @@ fn prepare(dir: &Path, tell: &mut Telling) -> Result<(DemoRelay, Side, Side)> {
     let (velmara, tarrun) = (vault("Velmara")?, vault("Tarrun")?);
     for side in [&velmara, &tarrun] {
         let card = side.service.officer().identity().card();
-        tell.fact(card.name().as_str(), &format!("fingerprint {}", tell::groups(&card.fingerprint()?.hex())));
+        tell.fact(card.name().as_str(), &format!("its fingerprint begins {}", tell::groups(&card.fingerprint()?.hex())));
     }
     Ok((relay, velmara, tarrun))
 }

@@ -54,7 +54,7 @@ pub fn trouble_text(trouble: &Trouble) -> (String, &'static str) {
             plain(why),
             "Another machine answers in the relay's place. Ask its operator for the pin, over a way you trust.",
         ),
-        Trouble::Unreachable(why) => (plain(why), "Check the network, or use --via; then sync again."),
+        Trouble::Unreachable(why) => (plain(why), "Check the network, or use --via; then try again."),
         Trouble::Refused => (
             "it does not know this queue, or not this key".to_owned(),
             "The relay may have been replaced, or the queue closed. Ask its operator.",

@@ -10,7 +10,7 @@ use crate::desk::screen::{Answer, Style, pad, paragraphs, plain};
 use crate::officer::compose::ComposeError;
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
-use crate::party::words::SafetyWords;
+use crate::party::words::{SafetyWords, WORDS};
 use crate::statement::kind::Kind;
 use serde_json::json;
 
@@ -42,6 +42,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         return Ok(Answer::new(paragraphs(&text, 0), json!({"channel": label, "closed": true})));
     }
     if let Some(typed) = &asked.confirm {
+        check_typed(typed)?;
         let id = desk.service.command(|officer, now, rng| officer.confirm_words(thread, typed, now, rng))?;
         let channel = desk.channel(thread)?;
         let theirs = confirmed(channel, &channel.ledger(), names.me.other());
@@ -70,6 +71,22 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         "words": {"own": own, "peer": theirs, "both": own && theirs},
     });
     Ok(Answer::new(text, json))
+}
+
+/// A slip of the fingers is told apart from words that differ.
+fn check_typed(typed: &str) -> Result<(), Failure> {
+    let words = SafetyWords::split(typed);
+    let slip = |what: String| {
+        let help = "Nothing was confirmed. Type all twelve words, in their order, in one pair of quotes.";
+        Err(Failure::new(Cause::Usage, what, help))
+    };
+    if words.len() != WORDS {
+        return slip(format!("{} words were typed; there are {WORDS}", words.len()));
+    }
+    match words.iter().find(|word| !SafetyWords::is_word(word)) {
+        Some(word) => slip(format!("'{}' is no safety word: mistyped?", plain(word))),
+        None => Ok(()),
+    }
 }
 
 /// Whether a party has confirmed the words, and they are the channel's.

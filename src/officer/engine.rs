@@ -343,7 +343,8 @@ impl Channel {
             }
             LinkEvent::Reply(None) => self.trouble(purpose, Trouble::Nonsense),
             LinkEvent::Reply(Some(reply)) => {
-                if self.links.contains_key(&purpose) {
+                if let Some(link) = self.links.get_mut(&purpose) {
+                    link.stuck_since = link.stuck_since.filter(|_| link.blocked);
                     self.reply(purpose, reply.said, reply.cell, turn);
                 }
             }

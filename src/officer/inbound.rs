@@ -4,7 +4,7 @@
 use crate::codec::CellBytes;
 use crate::crypto::sign::QueueSecret;
 use crate::officer::engine::{Channel, Notice, Pace, Turn};
-use crate::officer::link::{LinkSend, LinkState, Purpose, Trouble};
+use crate::officer::link::{LinkSend, Purpose, Trouble};
 use crate::officer::thread::{Inbound, Stage};
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
@@ -15,11 +15,9 @@ use crate::wire::reply::Reply;
 use crate::wire::request::{Open, Request};
 
 /// How long a get waits while the client stays connected.
-const GET_WAIT_MS: u32 = 25_000;
+pub(super) const GET_WAIT_MS: u32 = 25_000;
 /// A relay that was asked to wait and answers sooner is asked again at the next tick only.
 const ANSWERED_AT_ONCE: Millis = Millis::secs(1);
-/// A link that does not do its work is connected anew after so long.
-const RETRY_AFTER: Millis = Millis::secs(60);
 
 /// What became of a cell that a relay handed us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +50,8 @@ impl Channel {
         match purpose {
             Purpose::OfferOpen(_) => self.open(purpose, turn),
             Purpose::Inbound(at) => {
-                if self.inbound(at).is_some_and(|inbound| !inbound.opened) {
+                // With no token left the queue may still be there: that tokens were refused is but a claim.
+                if self.inbound(at).is_some_and(|inbound| !inbound.opened && !inbound.tokens.is_empty()) {
                     self.open(purpose, turn);
                 } else if let Some(inbound) = self.thread.inbound.get(usize::from(at)) {
                     self.prove(purpose, QueueRole::Reader, inbound.reader, &inbound.secret, turn);
@@ -180,7 +179,8 @@ impl Channel {
             self.changed = true;
             self.hang_up(purpose, turn);
         } else {
-            self.trouble(purpose, Trouble::Refused);
+            let opened = self.inbound(at).is_some_and(|inbound| inbound.opened);
+            self.trouble(purpose, if opened { Trouble::Refused } else { Trouble::PassRefused });
         }
     }
 
@@ -353,50 +353,6 @@ impl Channel {
                 let signature = sign_rekey(&inbound.secret, &inbound.reader, &writer, &key);
                 self.send(Purpose::Inbound(at), Request::Rekey { writer, key, signature }, turn);
             }
-        }
-    }
-
-    /// When a flooded link may try again, it does.
-    pub(super) fn unblock_flooded(&mut self, turn: &mut Turn<'_>) {
-        let flooded: Vec<Purpose> = self
-            .troubles
-            .iter()
-            .filter(|(_, trouble)| **trouble == Trouble::Flooded)
-            .map(|(purpose, _)| *purpose)
-            .collect();
-        for purpose in flooded {
-            self.troubles.remove(&purpose);
-            let Some(link) = self.links.get_mut(&purpose) else { continue };
-            link.blocked = false;
-            link.blocked_since = None;
-            if link.getting {
-                // Cells past those we did not take are still on their way here: begin again at the cursor.
-                self.hang_up(purpose, turn);
-            } else if let Purpose::Inbound(at) = purpose {
-                self.get(at, turn);
-            }
-        }
-    }
-
-    /// Connects anew what has been blocked for a while, and asks again where a relay had answered too soon.
-    pub(super) fn retry_links(&mut self, turn: &mut Turn<'_>) {
-        let now = turn.now;
-        for (_, link) in self.links.iter_mut().filter(|(_, link)| link.blocked) {
-            let since = *link.blocked_since.get_or_insert(now);
-            // A time ahead of the clock was given by a clock that was wrong.
-            link.blocked_since = Some(since.min(now));
-        }
-        let due = |link: &LinkState| {
-            link.blocked_since.is_some_and(|since| link.blocked && now.since(since) >= RETRY_AFTER)
-        };
-        let again: Vec<Purpose> =
-            self.links.iter().filter(|(_, link)| due(link)).map(|(purpose, _)| *purpose).collect();
-        for purpose in again {
-            self.hang_up(purpose, turn);
-        }
-        if turn.pace == Pace::Watch {
-            let inbound = u8::try_from(self.thread.inbound.len()).unwrap_or(u8::MAX);
-            (0..inbound).for_each(|at| self.get(at, turn));
         }
     }
 }

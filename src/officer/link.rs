@@ -97,8 +97,8 @@ pub struct LinkState {
     pub asked: UnixMillis,
     /// Whether nothing more is put or got on this connection.
     pub blocked: bool,
-    /// When that was first seen; after a while the link is connected anew.
-    pub blocked_since: Option<UnixMillis>,
+    /// Since when it is blocked, or awaits an answer and none comes; after a while it is connected anew.
+    pub stuck_since: Option<UnixMillis>,
 }
 
 impl LinkState {
@@ -116,7 +116,7 @@ impl LinkState {
             replaced: 0,
             asked: UnixMillis(0),
             blocked: false,
-            blocked_since: None,
+            stuck_since: None,
         }
     }
 

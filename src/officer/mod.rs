@@ -20,6 +20,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod receipt;
 pub mod restore;
+pub mod retry;
 pub mod settings;
 pub mod table;
 pub mod thread;

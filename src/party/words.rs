@@ -38,9 +38,21 @@ impl SafetyWords {
     /// Whether `typed` is these words in this order; case and what stands between words do not matter.
     #[must_use]
     pub fn matches(&self, typed: &str) -> bool {
+        Self::split(typed).iter().map(String::as_str).eq(self.0.iter().copied())
+    }
+
+    /// The words in what was typed, in lower case; what stands between them does not matter.
+    #[must_use]
+    pub fn split(typed: &str) -> Vec<String> {
         let typed = typed.to_lowercase();
-        let typed = typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        typed.eq(self.0.iter().copied())
+        let words = typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    }
+
+    /// Whether `word` is one of the list that safety words are taken from.
+    #[must_use]
+    pub fn is_word(word: &str) -> bool {
+        bip39::Language::English.find_word(word).is_some()
     }
 }
 

@@ -269,9 +269,7 @@ impl OfficerService {
             tokio::select! {
                 _ = told.recv_many(&mut batch, BATCH) => self.take(&mut links, batch, show)?,
                 () = tokio::time::sleep(TICK) => {
-                    if options.watch {
-                        self.tick(&mut links, show)?;
-                    }
+                    self.tick(&mut links, show)?;
                 }
                 () = told_to_stop(&mut stop) => {}
             }

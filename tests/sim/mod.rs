@@ -5,6 +5,7 @@
 #![allow(dead_code, clippy::missing_panics_doc, missing_docs)]
 
 pub mod check;
+pub mod forge;
 pub mod lie;
 
 use check::Checks;
@@ -12,7 +13,6 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
 use truceline::crypto::digest::Digest;
-use truceline::crypto::sign::QueueSecret;
 use truceline::host::memory::{Failure, MemoryStore};
 use truceline::host::store::Store;
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
@@ -20,7 +20,6 @@ use truceline::officer::introduce::RelayLeave;
 use truceline::officer::link::{LinkEvent, LinkKey, LinkSend};
 use truceline::officer::restore::{Rows, first_rows};
 use truceline::officer::table;
-use truceline::officer::thread::{Session, Stage, Thread};
 use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
@@ -28,15 +27,11 @@ use truceline::party::role::Role;
 use truceline::relay::engine::Relay;
 use truceline::relay::message::{CellKey, ConnId, Input, Limits, Send};
 use truceline::relay::table as relay_table;
-use truceline::session::content::{Content, fragments};
 use truceline::session::invite::{Invite, UntrustedInvite};
-use truceline::statement::header::{Header, StatementId};
-use truceline::statement::signed::{Said, Statement};
-use truceline::statement::transcript::{Heading, Transcript};
 use truceline::time::{Millis, UnixMillis};
 use truceline::wire::frame::{FrameBytes, Framed};
 use truceline::wire::pass::Pass;
-use truceline::wire::queue::{CellHash, Exporter, QueueId, QueueRole, prove, sign_put};
+use truceline::wire::queue::Exporter;
 use truceline::wire::reply::Reply;
 use truceline::wire::request::Request;
 
@@ -387,7 +382,7 @@ impl World {
                 let lies = self.relays[at].lies && self.chance(self.faults.make_up);
                 let reply =
                     if lies { lie::made_up(&mut self.rng) } else { Framed::<Reply>::new(reply, None) };
-                self.to_officer(conn.0, reply);
+                self.answer(conn.0, reply);
             }
             Send::Close { conn } => {
                 self.carry(conn.0, false, Event::ToOfficer(conn.0, LinkEvent::Down("closed".into())))
@@ -404,12 +399,12 @@ impl World {
                         Some(bytes) => {
                             if self.relays[at].lies && self.chance(self.faults.replay_cell) {
                                 let again = Framed::<Reply>::new(cell.reply(), Some(bytes.clone()));
-                                self.to_officer(conn.0, again);
+                                self.answer(conn.0, again);
                             }
-                            self.to_officer(conn.0, Framed::<Reply>::new(cell.reply(), Some(bytes)))
+                            self.answer(conn.0, Framed::<Reply>::new(cell.reply(), Some(bytes)))
                         }
                         None => {
-                            self.to_officer(conn.0, Framed::<Reply>::new(cell.gone(), None));
+                            self.answer(conn.0, Framed::<Reply>::new(cell.gone(), None));
                             return Some(Input::Lost { cell: cell.key });
                         }
                     }
@@ -419,7 +414,7 @@ impl World {
         None
     }
 
-    fn to_officer(&mut self, conn: u64, reply: Framed<Reply>) {
+    fn answer(&mut self, conn: u64, reply: Framed<Reply>) {
         // Over the wire, as bytes.
         let frame = reply.encode().unwrap();
         let reply = Framed::<Reply>::decode(&frame).unwrap();
@@ -632,103 +627,5 @@ impl World {
             let chain = transcript.chain(role);
             (chain.count(), chain.head(chain.count()).0)
         })
-    }
-}
-
-/// A party that holds all keys of a channel and does with them what no engine of ours does.
-pub struct Forger {
-    officer: Officer,
-    number: u32,
-    pub thread: Thread,
-    pub transcript: Transcript,
-}
-
-impl Forger {
-    /// Takes over a node's keys; the node itself is disconnected.
-    pub fn of(world: &mut World, node: usize, number: u32) -> Self {
-        world.set_connected(node, false);
-        let mut store = world.nodes[node].store.clone();
-        let row = store.read(table::THREAD, &table::thread_key(number)).unwrap().unwrap();
-        let thread = truceline::codec::decode(&row, usize::MAX).unwrap();
-        let officer = restored(&mut store);
-        let transcript = officer.channel(number).unwrap().transcript.clone();
-        Self { officer, number, thread, transcript }
-    }
-
-    pub fn session(&mut self) -> &mut Session {
-        match &mut self.thread.stage {
-            Stage::Open(session) => session,
-            _ => panic!("the channel does not stand"),
-        }
-    }
-
-    /// A statement after `change` was made to its header, signed.
-    pub fn statement(&self, kind: u16, body: Vec<u8>, change: impl FnOnce(&mut Header)) -> Statement {
-        let said = Said { salt: [9; 32], body, lists: Vec::new() };
-        let heading = Heading { kind, case: StatementId::NONE, clock: UnixMillis(7) };
-        let mut header = self.transcript.next_header(self.thread.role, heading, said.commitment());
-        change(&mut header);
-        Statement::sign(header, said, self.officer.identity().key()).unwrap()
-    }
-
-    /// Seals content and puts it into the counterpart's first queue.
-    pub fn put(&mut self, world: &mut World, relay: usize, content: &Content) {
-        let cell = {
-            let bytes = content.encode().unwrap();
-            self.session().ratchet.seal(&bytes, &mut world.rng).unwrap()
-        };
-        self.put_cell(world, relay, cell);
-    }
-
-    pub fn put_cell(&mut self, world: &mut World, relay: usize, cell: Box<[u8; 16_128]>) {
-        let outbound = &mut self.session().outbound[0];
-        let index = outbound.next;
-        outbound.next += 1;
-        world.put_as(relay, (outbound.writer, &outbound.secret), index, cell);
-    }
-
-    pub fn put_statement(&mut self, world: &mut World, relay: usize, statement: &Statement) {
-        let bytes = statement.encode().unwrap();
-        for fragment in fragments(statement.header.sequence, &bytes) {
-            self.put(world, relay, &fragment);
-        }
-    }
-
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-}
-
-impl World {
-    /// Puts a cell as whoever holds a writer's key.
-    pub fn put_as(
-        &mut self,
-        relay: usize,
-        (writer, secret): (QueueId, &QueueSecret),
-        index: u64,
-        cell: Box<[u8; 16_128]>,
-    ) {
-        let conn = ConnId(u64::MAX - self.next_conn);
-        self.next_conn += 1;
-        let exporter = Exporter([8; 32]);
-        self.relay_input(relay, Input::Connected { conn, exporter });
-        let role = QueueRole::Writer;
-        let signature = prove(secret, &exporter, role, &writer);
-        let request = Framed::<Request>::new(Request::Prove { role, id: writer, signature }, None);
-        self.relay_input(relay, Input::Frame { conn, frame: Box::new(Ok(request)) });
-        let signature = sign_put(secret, &writer, index, &CellHash::of(&cell));
-        let request = Framed::<Request>::new(Request::Put { index, signature }, Some(cell));
-        self.relay_input(relay, Input::Frame { conn, frame: Box::new(Ok(request)) });
-        self.relay_input(relay, Input::Gone { conn });
-    }
-
-    /// A relay loses every cell it holds.
-    pub fn lose_cells(&mut self, at: usize) {
-        let mut keys = Vec::new();
-        self.relays[at].store.scan(relay_table::CELL, &mut |key, _| keys.push(key.to_vec())).unwrap();
-        for key in keys {
-            let number = |at: usize| u64::from_be_bytes(key[at..at + 8].try_into().unwrap());
-            self.relay_input(at, Input::Lost { cell: CellKey { queue: number(0), index: number(8) } });
-        }
     }
 }
