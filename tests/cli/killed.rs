@@ -91,7 +91,7 @@ impl Trial {
             std::thread::sleep(moment);
             alive = syncs
                 .iter_mut()
-                .zip(victim.officers())
+                .zip(victim.disturbs())
                 .any(|(sync, hit)| hit && sync.try_wait().unwrap().is_none());
             match victim {
                 Victim::Relay => {
@@ -113,9 +113,10 @@ impl Trial {
     }
 
     /// Lets both sync in peace until they agree; holds that all is there, once.
-    fn end(&self, told: &str) {
-        // The program itself finds its way back; after that the library is the same, without a start for each sync.
-        for officer in self.officers() {
+    fn end(&self, killed: [bool; 2], told: &str) {
+        // Whoever was killed finds the way back by the program; after that the library is the same, without a start
+        // for each sync.
+        for (officer, _) in self.officers().into_iter().zip(killed).filter(|(_, killed)| *killed) {
             officer.sync();
         }
         let held = run(async {
@@ -145,10 +146,18 @@ enum Victim {
 }
 
 impl Victim {
-    /// Whose work is cut short.
-    const fn officers(self) -> [bool; 2] {
+    /// Which officers are killed.
+    const fn killed(self) -> [bool; 2] {
         match self {
-            Self::Officers(hit) => hit,
+            Self::Officers(killed) => killed,
+            Self::Relay => [false, false],
+        }
+    }
+
+    /// Whose work is cut short.
+    const fn disturbs(self) -> [bool; 2] {
+        match self {
+            Self::Officers(killed) => killed,
             Self::Relay => [true, true],
         }
     }
@@ -178,8 +187,9 @@ fn strike(test: &str, victim: impl Fn(&mut ChaCha20Rng) -> Victim) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let moment = Duration::from_millis(rng.next_u64() % window);
         trial.begin();
-        alive += u64::from(trial.sync_both(Some((victim(&mut rng), moment))));
-        trial.end(&told);
+        let victim = victim(&mut rng);
+        alive += u64::from(trial.sync_both(Some((victim, moment))));
+        trial.end(victim.killed(), &told);
     }
     println!("{alive} strikes within {window} ms hit a sync under way");
     assert!(alive > 0, "every strike came too late to try anything");
