@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// The file whose lock says that a process uses the folder.
 const LOCK: &str = "lock";
+/// A lock is tried so often: a command that is about to end is waited for, a program that stays is not.
+const LOCK_ATTEMPTS: u32 = 15;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// What nobody but the owner may do: any of read, write, enter.
 const OTHERS: u32 = 0o077;
 
@@ -92,11 +95,15 @@ impl Folder {
             .mode(0o600)
             .open(path.join(LOCK))
             .map_err(failed(path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Locked { path: path.to_owned() }),
-            Err(TryLockError::Error(cause)) => Err(failed(path)(cause)),
+        for attempt in 1..=LOCK_ATTEMPTS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), _lock: lock }),
+                Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(cause)) => return Err(failed(path)(cause)),
+            }
         }
+        Err(FolderError::Locked { path: path.to_owned() })
     }
 
     /// The path of a file in the folder.
