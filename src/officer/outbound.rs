@@ -6,7 +6,6 @@ use crate::officer::inbound::plausible;
 use crate::officer::link::{Purpose, Trouble};
 use crate::officer::thread::Halt;
 use crate::time::UnixMillis;
-use crate::wire::queue::check_put;
 use crate::wire::reply::{PutProof, Reply};
 
 /// How often a relay may tell on one connection that our next index is another: a relay that loses cells
@@ -75,16 +74,7 @@ impl Channel {
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
         if next > outbound.next {
             let made_elsewhere = last.is_some_and(|proof| {
-                outbound.bootstrap.is_none()
-                    && proof.index >= outbound.high
-                    && check_put(
-                        &outbound.secret.public(),
-                        &outbound.writer,
-                        proof.index,
-                        &proof.cell,
-                        &proof.signature,
-                    )
-                    .is_ok()
+                outbound.bootstrap.is_none() && proof.index >= outbound.high && outbound.has_signed(&proof)
             });
             if made_elsewhere {
                 return self.halt(Halt::RolledBack, turn);
@@ -145,8 +135,7 @@ impl Channel {
         let known = self.outbox.cells.values().any(|cell| cell.hash == proof.cell);
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
         let shared = outbound.bootstrap.is_some();
-        let key = outbound.secret.public();
-        let signed = check_put(&key, &outbound.writer, proof.index, &proof.cell, &proof.signature).is_ok();
+        let signed = outbound.has_signed(proof);
         let explained = shared || known || (outbound.reused && proof.index < outbound.high);
         if !signed {
             // A relay stores nothing without a signature: it makes this up.

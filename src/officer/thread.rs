@@ -11,7 +11,8 @@ use crate::session::introduction::{Greeting, OneTimeKeys, RoleSignature};
 use crate::session::ratchet::Ratchet;
 use crate::time::UnixMillis;
 use crate::wire::pass::Token;
-use crate::wire::queue::QueueId;
+use crate::wire::queue::{QueueId, check_put};
+use crate::wire::reply::PutProof;
 use bincode::{Decode, Encode};
 
 /// An invite, a greeting or a channel.
@@ -153,6 +154,13 @@ impl Outbound {
     #[must_use]
     pub const fn is_fresh(&self) -> bool {
         self.high == 0
+    }
+
+    /// Whether a put that a relay shows was signed by this queue's writer key under its writer id.
+    #[must_use]
+    pub fn has_signed(&self, proof: &PutProof) -> bool {
+        let key = self.secret.public();
+        check_put(&key, &self.writer, proof.index, &proof.cell, &proof.signature).is_ok()
     }
 
     /// Leaves the bootstrap id and key behind.
