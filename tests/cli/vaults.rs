@@ -72,7 +72,7 @@ fn every_bit_that_matters_of_what_was_sealed_is_guarded() {
         std::fs::write(&file, &flipped).unwrap();
         let answer = velmara.json(&["log"]);
         if answer.code != Some(0) {
-            answer.fails(4, "", "estore");
+            answer.fails(4, "", "copy");
             refused += 1;
         }
         if refused == 3 {
