@@ -7,7 +7,8 @@
 use std::fmt::Write;
 use truceline::crypto::digest::{Digest, hex, unhex};
 use truceline::deal::body::{
-    Accept, Answer, Body, Confirm, Content, Lapse, Note, Offer, OfferBody, Query, Reject, Standby, Withdraw,
+    Accept, Answer, Body, Confirm, Content, Lapse, Note, Offer, OfferBody, Query, Reject, Reply, Standby,
+    Withdraw,
 };
 use truceline::deal::date::PartialDate;
 use truceline::deal::person::{
@@ -84,6 +85,11 @@ fn leg(giver: Role, category: Category, quantity: Quantity) -> Leg {
         selection: Selection::Mutual,
         substitution: Substitution::SameCategory,
         tolerance: 2,
+        except: None,
+        criteria: None,
+        third_country: None,
+        stage: None,
+        group: 0,
     }
 }
 
@@ -101,9 +107,10 @@ fn offer_body(legs: Vec<Leg>, lists: &[List]) -> OfferBody {
     OfferBody {
         base: 0,
         parent: Some(Digest([9; 32])),
+        frame: None,
         firmness: Firmness::Exploratory,
         valid_until: Some(UnixMillis(1_935_403_200_000)),
-        terms: Terms { legs, remarks: Some(text("Бридж")) },
+        terms: Terms { legs, remarks: Some(text("Бридж")), ..Terms::default() },
         lists: lists.iter().map(List::root).collect(),
     }
 }
@@ -135,8 +142,8 @@ fn bodies() -> Vec<(&'static str, Content, Vec<List>)> {
         ("confirm", Content::Confirm(Confirm { acceptance: id }), vec![]),
         ("lapse", Content::Lapse(Lapse { acceptance: id, reason: reason.clone() }), vec![]),
         ("standby", Content::Standby(Standby { until: Some(UnixMillis(2)), reason }), vec![]),
-        ("query", Content::Query(Query { about: Some(id), text: text("who?") }), vec![]),
-        ("answer", Content::Answer(Answer { query: id, text: text("he") }), vec![]),
+        ("query", Content::Query(Query { about: Some(id), text: text("who?"), answer_by: None }), vec![]),
+        ("answer", Content::Answer(Answer { query: id, reply: Reply::Told, text: Some(text("he")) }), vec![]),
     ]
 }
 

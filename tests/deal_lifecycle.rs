@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::crypto::digest::Digest;
 use truceline::deal::body::{
-    Accept, Answer, Confirm, Content, Lapse, Note, Offer, OfferBody, Query, Reject, Standby, Withdraw,
+    Accept, Answer, Confirm, Content, Lapse, Note, Offer, OfferBody, Query, Reject, Reply, Standby, Withdraw,
 };
 use truceline::deal::judge::{Entry, Ledger, Said, judge};
 use truceline::deal::state::{Duty, OfferState};
@@ -77,15 +77,21 @@ fn leg(giver: Role, category: Category, count: u32) -> Leg {
         selection: Selection::Holder,
         substitution: Substitution::None,
         tolerance: 0,
+        except: None,
+        criteria: None,
+        third_country: None,
+        stage: None,
+        group: 0,
     }
 }
 
 fn offer_of(author: Role, base: u32, category: Category, count: u32) -> Content {
     let legs = vec![leg(author, category, count), leg(author.other(), category, count)];
-    let terms = Terms { legs, remarks: None };
+    let terms = Terms { legs, remarks: None, ..Terms::default() };
     let body = OfferBody {
         base,
         parent: None,
+        frame: None,
         firmness: Firmness::Firm,
         valid_until: None,
         terms,
@@ -199,8 +205,9 @@ fn content_of(author: Role, act: Act, count: u32) -> Content {
         Act::Confirm(id) => confirm(id),
         Act::Lapse(id) => lapse(id),
         Act::Standby => Content::Standby(Standby { until: None, reason: None }),
-        Act::Query => Content::Query(Query { about: None, text: text("who?") }),
-        Act::Answer(query) => Content::Answer(Answer { query, text: text("he") }),
+        Act::Query => Content::Query(Query { about: None, text: text("who?"), answer_by: None }),
+        Act::Answer(query) => Content::Answer(Answer { query, reply: Reply::Told, text: Some(text("he")) }),
+        other => panic!("no content for {other:?}"),
     }
 }
 

@@ -297,14 +297,20 @@ fn offer_and_line_are_as_shown() {
         selection: Selection::Holder,
         substitution: Substitution::None,
         tolerance: 0,
+        except: None,
+        criteria: None,
+        third_country: None,
+        stage: None,
+        group: 0,
     };
     let legs = vec![leg(Role::Inviter, Quantity::List(0)), leg(Role::Joiner, Quantity::Count(2))];
     let body = OfferBody {
         base: 0,
         parent: None,
+        frame: None,
         firmness: Firmness::Firm,
         valid_until: Some(UnixMillis(1_800_000_000_000)),
-        terms: Terms { legs, remarks: None },
+        terms: Terms { legs, remarks: None, ..Terms::default() },
         lists: vec![list.root()],
     };
     let offer = Offer::join(body, std::slice::from_ref(&list)).unwrap();

@@ -83,6 +83,14 @@ labels! {
     LINE = "list/line";
     /// The salt of a line of a list.
     LINE_SALT = "list/salt";
+    /// The lists of a version, as a lock names them.
+    LOCK = "lock";
+    /// A draft that a principal is asked to approve.
+    DRAFT = "draft";
+    /// A principal's signature on a draft.
+    APPROVAL = "approval";
+    /// A principal's signature on a mandate.
+    MANDATE = "mandate";
     /// Proof of a queue's key on one connection.
     QUEUE_PROVE = "queue/prove";
     /// A writer's signature on a put.

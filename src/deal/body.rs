@@ -3,9 +3,13 @@
 
 use crate::codec::{CodecError, decode, encode};
 use crate::crypto::digest::Digest;
+use crate::deal::handover::{
+    Breach, BreachAnswered, Closed, Go, HandoverLine, LinesBody, Lock, Ready, Suspend, TransferNotice,
+    Transport, TransportAcknowledged,
+};
 use crate::deal::person::{Line, Person};
-use crate::deal::terms::{Category, Firmness, Leg, Quantity, Terms, TermsError};
-use crate::deal::word::Text;
+use crate::deal::terms::{Category, Firmness, LEGS_MAX, Leg, Quantity, Rounding, Terms, TermsError};
+use crate::deal::word::{Text, words};
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use crate::statement::list::{List, ListError, ListRoot};
@@ -14,8 +18,8 @@ use bincode::{Decode, Encode};
 
 /// The format number every body begins with.
 pub const BODY_FORMAT: u8 = 1;
-/// Bytes of a body without its lists, at most: 64 legs and the longest texts take far less.
-pub const BODY_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a body without its lists, at most: the most legs, stages and conditions with long texts take less.
+pub const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes that are not the body of a statement of the kind its header names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +82,8 @@ pub struct OfferBody {
     pub base: u32,
     /// The offer it answers. Informative: no rule reads it.
     pub parent: Option<Digest>,
+    /// The sealed offer of another case in whose frame it is made. Informative: no rule reads it.
+    pub frame: Option<Digest>,
     /// Firm or exploratory.
     pub firmness: Firmness,
     /// Until when its author's client will confirm by itself. A promise, not a rule.
@@ -156,6 +162,26 @@ pub struct Query {
     pub about: Option<Digest>,
     /// The question.
     pub text: Text,
+    /// By when an answer is expected.
+    pub answer_by: Option<UnixMillis>,
+}
+
+words! {
+    /// The answers to a question.
+    Reply {
+        /// As the text says.
+        Told = 0 "told";
+        /// Yes.
+        Yes = 1 "yes";
+        /// No.
+        No = 2 "no";
+        /// It is not known.
+        NotKnown = 3 "not known";
+        /// It will not be said.
+        NotSaid = 4 "not said";
+        /// Later.
+        Later = 5 "later";
+    }
 }
 
 /// Answers a question.
@@ -164,7 +190,16 @@ pub struct Answer {
     /// The query.
     pub query: Digest,
     /// The answer.
-    pub text: Text,
+    pub reply: Reply,
+    /// In words.
+    pub text: Option<Text>,
+}
+
+/// What became of whom, with the lines that the body commits to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    body: LinesBody,
+    lines: Vec<HandoverLine>,
 }
 
 /// What a statement of a negotiation says.
@@ -190,6 +225,28 @@ pub enum Content {
     Query(Query),
     /// An answer.
     Answer(Answer),
+    /// Lists frozen.
+    Lock(Lock),
+    /// How persons are moved.
+    Transport(Transport),
+    /// The other's transport acknowledged.
+    TransportAcknowledged(TransportAcknowledged),
+    /// Ready to move.
+    Ready(Ready),
+    /// Go.
+    Go(Go),
+    /// A round broken off.
+    Suspend(Suspend),
+    /// What became of whom.
+    Lines(Lines),
+    /// Lines complete.
+    Closed(Closed),
+    /// Persons taken to a third country.
+    TransferNotice(TransferNotice),
+    /// A condition broken.
+    Breach(Breach),
+    /// A breach answered.
+    BreachAnswered(BreachAnswered),
 }
 
 /// How bodies become content, and back.
@@ -202,7 +259,7 @@ impl Body {
     /// # Errors
     /// [`BodyError`]; such a statement is stored, chained, acknowledged and void.
     pub fn parse(kind: Kind, bytes: &[u8], lists: &[List]) -> Result<Content, BodyError> {
-        if kind != Kind::Offer && !lists.is_empty() {
+        if !matches!(kind, Kind::Offer | Kind::Lines) && !lists.is_empty() {
             return Err(BodyError::ListCount { found: lists.len(), named: 0 });
         }
         match kind {
@@ -216,6 +273,17 @@ impl Body {
             Kind::Standby => read(bytes).map(Content::Standby),
             Kind::Query => read(bytes).map(Content::Query),
             Kind::Answer => read(bytes).map(Content::Answer),
+            Kind::Lock => read(bytes).map(Content::Lock),
+            Kind::Transport => read(bytes).map(Content::Transport),
+            Kind::TransportAcknowledged => read(bytes).map(Content::TransportAcknowledged),
+            Kind::Ready => read(bytes).map(Content::Ready),
+            Kind::Go => read(bytes).map(Content::Go),
+            Kind::Suspend => read(bytes).map(Content::Suspend),
+            Kind::Lines => Lines::join(read(bytes)?, lists).map(Content::Lines),
+            Kind::Closed => read(bytes).map(Content::Closed),
+            Kind::TransferNotice => read(bytes).map(Content::TransferNotice),
+            Kind::Breach => read(bytes).map(Content::Breach),
+            Kind::BreachAnswered => read(bytes).map(Content::BreachAnswered),
             Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice => {
                 Err(BodyError::NotOfADeal(kind))
             }
@@ -250,6 +318,17 @@ impl Content {
             Self::Standby(_) => Kind::Standby,
             Self::Query(_) => Kind::Query,
             Self::Answer(_) => Kind::Answer,
+            Self::Lock(_) => Kind::Lock,
+            Self::Transport(_) => Kind::Transport,
+            Self::TransportAcknowledged(_) => Kind::TransportAcknowledged,
+            Self::Ready(_) => Kind::Ready,
+            Self::Go(_) => Kind::Go,
+            Self::Suspend(_) => Kind::Suspend,
+            Self::Lines(_) => Kind::Lines,
+            Self::Closed(_) => Kind::Closed,
+            Self::TransferNotice(_) => Kind::TransferNotice,
+            Self::Breach(_) => Kind::Breach,
+            Self::BreachAnswered(_) => Kind::BreachAnswered,
         }
     }
 
@@ -269,7 +348,59 @@ impl Content {
             Self::Standby(fields) => write(fields),
             Self::Query(fields) => write(fields),
             Self::Answer(fields) => write(fields),
+            Self::Lock(fields) => write(fields),
+            Self::Transport(fields) => write(fields),
+            Self::TransportAcknowledged(fields) => write(fields),
+            Self::Ready(fields) => write(fields),
+            Self::Go(fields) => write(fields),
+            Self::Suspend(fields) => write(fields),
+            Self::Lines(lines) => write(&lines.body),
+            Self::Closed(fields) => write(fields),
+            Self::TransferNotice(fields) => write(fields),
+            Self::Breach(fields) => write(fields),
+            Self::BreachAnswered(fields) => write(fields),
         }
+    }
+}
+
+impl Lines {
+    /// The lines of `body`, with the list it commits to.
+    ///
+    /// # Errors
+    /// [`BodyError`] where body and list do not agree.
+    pub fn join(body: LinesBody, lists: &[List]) -> Result<Self, BodyError> {
+        let [list] = lists else { return Err(BodyError::ListCount { found: lists.len(), named: 1 }) };
+        list.check()?;
+        if list.root() != body.lines {
+            return Err(BodyError::ListMismatch(1));
+        }
+        let record = |(bytes, line): (&Vec<u8>, usize)| {
+            let read = HandoverLine::decode_line(bytes).ok();
+            let read = read.filter(|it| usize::from(it.subject.leg()) < LEGS_MAX);
+            read.ok_or(BodyError::LineMalformed { list: 1, line })
+        };
+        let lines = list.lines().iter().zip(1..).map(record).collect::<Result<_, _>>()?;
+        Ok(Self { body, lines })
+    }
+
+    /// The body.
+    #[must_use]
+    pub const fn body(&self) -> &LinesBody {
+        &self.body
+    }
+
+    /// The lines.
+    #[must_use]
+    pub fn lines(&self) -> &[HandoverLine] {
+        &self.lines
+    }
+
+    /// The legs they are about: bit `n` for leg `n`; [`Lines::join`] refuses a leg past the last there can be.
+    #[must_use]
+    pub fn legs(&self) -> u128 {
+        self.lines
+            .iter()
+            .fold(0, |legs, line| legs | 1u128.checked_shl(line.subject.leg().into()).unwrap_or(0))
     }
 }
 
@@ -318,17 +449,45 @@ impl Offer {
     #[must_use]
     pub fn lines(&self, leg: &Leg) -> &[Line] {
         match leg.quantity {
-            Quantity::Count(_) => &[],
             Quantity::List(index) => self.records.get(usize::from(index)).map_or(&[], Vec::as_slice),
+            _ => &[],
         }
     }
 
-    /// How many a leg is about.
+    /// Those named as not part of a leg.
+    #[must_use]
+    pub fn exceptions(&self, leg: &Leg) -> &[Line] {
+        leg.except.and_then(|index| self.records.get(usize::from(index))).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many a leg is about, at least.
     #[must_use]
     pub fn number(&self, leg: &Leg) -> u32 {
+        *self.range(leg).start()
+    }
+
+    /// How many a leg is about: one number where it is exact, `u32::MAX` at the end where it is open.
+    #[must_use]
+    pub fn range(&self, leg: &Leg) -> std::ops::RangeInclusive<u32> {
         match leg.quantity {
-            Quantity::Count(count) => count,
-            Quantity::List(_) => u32::try_from(self.lines(leg).len()).unwrap_or(u32::MAX),
+            Quantity::Count(count) => count..=count,
+            Quantity::List(_) => {
+                let count = u32::try_from(self.lines(leg).len()).unwrap_or(u32::MAX);
+                count..=count
+            }
+            Quantity::Estimate { least, most } => least..=most,
+            Quantity::All { least } => least..=u32::MAX,
+            Quantity::Ratio { give, per, leg, rounding } => {
+                // The other leg is no ratio: terms that say so are refused.
+                let other = self
+                    .legs()
+                    .get(usize::from(leg))
+                    .filter(|it| !matches!(it.quantity, Quantity::Ratio { .. }));
+                let other = other.map_or(0..=0, |other| self.range(other));
+                let of = |count: u32| ratio(count, give, per, rounding);
+                let end = if *other.end() == u32::MAX { u32::MAX } else { of(*other.end()) };
+                of(*other.start())..=end
+            }
         }
     }
 
@@ -353,8 +512,25 @@ impl Offer {
     }
 }
 
+/// `count * give / per`, rounded.
+fn ratio(count: u32, give: u32, per: u32, rounding: Rounding) -> u32 {
+    let (whole, per) = (u64::from(count) * u64::from(give), u64::from(per).max(1));
+    let rounded = match rounding {
+        Rounding::Down => whole / per,
+        Rounding::Up => whole.div_ceil(per),
+        Rounding::Nearest => (2 * whole + per) / (2 * per),
+    };
+    u32::try_from(rounded).unwrap_or(u32::MAX)
+}
+
 fn list_category(terms: &Terms, index: usize) -> Category {
-    let named = |leg: &&Leg| matches!(leg.quantity, Quantity::List(at) if usize::from(at) == index);
+    let named = |leg: &&Leg| {
+        let list = match leg.quantity {
+            Quantity::List(at) => Some(at),
+            _ => leg.except,
+        };
+        list.is_some_and(|at| usize::from(at) == index)
+    };
     terms.legs.iter().find(named).map_or(Category::Person, |leg| leg.category)
 }
 

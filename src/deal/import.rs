@@ -111,6 +111,7 @@ impl Draft {
         let body = OfferBody {
             base,
             parent,
+            frame: None,
             firmness: self.firmness,
             valid_until: self.valid_until,
             terms: self.terms.clone(),
@@ -167,6 +168,7 @@ pub fn proposal_from_toml(text: &str, sources: &mut Sources<'_>) -> Result<Draft
         terms: Terms {
             legs: Vec::new(),
             remarks: remarks.map_err(|error| top("remarks", error.to_string()))?,
+            ..Terms::default()
         },
         lists: Vec::new(),
     };
@@ -270,6 +272,11 @@ fn read_leg(
         })
         .map_err(|fault| wrong("substitution", fault))?,
         tolerance: whole("tolerance", leg.tolerance.unwrap_or(0))?,
+        except: None,
+        criteria: None,
+        third_country: None,
+        stage: None,
+        group: 0,
     })
 }
 

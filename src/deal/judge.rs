@@ -233,7 +233,7 @@ impl Ledger {
                     query.answered.get_or_insert(id);
                 }
             }
-            Content::Note(_) | Content::Standby(_) => {}
+            _ => {}
         }
     }
 }
@@ -299,7 +299,7 @@ impl View<'_> {
                 }
                 Ok(())
             }
-            Act::Note | Act::Standby | Act::Query | Act::Answer(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 

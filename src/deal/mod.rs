@@ -4,11 +4,14 @@
 pub mod body;
 pub mod case;
 pub mod date;
+pub mod handover;
 pub mod import;
 pub mod judge;
 pub mod person;
+pub mod pledge;
 pub mod remains;
 pub mod row;
+pub mod stage;
 pub mod state;
 pub mod terms;
 pub mod verdict;

@@ -3,6 +3,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::Content;
+use crate::deal::handover::Round;
 
 /// What an officer may do in a negotiation, without the words that go with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,53 @@ pub enum Act {
     Query,
     /// Answer this query.
     Answer(Digest),
+    /// Freeze the lists of a version.
+    Lock {
+        /// The version.
+        version: u32,
+        /// The digest of its lists.
+        lists: Digest,
+    },
+    /// Say how persons are moved for a version.
+    Transport(u32),
+    /// Acknowledge this transport notice of the other.
+    AcknowledgeTransport(Digest),
+    /// Be ready.
+    Ready {
+        /// The version.
+        version: u32,
+        /// The round.
+        round: Round,
+    },
+    /// Go.
+    Go {
+        /// The version.
+        version: u32,
+        /// The round.
+        round: Round,
+    },
+    /// Break a round off.
+    Suspend {
+        /// The version.
+        version: u32,
+        /// The round.
+        round: Round,
+    },
+    /// Say what became of whom.
+    Lines {
+        /// The version.
+        version: u32,
+        /// The legs the lines are about: bit `n` for leg `n`, from 0.
+        legs: u128,
+    },
+    /// Close the handover of this version.
+    Close(u32),
+    /// Tell of persons in this offer taken to a third country.
+    TransferNotice(Digest),
+    /// Say that a condition of this sealed offer was broken.
+    Breach(Digest),
+    /// Answer this breach.
+    AnswerBreach(Digest),
 }
 
 impl Act {
@@ -52,6 +100,17 @@ impl Act {
             Content::Standby(_) => Self::Standby,
             Content::Query(_) => Self::Query,
             Content::Answer(it) => Self::Answer(it.query),
+            Content::Lock(it) => Self::Lock { version: it.version, lists: it.lists },
+            Content::Transport(it) => Self::Transport(it.version),
+            Content::TransportAcknowledged(it) => Self::AcknowledgeTransport(it.notice),
+            Content::Ready(it) => Self::Ready { version: it.version, round: it.round },
+            Content::Go(it) => Self::Go { version: it.version, round: it.round },
+            Content::Suspend(it) => Self::Suspend { version: it.version, round: it.round },
+            Content::Lines(it) => Self::Lines { version: it.body().version, legs: it.legs() },
+            Content::Closed(it) => Self::Close(it.version),
+            Content::TransferNotice(it) => Self::TransferNotice(it.offer),
+            Content::Breach(it) => Self::Breach(it.offer),
+            Content::BreachAnswered(it) => Self::AnswerBreach(it.breach),
         }
     }
 }

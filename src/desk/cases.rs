@@ -154,7 +154,7 @@ fn act_text(act: &Act, case: &CaseState<'_>, me: Role) -> Option<String> {
         Act::Accept(id) => with("accept", id),
         Act::Confirm(id) => with("confirm", id),
         Act::Lapse(id) => with("lapse", id),
-        Act::Answer(_) | Act::Note | Act::Standby | Act::Query => None,
+        _ => None,
     }
 }
 
@@ -170,6 +170,7 @@ const fn act_json(act: &Act) -> (&'static str, Option<Digest>) {
         Act::Standby => ("standby", None),
         Act::Query => ("query", None),
         Act::Answer(id) => ("answer", Some(*id)),
+        _ => ("say", None),
     }
 }
 

@@ -113,7 +113,10 @@ pub fn content_json(content: &Content, names: &Names) -> Value {
             json!({"until": json_time_if(it.until), "reason": it.reason.as_ref().map(|text| text.as_str())})
         }
         Content::Query(it) => json!({"about": it.about.map(|id| id.hex()), "text": it.text.as_str()}),
-        Content::Answer(it) => json!({"query": it.query.hex(), "text": it.text.as_str()}),
+        Content::Answer(it) => {
+            json!({"query": it.query.hex(), "reply": it.reply.text(), "text": it.text.as_ref().map(|text| text.as_str())})
+        }
+        _ => Value::Null,
     }
 }
 

@@ -80,7 +80,8 @@ pub fn content_line(content: &Content) -> String {
             it.reason.as_ref().map_or(until.clone(), |reason| format!("{until}: {}", plain(reason.as_str())))
         }
         Content::Query(it) => plain(it.text.as_str()),
-        Content::Answer(it) => format!("to {}: {}", short(&it.query), plain(it.text.as_str())),
+        Content::Answer(it) => with_reason(&format!("{} to", it.reply), &it.query, it.text.as_ref()),
+        _ => String::new(),
     }
 }
 
@@ -232,6 +233,7 @@ pub fn content_text(content: &Content, names: &Names, full: bool) -> String {
             out
         }
         Content::Query(it) => paragraphs(it.text.as_str(), 2),
-        Content::Answer(it) => reasoned("query", &it.query, Some(&it.text)),
+        Content::Answer(it) => reasoned("query", &it.query, it.text.as_ref()),
+        _ => String::new(),
     }
 }

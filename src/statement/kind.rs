@@ -34,11 +34,33 @@ pub enum Kind {
     Query = 23,
     /// Answers a question in a case.
     Answer = 24,
+    /// Freezes the lists of a sealed version.
+    Lock = 32,
+    /// Says how persons are moved.
+    Transport = 33,
+    /// Acknowledges the other's transport.
+    TransportAcknowledged = 34,
+    /// Says that its author is ready to move.
+    Ready = 35,
+    /// Says that its author moves once both have said it.
+    Go = 36,
+    /// Breaks a round off.
+    Suspend = 37,
+    /// What became of whom, at the handover.
+    Lines = 38,
+    /// Says that its author's lines are complete.
+    Closed = 39,
+    /// Tells of persons taken to a third country.
+    TransferNotice = 40,
+    /// Says that a condition was broken.
+    Breach = 41,
+    /// Answers a breach.
+    BreachAnswered = 42,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 26] = [
         Self::Acknowledgement,
         Self::Read,
         Self::WordsConfirmed,
@@ -54,6 +76,17 @@ impl Kind {
         Self::Standby,
         Self::Query,
         Self::Answer,
+        Self::Lock,
+        Self::Transport,
+        Self::TransportAcknowledged,
+        Self::Ready,
+        Self::Go,
+        Self::Suspend,
+        Self::Lines,
+        Self::Closed,
+        Self::TransferNotice,
+        Self::Breach,
+        Self::BreachAnswered,
     ];
 
     /// The number in the header.
@@ -93,6 +126,17 @@ impl Kind {
             Self::Standby => "standby",
             Self::Query => "query",
             Self::Answer => "answer",
+            Self::Lock => "lock",
+            Self::Transport => "transport",
+            Self::TransportAcknowledged => "transport-acknowledged",
+            Self::Ready => "ready",
+            Self::Go => "go",
+            Self::Suspend => "suspend",
+            Self::Lines => "lines",
+            Self::Closed => "closed",
+            Self::TransferNotice => "transfer-notice",
+            Self::Breach => "breach",
+            Self::BreachAnswered => "breach-answered",
         }
     }
 }
