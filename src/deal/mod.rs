@@ -4,10 +4,18 @@
 pub mod body;
 pub mod case;
 pub(crate) mod cut;
+mod cells;
+pub mod change;
+pub mod criteria;
 pub mod date;
+pub mod discrepancy;
 pub mod handover;
 pub mod import;
 pub mod judge;
+pub mod law;
+pub mod lines;
+mod numbers;
+pub mod part;
 pub mod person;
 pub mod pledge;
 pub mod progress;
