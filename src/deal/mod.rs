@@ -3,9 +3,16 @@
 
 pub mod body;
 pub mod case;
+pub mod consistent;
 pub mod date;
+pub mod delay;
+pub mod embargo;
+pub mod figures;
 pub mod handover;
+pub mod history;
+pub mod identity;
 pub mod import;
+pub mod interest;
 pub mod judge;
 pub mod person;
 pub mod pledge;
