@@ -171,7 +171,8 @@ impl<'h> Checker<'h, '_> {
 
     fn contradicts(&mut self, before: Place, about: String, field: &'static str, said: &str, now: &str) {
         let untrue = self.untruths.iter().any(|it| {
-            it.about.statement == before.statement && (it.about.line.is_none() || it.about.line == before.line)
+            it.about.statement == before.statement
+                && (it.about.line.is_none() || it.about.line == before.line)
         });
         let (said, now) = (said.to_owned(), now.to_owned());
         self.fit.contradictions.push(Contradiction { before, about, field, said, now, untrue });
@@ -245,15 +246,16 @@ impl<'h> Checker<'h, '_> {
     /// Somebody of whom we answered that it is not so, or not known.
     fn denied(&mut self, offer: &Offer) {
         let (history, me) = (self.history, self.history.me);
-        let denials = history.spoken().iter().filter(|it| it.author == me).filter_map(|it| match &it.content {
-            Some(Content::Answer(answer)) if matches!(answer.reply, Reply::No | Reply::NotKnown) => {
-                match &history.get(&answer.query)?.content {
-                    Some(Content::Query(query)) => Some((it.id, answer.reply, query.text.as_str())),
-                    _ => None,
+        let denials =
+            history.spoken().iter().filter(|it| it.author == me).filter_map(|it| match &it.content {
+                Some(Content::Answer(answer)) if matches!(answer.reply, Reply::No | Reply::NotKnown) => {
+                    match &history.get(&answer.query)?.content {
+                        Some(Content::Query(query)) => Some((it.id, answer.reply, query.text.as_str())),
+                        _ => None,
+                    }
                 }
-            }
-            _ => None,
-        });
+                _ => None,
+            });
         for (statement, reply, question) in denials {
             for leg in offer.legs().iter().filter(|leg| leg.giver == me) {
                 for line in offer.lines(leg) {

@@ -72,7 +72,8 @@ fn receivers_line(
     let of_version = history.handovers().filter(|(made, lines, _)| {
         made.author == receiver && made.case.as_ref() == Some(case) && lines.body().version == version
     });
-    let on_person = of_version.flat_map(|(made, lines, _)| lines.lines().iter().map(move |line| (made, line)));
+    let on_person =
+        of_version.flat_map(|(made, lines, _)| lines.lines().iter().map(move |line| (made, line)));
     let last = on_person.filter(|(_, line)| line.subject == Subject::Listed { leg, line: row }).last();
     last.map(|(made, line)| (Signed { statement: made.id, receiver, at: made.at }, line.outcome))
 }

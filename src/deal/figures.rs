@@ -76,7 +76,8 @@ impl CaseFigures {
 /// The figures of every case that has a sealed agreement with legs, in the order of their first offers.
 #[must_use]
 pub fn figures(history: &History<'_>) -> Vec<CaseFigures> {
-    let mut all: Vec<CaseFigures> = history.ledger.cases().filter_map(|case| of_case(history, &case)).collect();
+    let mut all: Vec<CaseFigures> =
+        history.ledger.cases().filter_map(|case| of_case(history, &case)).collect();
     all.sort_by_key(|figures| (figures.offered, figures.case));
     all
 }
@@ -97,9 +98,9 @@ fn of_case(history: &History<'_>, case: &CaseState<'_>) -> Option<CaseFigures> {
         longest: [None, None],
     };
     for role in Role::BOTH {
-        figures.agreed.extend(
-            current.given_by(role).into_iter().map(|(category, number)| ((role, category), number)),
-        );
+        figures
+            .agreed
+            .extend(current.given_by(role).into_iter().map(|(category, number)| ((role, category), number)));
     }
     for version in 1..=version {
         let Some((_, offer)) = history.version(&id, version) else { continue };
@@ -146,8 +147,7 @@ struct Board<'h> {
 impl<'h> Board<'h> {
     fn of(history: &'h History<'_>, case: &Digest, version: u32) -> Self {
         let mut board = Self::default();
-        let of_version =
-            |made: &Spoken, lines: u32| made.case.as_ref() == Some(case) && lines == version;
+        let of_version = |made: &Spoken, lines: u32| made.case.as_ref() == Some(case) && lines == version;
         for (made, lines, _) in history.handovers() {
             if !of_version(made, lines.body().version) {
                 continue;
@@ -189,7 +189,8 @@ impl<'h> Board<'h> {
 
     /// Lines on which not both said that all is as listed.
     fn discrepancies(&self, offer: &Offer) -> u64 {
-        let delivered = |line: &Option<&HandoverLine>| line.is_none_or(|line| line.outcome == Outcome::Delivered);
+        let delivered =
+            |line: &Option<&HandoverLine>| line.is_none_or(|line| line.outcome == Outcome::Delivered);
         let listed = self.listed.iter().filter(|((leg, _), _)| offer.legs().len() > usize::from(*leg));
         let listed = listed.filter(|(_, said)| !said.iter().all(delivered)).count();
         let receivers = self.others.iter().filter(|(author, line)| {

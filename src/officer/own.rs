@@ -74,6 +74,12 @@ impl Officer {
         all.map(|(number, record)| (*number, record))
     }
 
+    /// Whether a record has this number.
+    #[must_use]
+    pub fn keeps(&self, number: u64) -> bool {
+        self.own.contains_key(&number)
+    }
+
     /// What was said in a thread that was not true.
     #[must_use]
     pub fn untruths(&self, thread: u32) -> Vec<Untruth> {
