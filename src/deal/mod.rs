@@ -7,6 +7,7 @@ pub mod date;
 pub mod handover;
 pub mod import;
 pub mod judge;
+pub mod mandate;
 pub mod person;
 pub mod pledge;
 pub mod remains;
