@@ -5,7 +5,8 @@ use crate::desk::grammar::{Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
 use crate::desk::{
-    act, cases, demo, demo_relay, introduce, record, settings, show, status, sync, transcript, words,
+    act, cases, demo, demo_relay, draft, introduce, mandate, record, settings, show, status, sync,
+    transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -108,6 +109,9 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Status => status::run(&place.open()?)?,
         Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
+        Command::Mandate(asked) => mandate::run(&mut place.open()?, asked)?,
+        Command::Draft(asked) => draft::run(&mut place.open()?, asked)?,
+        Command::Approve(asked) => draft::approve(&place.open()?, asked)?,
         Command::Settings(asked) => settings::run(&mut place.open()?, asked)?,
     };
     Ok(Some(answer))
