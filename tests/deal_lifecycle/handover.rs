@@ -1,0 +1,1 @@
+//! The races and rules of the handover by name.
