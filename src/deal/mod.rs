@@ -3,7 +3,9 @@
 
 pub mod body;
 pub mod case;
+pub(crate) mod cells;
 pub mod date;
+pub mod formula;
 pub mod handover;
 pub mod import;
 pub mod judge;
@@ -11,8 +13,10 @@ pub mod person;
 pub mod pledge;
 pub mod remains;
 pub mod row;
+pub mod rules;
 pub mod stage;
 pub mod state;
 pub mod terms;
 pub mod verdict;
 pub mod word;
+pub mod write;
