@@ -3,11 +3,12 @@
 
 pub mod body;
 pub mod case;
-mod cells;
+pub(crate) mod cells;
 pub mod change;
 pub mod criteria;
 pub mod date;
 pub mod discrepancy;
+pub mod formula;
 pub mod handover;
 pub mod import;
 pub mod judge;
@@ -19,8 +20,10 @@ pub mod person;
 pub mod pledge;
 pub mod remains;
 pub mod row;
+pub mod rules;
 pub mod stage;
 pub mod state;
 pub mod terms;
 pub mod verdict;
 pub mod word;
+pub mod write;

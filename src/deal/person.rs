@@ -307,11 +307,20 @@ impl Line {
     /// The record in a line's bytes.
     ///
     /// # Errors
-    /// Every form but the one encoding of a person with a name, or of remains.
+    /// Every form but the one encoding of a sound record.
     pub fn decode_line(bytes: &[u8]) -> Result<Self, CodecError> {
-        match decode(bytes, LINE_BYTES_MAX)? {
-            Self::Person(person) if !person.is_named() => Err(CodecError::Malformed),
-            line => Ok(line),
+        let line: Self = decode(bytes, LINE_BYTES_MAX)?;
+        if line.is_sound() { Ok(line) } else { Err(CodecError::Malformed) }
+    }
+
+    /// Whether it is remains, or a person with a name, and with a romanised one where a system is named.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Person(person) => {
+                person.is_named() && person.romanised.as_ref().is_none_or(|it| !it.name.is_empty())
+            }
+            Self::Remains(_) => true,
         }
     }
 

@@ -3,7 +3,7 @@
 
 mod read;
 
-pub use read::{LINE_FAULTS_MAX, LinesError, lines_from_csv};
+pub use read::lines_from_csv;
 
 use crate::deal::body::Offer;
 use crate::deal::cells::cells;

@@ -3,165 +3,95 @@
 
 use crate::codec::{CodecError, encode};
 use crate::deal::body::Offer;
-use crate::deal::date::Date;
 use crate::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject};
 use crate::deal::import::ImportError;
+use crate::deal::import::list::{Faults, check_header, unreadable};
+use crate::deal::import::value::{moment, span};
 use crate::deal::lines::{COLUMNS, CUSTODY_EVIDENCE, record_columns};
 use crate::deal::person::Line;
-use crate::deal::row::{Row, known};
+use crate::deal::row::Row;
 use crate::deal::terms::{Category, Leg, Quantity};
 use crate::deal::word::Text;
 use crate::party::role::Role;
 use crate::statement::list::{LINE_BYTES_MAX, LIST_LINES_MAX};
-use crate::time::{Millis, UnixMillis};
+use crate::time::UnixMillis;
 use std::collections::BTreeMap;
-
-/// Faults of one file that are told, at most; of the rest, how many there are.
-pub const LINE_FAULTS_MAX: usize = 20;
-
-/// What is wrong with a file of handover lines, and what to do: each on a line of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinesError {
-    /// The first, at most [`LINE_FAULTS_MAX`].
-    pub faults: Vec<ImportError>,
-    /// How many more there are.
-    pub more: usize,
-}
-
-impl std::error::Error for LinesError {}
-
-impl std::fmt::Display for LinesError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (at, fault) in self.faults.iter().enumerate() {
-            write!(f, "{}{fault}", if at == 0 { "" } else { "\n" })?;
-        }
-        if self.more > 0 {
-            write!(f, "\nand {} more: correct these first", self.more)?;
-        }
-        Ok(())
-    }
-}
 
 /// Reads the handover lines of the side `me` on `offer`. Legs and lines are counted from 1 in the file.
 ///
 /// # Errors
-/// [`LinesError`]: nothing is kept of a file with a fault.
+/// [`ImportError`], every bad row in it; nothing is kept of a file with a fault.
 pub fn lines_from_csv(
     text: &str,
     file: &str,
     offer: &Offer,
     me: Role,
     now: UnixMillis,
-) -> Result<Vec<HandoverLine>, LinesError> {
+) -> Result<Vec<HandoverLine>, ImportError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let mut faults = Faults { file, found: LinesError { faults: Vec::new(), more: 0 } };
-    let header: Vec<String> = match reader.headers() {
-        Ok(header) => header.iter().map(|column| column.trim().to_owned()).collect(),
-        Err(error) => return Err(faults.stop(1, &unreadable(&error))),
+    let header = reader.headers().map_err(|error| unreadable(file, &error))?.clone();
+    let header: Vec<&str> = header.iter().map(str::trim).collect();
+    let known: Vec<&str> =
+        COLUMNS.into_iter().chain(record_columns(false)).chain(record_columns(true)).collect();
+    check_header(file, &header, &known)?;
+    let row_fault = |line, fault| ImportError::Row { file: file.to_owned(), line, fault };
+    let cell_fault = |line, column: &str, fault| ImportError::Cell {
+        file: file.to_owned(),
+        line,
+        column: column.to_owned(),
+        fault,
     };
-    check_header(&header, &mut faults);
-    if !faults.found.faults.is_empty() {
-        return Err(faults.found);
+    if let Some(missing) = ["leg", "outcome"].into_iter().find(|column| !header.contains(column)) {
+        let fault = "is missing: every line needs it; begin with a template".to_owned();
+        return Err(cell_fault(1, missing, fault));
     }
-    let mut lines = Vec::new();
+    let (mut lines, mut faults) = (Vec::new(), Faults::default());
     let mut places: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     let mut record = csv::StringRecord::new();
-    for read in 0.. {
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) => {
-                let line = error.position().map_or(1, csv::Position::line);
-                return Err(faults.stop(line, &unreadable(&error)));
-            }
-        }
+    let mut read = 0;
+    while reader.read_record(&mut record).map_err(|error| unreadable(file, &error))? {
         let at = record.position().map_or(0, csv::Position::line);
         if read == LIST_LINES_MAX {
             let fault =
-                format!("is past the {LIST_LINES_MAX} lines of one statement: divide the file, and say each");
-            return Err(faults.stop(at, &fault));
+                format!("is past the {LIST_LINES_MAX} lines of one statement: divide the file in two");
+            faults.add(row_fault(at, fault));
+            break;
         }
+        read += 1;
         if record.len() != header.len() {
-            faults.row(
-                at,
-                format!(
-                    "has {} columns where the header has {}: quote a value that contains a comma, or add the missing \
-                     columns",
-                    record.len(),
-                    header.len()
-                ),
+            let fault = format!(
+                "has {} columns where the header has {}: quote a value that contains a comma, or add the missing \
+                 columns",
+                record.len(),
+                header.len()
             );
+            faults.add(row_fault(at, fault));
             continue;
         }
-        let said = header.iter().map(String::as_str).zip(record.iter());
-        let row: BTreeMap<&str, &str> = said.filter(|(_, cell)| !cell.trim().is_empty()).collect();
+        let cells = header.iter().copied().zip(record.iter());
+        let row = cells.filter(|(_, cell)| !cell.trim().is_empty()).collect();
         match (Reader { row, offer, me, now }).line() {
-            Err((None, fault)) => faults.row(at, fault),
-            Err((Some(column), fault)) => faults.cell(at, column, fault),
             Ok(line) => {
                 if let Err(fault) = check_once(&line, at, &mut places) {
-                    faults.row(at, fault);
+                    faults.add(row_fault(at, fault));
                 }
                 lines.push(line);
             }
+            Err(cells) => cells.into_iter().for_each(|(column, fault)| {
+                faults.add(match column {
+                    Some(column) => cell_fault(at, column, fault),
+                    None => row_fault(at, fault),
+                });
+            }),
         }
     }
-    if lines.is_empty() && faults.found.faults.is_empty() {
-        return Err(faults.stop(1, "has no line below it: say what became of somebody"));
+    faults.verdict()?;
+    if lines.is_empty() {
+        let fault = "has no line below its header: say what became of somebody".to_owned();
+        return Err(ImportError::List { file: file.to_owned(), fault });
     }
-    if faults.found.faults.is_empty() { Ok(lines) } else { Err(faults.found) }
-}
-
-fn unreadable(error: &csv::Error) -> String {
-    format!("cannot be read as CSV ({error}): check its quotes")
-}
-
-struct Faults<'a> {
-    file: &'a str,
-    found: LinesError,
-}
-
-impl Faults<'_> {
-    fn add(&mut self, fault: ImportError) {
-        if self.found.faults.len() < LINE_FAULTS_MAX {
-            self.found.faults.push(fault);
-        } else {
-            self.found.more += 1;
-        }
-    }
-
-    fn row(&mut self, line: u64, fault: String) {
-        self.add(ImportError::Row { file: self.file.to_owned(), line, fault });
-    }
-
-    fn cell(&mut self, line: u64, column: &str, fault: String) {
-        self.add(ImportError::Cell { file: self.file.to_owned(), line, column: column.to_owned(), fault });
-    }
-
-    /// A fault past which nothing can be read.
-    fn stop(mut self, line: u64, fault: &str) -> LinesError {
-        self.row(line, fault.to_owned());
-        self.found
-    }
-}
-
-fn check_header(header: &[String], faults: &mut Faults<'_>) {
-    for (at, column) in header.iter().enumerate() {
-        let known =
-            COLUMNS.into_iter().chain(record_columns(false)).chain(record_columns(true)).collect::<Vec<_>>();
-        if !known.contains(&column.as_str()) {
-            let fault = format!("is not a known column: rename or remove it; known are {}", known.join(", "));
-            faults.cell(1, column, fault);
-        } else if header.iter().take(at).any(|earlier| earlier == column) {
-            faults.cell(1, column, "stands twice in the header: keep one".to_owned());
-        }
-    }
-    for column in ["leg", "outcome"] {
-        if !header.iter().any(|it| it == column) {
-            faults.cell(1, column, "is missing: every line needs it; begin with a template".to_owned());
-        }
-    }
+    Ok(lines)
 }
 
 /// Refuses what one statement may say once only, and a line that does not fit into it.
@@ -184,10 +114,14 @@ fn check_once(line: &HandoverLine, at: u64, places: &mut BTreeMap<Vec<u8>, u64>)
     }
 }
 
-/// The column, where one is to blame, and what is wrong, with what to do.
-type Fault = (Option<&'static str>, String);
+/// What is wrong with a row: the column, where one is to blame, and the fault with what to do.
+type Wrong = Vec<(Option<&'static str>, String)>;
 
-/// One row being read.
+fn wrong(column: &'static str, fault: impl Into<String>) -> Wrong {
+    vec![(Some(column), fault.into())]
+}
+
+/// One row being read, by column; no cell is empty.
 struct Reader<'a> {
     row: BTreeMap<&'a str, &'a str>,
     offer: &'a Offer,
@@ -195,139 +129,115 @@ struct Reader<'a> {
     now: UnixMillis,
 }
 
-impl<'a> Reader<'a> {
-    fn line(&self) -> Result<HandoverLine, Fault> {
+impl Reader<'_> {
+    fn line(&self) -> Result<HandoverLine, Wrong> {
         let legs = self.offer.legs();
-        let number = self.number("leg")?.ok_or_else(|| self.empty("leg", legs.len()))?;
-        let leg = usize::try_from(number - 1).ok().and_then(|at| legs.get(at));
-        let leg = leg.ok_or_else(|| {
-            let fault = format!("there is no leg {number}: write one from 1 to {}", legs.len());
-            (Some("leg"), fault)
-        })?;
-        let subject = self.subject(leg, u16::try_from(number - 1).unwrap_or(u16::MAX))?;
-        let outcomes = known(Outcome::ALL, Outcome::text);
-        let outcome = self.word("outcome", Outcome::from_text, &outcomes)?;
-        let outcome = outcome
-            .ok_or_else(|| (Some("outcome"), format!("is empty: write one of {}", outcomes.join(", "))))?;
-        let cause = self.word("cause", Cause::from_text, &known(Cause::ALL, Cause::text))?;
-        let remedy = self.word("remedy", Remedy::from_text, &known(Remedy::ALL, Remedy::text))?;
+        let Some(number) = self.number("leg")? else {
+            return Err(wrong("leg", format!("is empty: write a number from 1 to {}", legs.len())));
+        };
+        let at = u16::try_from(number - 1).unwrap_or(u16::MAX);
+        let Some(leg) = legs.get(usize::from(at)) else {
+            return Err(wrong(
+                "leg",
+                format!("there is no leg {number}: write one from 1 to {}", legs.len()),
+            ));
+        };
+        let subject = self.subject(leg, at)?;
+        let Some(outcome) = self.read("outcome", Outcome::read)? else {
+            let known: Vec<_> = Outcome::ALL.iter().map(|outcome| outcome.text()).collect();
+            return Err(wrong("outcome", format!("is empty: write one of {}", known.join(", "))));
+        };
         let line = HandoverLine {
             subject,
             outcome,
-            cause: cause.unwrap_or(Cause::Unknown),
+            cause: self.read("cause", Cause::read)?.unwrap_or(Cause::Unknown),
             detail: self.text("detail")?,
             evidence: self.text("evidence")?,
-            remedy: remedy.unwrap_or(Remedy::None),
-            deadline: self.deadline()?,
+            remedy: self.read("remedy", Remedy::read)?.unwrap_or(Remedy::None),
+            deadline: self.read("deadline", |cell| self.deadline(cell))?,
         };
         check_outcome(leg, &line)?;
         Ok(line)
     }
 
     /// Whom the row is about: a line, a number, or a record of its own.
-    fn subject(&self, leg: &Leg, at: u16) -> Result<Subject, Fault> {
+    fn subject(&self, leg: &Leg, at: u16) -> Result<Subject, Wrong> {
         let of_remains = leg.category == Category::Remains;
-        let column = |of_remains| record_columns(of_remains).filter(|it| self.row.contains_key(it));
-        if let Some(stray) = column(!of_remains).next() {
+        let column = |of_remains| record_columns(of_remains).find(|it| self.row.contains_key(it));
+        if let Some(stray) = column(!of_remains) {
             let right = if of_remains { "a leg of remains has bags" } else { "this leg has persons" };
-            return Err((Some(stray), format!("does not fit the leg: {right}; leave the column empty")));
+            return Err(wrong(stray, format!("does not fit the leg: {right}; leave the column empty")));
         }
-        let recorded = column(of_remains).next();
         let (line, number) = (self.number("line")?, self.number("number")?);
         let lines = self.offer.lines(leg).len();
-        match (line, number, recorded) {
+        match (line, number, column(of_remains)) {
+            (Some(line), None, None) if usize::try_from(line).is_ok_and(|line| line <= lines) => {
+                Ok(Subject::Listed { leg: at, line: line - 1 })
+            }
+            (Some(_), None, None) if lines == 0 => {
+                let fault = format!("leg {} has no list: give a number, or say who came", at + 1);
+                Err(wrong("line", fault))
+            }
             (Some(line), None, None) => {
-                if usize::try_from(line).is_ok_and(|line| line <= lines) {
-                    return Ok(Subject::Listed { leg: at, line: line - 1 });
-                }
-                let fault = match lines {
-                    0 => format!("leg {} has no list: give a number, or say who came", at + 1),
-                    _ => format!("leg {} has no line {line}: write one from 1 to {lines}", at + 1),
-                };
-                Err((Some("line"), fault))
+                let fault = format!("leg {} has no line {line}: write one from 1 to {lines}", at + 1);
+                Err(wrong("line", fault))
             }
             (None, Some(number), None) => Ok(Subject::Counted { leg: at, number }),
             (None, None, Some(_)) => Ok(Subject::Unlisted { leg: at, who: self.record(of_remains)? }),
             (None, None, None) => {
                 let fault =
                     "says of nobody: give the line of the list, a number, or who came that is on no list";
-                Err((None, fault.to_owned()))
+                Err(vec![(None, fault.to_owned())])
             }
             _ => {
                 let fault =
                     "says more than one of line, number, and the record of somebody on no list: keep one";
-                Err((None, fault.to_owned()))
+                Err(vec![(None, fault.to_owned())])
             }
         }
     }
 
-    fn record(&self, of_remains: bool) -> Result<Line, Fault> {
+    fn record(&self, of_remains: bool) -> Result<Line, Wrong> {
         let cell = |column| self.row.get(column).map(|cell| (column, *cell));
-        let cells = record_columns(of_remains).filter_map(cell);
-        let renamed = |(column, cell)| (if column == CUSTODY_EVIDENCE { "evidence" } else { column }, cell);
-        let row = Row::new(cells.map(renamed));
+        let own = |(column, cell)| (if column == CUSTODY_EVIDENCE { "evidence" } else { column }, cell);
+        let mut row = Row::new(record_columns(of_remains).filter_map(cell).map(own));
         let read = if of_remains { row.remains(self.me) } else { row.person() };
-        read.map_err(|fault| {
-            let column = if fault.column == "evidence" { CUSTODY_EVIDENCE } else { fault.column };
-            (Some(column), fault.fault)
-        })
+        let here = |column| if column == "evidence" { CUSTODY_EVIDENCE } else { column };
+        read.map_err(|faults| faults.into_iter().map(|it| (Some(here(it.column)), it.fault)).collect())
     }
 
-    fn empty(&self, column: &'static str, most: usize) -> Fault {
-        (Some(column), format!("is empty: write a number from 1 to {most}"))
-    }
-
-    fn number(&self, column: &'static str) -> Result<Option<u32>, Fault> {
-        let Some(cell) = self.row.get(column) else { return Ok(None) };
-        let number = cell.trim().parse().ok().filter(|number| *number > 0);
-        number
-            .map(Some)
-            .ok_or_else(|| (Some(column), format!("{cell:?} is no such number: write a whole number from 1")))
-    }
-
-    fn text(&self, column: &'static str) -> Result<Option<Text>, Fault> {
-        let text = self.row.get(column).map(|cell| Text::new(cell)).transpose();
-        text.map_err(|error| (Some(column), error.to_string()))
-    }
-
-    fn word<T>(
+    fn read<T>(
         &self,
         column: &'static str,
-        read: impl Fn(&str) -> Option<T>,
-        known: &[&str],
-    ) -> Result<Option<T>, Fault> {
-        let Some(cell) = self.row.get(column) else { return Ok(None) };
-        read(cell).map(Some).ok_or_else(|| {
-            (Some(column), format!("{cell:?} is not known: write one of {}", known.join(", ")))
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Wrong> {
+        self.row.get(column).map(|cell| read(cell)).transpose().map_err(|fault| wrong(column, fault))
+    }
+
+    fn number(&self, column: &'static str) -> Result<Option<u32>, Wrong> {
+        self.read(column, |cell| {
+            let number = cell.trim().parse().ok().filter(|number| *number > 0);
+            number.ok_or_else(|| format!("{cell:?} is no such number: write a whole number from 1"))
         })
     }
 
-    fn deadline(&self) -> Result<Option<UnixMillis>, Fault> {
-        let Some(cell) = self.row.get("deadline") else { return Ok(None) };
-        moment(cell.trim(), self.now).map(Some).ok_or_else(|| {
-            let fault = format!(
+    fn text(&self, column: &'static str) -> Result<Option<Text>, Wrong> {
+        self.read(column, |cell| Text::new(cell).map_err(|error| error.to_string()))
+    }
+
+    fn deadline(&self, cell: &str) -> Result<UnixMillis, String> {
+        let found = moment(cell).or_else(|| Some(self.now.plus(span(cell.trim())?)));
+        found.ok_or_else(|| {
+            format!(
                 "{cell:?} is neither a moment nor a duration: write such as 2031-05-01T12:00:00Z, 2031-05-01 for its \
                  begin in UTC, or a time from now such as 14 days"
-            );
-            (Some("deadline"), fault)
+            )
         })
     }
-}
-
-/// A moment as RFC 3339 has it, the begin of a day in UTC, or a duration from now with days of 24 hours.
-fn moment(text: &str, now: UnixMillis) -> Option<UnixMillis> {
-    let day = Date::parse(text).filter(|date| date.day().is_some());
-    let text = day.map_or_else(|| text.to_owned(), |day| format!("{day}T00:00:00Z"));
-    if let Ok(moment) = text.parse::<jiff::Timestamp>() {
-        return u64::try_from(moment.as_millisecond()).ok().map(UnixMillis);
-    }
-    let span =
-        text.parse::<jiff::Span>().ok()?.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
-    Some(now.plus(Millis(u64::try_from(span.as_millis()).ok()?)))
 }
 
 /// Refuses an outcome that cannot be of its subject.
-fn check_outcome(leg: &Leg, line: &HandoverLine) -> Result<(), Fault> {
+fn check_outcome(leg: &Leg, line: &HandoverLine) -> Result<(), Wrong> {
     let by_name = matches!(leg.quantity, Quantity::List(_));
     let of_remains = leg.category == Category::Remains;
     let fault = match (line.outcome, &line.subject) {
@@ -345,15 +255,12 @@ fn check_outcome(leg: &Leg, line: &HandoverLine) -> Result<(), Fault> {
             "is for persons, and this is a leg of remains: write another outcome"
         }
         (Outcome::Duplicate, _) if line.detail.is_none() => {
-            return Err((
-                Some("detail"),
-                "is empty: name the line or the bag that this one doubles".to_owned(),
-            ));
+            return Err(wrong("detail", "is empty: name the line or the bag that this one doubles"));
         }
         (Outcome::Substituted, Subject::Listed { .. }) if line.detail.is_none() => {
-            return Err((Some("detail"), "is empty: name who came in the place".to_owned()));
+            return Err(wrong("detail", "is empty: name who came in the place"));
         }
         _ => return Ok(()),
     };
-    Err((Some("outcome"), format!("{:?} {fault}", line.outcome.text())))
+    Err(wrong("outcome", format!("{:?} {fault}", line.outcome.text())))
 }
