@@ -212,9 +212,9 @@ fn refused() -> Vec<(&'static str, Kind, Vec<u8>, Vec<List>)> {
         ),
         ("nothing-offered-on-version-0", offer, raw(&offer_body(vec![], &[])), vec![]),
         (
-            "legs-65",
+            "legs-129",
             offer,
-            raw(&offer_body(vec![leg(Role::Inviter, Category::Child, Quantity::Count(1)); 65], &[])),
+            raw(&offer_body(vec![leg(Role::Inviter, Category::Child, Quantity::Count(1)); 129], &[])),
             vec![],
         ),
     ]
@@ -293,7 +293,7 @@ fn each_defect_is_refused_for_its_own_reason() {
     assert!(reason("list-empty").starts_with("list 1 has no line"));
     assert!(reason("person-without-a-name").starts_with("line 1 of list 1 is not a record"));
     assert!(reason("remains-where-persons-belong").starts_with("line 1 of list 1 is not a record"));
-    assert!(reason("legs-65").starts_with("the terms have 65 legs"));
+    assert!(reason("legs-129").starts_with("the terms have 129 legs"));
     assert!(reason("list-named-by-no-leg").starts_with("a list belongs to no leg"));
     assert!(reason("nothing-offered-on-version-0").starts_with("the offer has no leg"));
     assert!(reason("kind-of-no-deal").contains("acknowledgement carries no part"));

@@ -207,6 +207,6 @@ fn bad_proposals_are_named_by_key_and_leg() {
     assert!(message.starts_with("the proposal, leg 1, category: does not fit"), "{message}");
     assert!(fault("valid_until = \"soon\"\n", &[]).contains("is neither a moment nor a duration"));
     assert!(fault("valid_until = 2020-01-01T00:00:00Z\n", &[]).contains("is not in the future"));
-    let many = "[[leg]]\ngiver = \"me\"\ncount = 1\n".repeat(65);
-    assert!(fault(&many, &[]).starts_with("the proposal: the terms have 65 legs"));
+    let many = "[[leg]]\ngiver = \"me\"\ncount = 1\n".repeat(129);
+    assert!(fault(&many, &[]).starts_with("the proposal: the terms have 129 legs"));
 }
