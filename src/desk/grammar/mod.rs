@@ -142,7 +142,8 @@ Example:
     /// Shows one statement in full, and notes that you read it
     #[command(after_help = "Example:
   truceline show 3f2a91c0
-  truceline show 3f2a91c0 --full")]
+  truceline show 3f2a91c0 --full
+  truceline show 3f2a91c0 --toml --out offer")]
     Show(Show),
     /// Lists all statements, the newest last
     #[command(
@@ -425,6 +426,12 @@ pub struct Show {
     /// Every field of every person
     #[arg(long)]
     pub full: bool,
+    /// Prints an offer as the proposal file that would make it again
+    #[arg(long, conflicts_with = "full")]
+    pub toml: bool,
+    /// Writes that file, and its lists as CSVs beside it, into this new folder
+    #[arg(long, value_name = "DIR", requires = "toml")]
+    pub out: Option<PathBuf>,
 }
 
 /// See [`Command::Log`].
