@@ -198,6 +198,13 @@ fn soldiers_are_not_given_for_civilians() {
     // Nor behind a list whose category says nothing: the record's status counts.
     let named = names(&["status = \"prisoner of war\""]) + &counts("them", "civilian internee", 1);
     decides(&weigh(&mandate, &offer(&named)), Verdict::Forbidden, "no soldiers");
+    // Nor behind a number that may come to nobody.
+    let all = |least| {
+        let got = leg(Joiner, Category::CivilianInternee, Quantity::All { least });
+        let legs = vec![leg(Inviter, Category::PrisonerOfWar, Quantity::Estimate { least: 0, most: 1 }), got];
+        joined(Terms { legs, ..Terms::default() })
+    };
+    decides(&weigh(&mandate, &all(0)), Verdict::Forbidden, "no soldiers");
     // Civilians alone are no swap.
     decides(&weigh(&mandate, &offer(&counts("them", "civilian internee", 3))), Verdict::Allow, "any get");
 }

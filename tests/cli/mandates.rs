@@ -123,6 +123,28 @@ fn soldiers_are_not_given_for_civilians_by_any_act_until_a_new_mandate_lets_them
 }
 
 #[test]
+fn an_own_open_offer_that_an_acceptance_could_bring_about_is_weighed_with_it() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let (ministry, fingerprint) = principal();
+    let swap = exchange(velmara, "swap.toml", [1, 9], "civilian internee", "me");
+    let own = id(&velmara.ok(&["propose", &swap, "--yes"]));
+    velmara.sync();
+    tarrun.sync();
+    let fair = exchange(tarrun, "fair.toml", [1, 1], "prisoner of war", "them");
+    let theirs = id(&tarrun.ok(&["counter", &own, &fair, "--yes"]));
+    tarrun.sync();
+    velmara.sync();
+    let mandate = signed(&ministry, 1, &[TEN, ANYONE_HOME, NO_SWAP]);
+    velmara.ok(&["mandate", "set", &mandate, "--principal", &fingerprint]);
+    let what = format!("your own offer {} is open", &own[..8]);
+    velmara.refused(&["accept", &theirs, "--yes"], 3, &what, &format!("Withdraw offer {} first", &own[..8]));
+    velmara.ok(&["withdraw", &own, "--yes"]);
+    let accepted = velmara.ok(&["accept", &theirs, "--yes"]);
+    assert_eq!(accepted["mandate"]["by"][0], "rule 'ten prisoners of war'", "{accepted}");
+}
+
+#[test]
 fn what_needs_the_principal_is_signed_exactly_as_approved_from_another_vault() {
     let scene = Scene::new();
     let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
