@@ -2,7 +2,6 @@
 //! handover's table, and what both sides' lines come to.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(dead_code)]
 mod build;
 mod change;
 mod criteria;
