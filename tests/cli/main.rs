@@ -8,6 +8,7 @@ mod inputs;
 mod invites;
 mod killed;
 mod officer;
+mod private;
 mod relay;
 mod relays;
 mod scene;
