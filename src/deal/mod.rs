@@ -6,6 +6,7 @@ pub mod case;
 pub(crate) mod cells;
 pub mod change;
 pub mod consistent;
+pub mod count;
 pub mod criteria;
 pub(crate) mod cut;
 pub mod date;

@@ -3,6 +3,7 @@
 
 use crate::deal::body::Offer;
 use crate::deal::cells::{cells, parts, side_word};
+use crate::deal::date::moment_text;
 use crate::deal::person::Line;
 use crate::deal::pledge::{Condition, End};
 use crate::deal::row::{PERSON_COLUMNS, REMAINS_COLUMNS};
@@ -87,9 +88,7 @@ impl Toml {
     }
 
     fn moment(&mut self, key: &str, moment: Option<UnixMillis>) {
-        let stamp =
-            moment.and_then(|moment| jiff::Timestamp::from_millisecond(i64::try_from(moment.0).ok()?).ok());
-        if let Some(stamp) = stamp {
+        if let Some(stamp) = moment.and_then(moment_text) {
             self.bare(key, stamp);
         }
     }

@@ -132,11 +132,14 @@ pub fn changes(old: &Offer, new: &Offer) -> Changes {
     Changes { legs, totals: totals(old, new), terms: terms(old, new) }
 }
 
+/// Whether an old leg at its place and a new one at its place are the same.
+type Same = fn(usize, &Leg, usize, &Leg) -> bool;
+
 /// The old leg of each new one that has one.
 fn pairs(old: &[Leg], new: &[Leg]) -> BTreeMap<usize, usize> {
     let mut pairs = BTreeMap::new();
     let mut free: BTreeSet<usize> = (0..old.len()).collect();
-    let passes: [fn(usize, &Leg, usize, &Leg) -> bool; 3] = [
+    let passes: [Same; 3] = [
         |was, old, at, new| was == at && old.giver == new.giver && old.category == new.category,
         |_, old, _, new| old.giver == new.giver && old.category == new.category,
         |_, old, _, new| old.giver == new.giver,
