@@ -327,13 +327,14 @@ fn forget(desk: &mut Desk, asked: &grammar::DraftDrop) -> Result<Answer, Failure
 pub fn approve(desk: &Desk, asked: &grammar::Approve) -> Result<Answer, Failure> {
     let file = DraftFile::decode(&read_file("draft", Path::new(&asked.file), DRAFT_FILE_BYTES_MAX)?)?;
     let identity = desk.service.officer().identity();
-    let approval = file.approve(identity, desk.service.now())?;
+    file.check_approver(identity.card())?;
     if !desk.place.json {
         eprint!("To be approved by {}:\n\n{}\n", plain(identity.card().name().as_str()), file_text(&file)?);
     }
     if !asked.yes && can_ask() && !consent("Approve exactly this?", "--yes")? {
         return Err(Failure::new(Cause::Refused, "not approved", "Nothing was written."));
     }
+    let approval = file.approve(identity, desk.service.now())?;
     write_private(&asked.out, &approval.encode()?)?;
     let id = file.draft.id();
     let text = format!("Draft {} is approved: {}\n", short(&id), asked.out.display());

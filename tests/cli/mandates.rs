@@ -233,11 +233,23 @@ fn what_needs_the_principal_is_signed_exactly_as_approved_from_another_vault() {
     velmara.sync();
     let total = TEN.replace("bottom = 10", "bottom = 20\nover_all_cases = true");
     velmara.ok(&["mandate", "set", &signed(&ministry, 8, &[&total, ANYONE_HOME])]);
+    // What replaces a sealed version does not count beside it.
+    let checked = velmara.ok(&["mandate", "check", &twelve, "--amend", &offer]);
+    assert_eq!(checked["mandate"]["verdict"], "allow", "{checked}");
+    let amendment = velmara.ok(&["draft", "amend", &offer, &twelve]);
+    let text = velmara.text(&["draft", "show", amendment["draft"].as_str().unwrap()]);
+    assert!(text.contains("it would become version 2") && text.contains("gives 12"), "{text}");
+    let more = exchange(velmara, "more.toml", [21, 1], "prisoner of war", "me");
+    let ruling = velmara.ok(&["draft", "amend", &offer, &more])["mandate"].clone();
+    assert_eq!(ruling["verdict"], "needs-principal", "{ruling}");
     let asked = exchange(tarrun, "asked.toml", [10, 10], "prisoner of war", "them");
     let asked = id(&tarrun.ok(&["propose", &asked, "--yes"]));
     tarrun.sync();
     velmara.sync();
     velmara.refused(&["accept", &asked, "--yes"], 3, "21 across all cases", help);
+    let counter = velmara.ok(&["draft", "counter", &asked, &twelve]);
+    assert_eq!([&counter["kind"], &counter["case"]], ["offer", asked.as_str()], "{counter}");
+    velmara.refused(&["draft", "counter", &accepted, &twelve], 3, "is not a valid offer", "truceline cases");
     let (draft_file, approval) = (file("accept.draft"), file("accept.approval"));
     let draft = velmara.ok(&["draft", "accept", &asked, "--out", &draft_file]);
     let read = ministry.run(&["approve", &draft_file, "--out", &approval, "--yes"]);
