@@ -3,14 +3,14 @@
 
 pub mod body;
 pub mod case;
-pub(crate) mod cut;
 mod cells;
 pub mod change;
-pub mod criteria;
-pub mod date;
-pub mod discrepancy;
 pub mod consistent;
+pub mod criteria;
+pub(crate) mod cut;
+pub mod date;
 pub mod delay;
+pub mod discrepancy;
 pub mod embargo;
 pub mod figures;
 pub mod handover;
