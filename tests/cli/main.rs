@@ -7,6 +7,7 @@ mod exchange;
 mod inputs;
 mod invites;
 mod killed;
+mod mandates;
 mod officer;
 mod private;
 mod relay;

@@ -1,6 +1,9 @@
 //! The commands of `truceline`, as they are written.
 
+pub mod mandate;
 mod own;
+
+pub use mandate::*;
 
 use clap::{Args, Parser, Subcommand};
 pub use own::{
@@ -139,7 +142,8 @@ Example:
     /// Shows one statement in full, and notes that you read it
     #[command(after_help = "Example:
   truceline show 3f2a91c0
-  truceline show 3f2a91c0 --full")]
+  truceline show 3f2a91c0 --full
+  truceline show 3f2a91c0 --toml --out offer")]
     Show(Show),
     /// Lists all statements, the newest last
     #[command(
@@ -229,6 +233,28 @@ Example:
   truceline report
   truceline report --csv > report.csv")]
     Report(Report),
+    /// Signs, sets or shows the mandate: what the officer may agree to
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline mandate set mandate.signed --principal FINGERPRINT
+  truceline mandate show"
+    )]
+    Mandate(Mandate),
+    /// Keeps what is to be said, exactly, for the principal to approve
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline draft propose examples/exchange.toml --out proposal.draft
+  truceline draft send 3f2a91c0 --approval proposal.approval"
+    )]
+    Draft(Draft),
+    /// Approves a draft, in the principal's own vault
+    #[command(after_help = "Shows the draft in full and asks. One changed number makes another draft.
+
+Example:
+  truceline --vault ~/principal approve proposal.draft --out proposal.approval")]
+    Approve(Approve),
     /// Plays an exchange with a relay and two officers on this machine, told step by step
     #[command(after_help = "Example:
   truceline demo --keep /tmp/truceline-demo")]
@@ -400,6 +426,12 @@ pub struct Show {
     /// Every field of every person
     #[arg(long)]
     pub full: bool,
+    /// Prints an offer as the proposal file that would make it again
+    #[arg(long, conflicts_with = "full")]
+    pub toml: bool,
+    /// Writes that file, and its lists as CSVs beside it, into this new folder
+    #[arg(long, value_name = "DIR", requires = "toml")]
+    pub out: Option<PathBuf>,
 }
 
 /// See [`Command::Log`].
