@@ -280,7 +280,7 @@ pub fn name_key(person: &Person) -> IdentityKey {
 }
 
 /// Compatibility forms and capitals made one (NFKC, lower case); the words of `text` with `between` them.
-fn folded(text: &str, between: &str) -> String {
+pub(crate) fn folded(text: &str, between: &str) -> String {
     let text: String = text.nfkc().flat_map(char::to_lowercase).collect();
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(between)

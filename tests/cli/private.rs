@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 use truceline::party::role::Role;
+use unicode_width::UnicodeWidthStr;
 
 /// Said to the other side: the search must find it.
 const SAID: &str = "Kyanite-said-aloud";
@@ -24,6 +25,9 @@ const KEPT: [&str; 7] = [
 ];
 /// The part that all of [`KEPT`] share.
 const MARK: &str = "Obsidian-";
+
+/// Commands that reckon for the own side.
+const OURS: [&str; 4] = ["delays", "interest", "report", "family"];
 
 fn holds(bytes: &[u8], mark: &str) -> bool {
     bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
@@ -68,6 +72,10 @@ fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
             let mut command = officer.command(&args);
             let answer = command.env("RUST_LOG", "trace").output().unwrap();
             assert!(answer.status.success(), "{args:?}: {}", String::from_utf8_lossy(&answer.stderr));
+            if form.is_empty() && OURS.contains(&args[0]) && !args.contains(&"--csv") {
+                let text = String::from_utf8(answer.stdout.clone()).unwrap();
+                assert!(!text.is_empty() && text.lines().all(|line| line.width() <= 80), "{args:?}:\n{text}");
+            }
             out.push((args.join(" "), [answer.stdout, answer.stderr].concat()));
         }
     }
@@ -110,7 +118,8 @@ fn nothing_that_is_kept_reaches_a_statement_an_export_a_log_or_the_relay() {
 
     // They are kept: the commands that are asked for them show each.
     let kept = [velmara.text(&["private", "list"]), velmara.text(&["profile", "show"])].concat();
-    let kept_json = [velmara.run(&["--json", "private", "list"]).out].concat();
+    let kept_json = [velmara.json(&["private", "list"]).out, velmara.json(&["profile", "show"]).out].concat();
+    assert!(kept.lines().all(|line| line.width() <= 80), "{kept}");
     for mark in KEPT {
         assert!(kept.contains(mark) && kept_json.contains(mark), "{mark} is not kept: {kept}");
     }
