@@ -7,6 +7,7 @@ use crate::deal::remains::Remains;
 use crate::deal::word::{Text, words};
 use crate::statement::list::LINE_BYTES_MAX;
 use bincode::{Decode, Encode};
+use unicode_normalization::UnicodeNormalization;
 
 words! {
     /// Sex, as the holder records it.
@@ -242,6 +243,47 @@ impl Person {
     pub const fn is_named(&self) -> bool {
         !self.name.is_empty() || !self.aliases.is_empty()
     }
+
+    /// The name as far as it is known, or the first alias where none is.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match self.aliases.first() {
+            Some(alias) if self.name.is_empty() => alias.as_str().to_owned(),
+            _ => self.name.full(),
+        }
+    }
+}
+
+/// What tells whether two records are about the same person, where their other fields may differ. For comparing
+/// only: never shown, never sent. Look-alike letters of two scripts stay different.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdentityKey {
+    /// The service number, its letters and digits alone.
+    ServiceNumber(String),
+    /// The name, or the first alias where no name is known, with the birth date as far as it is known.
+    Name(String, Option<PartialDate>),
+}
+
+/// The service number where there is one, else [`name_key`].
+#[must_use]
+pub fn identity_key(person: &Person) -> IdentityKey {
+    let number = person.service_number.as_ref().map(|number| folded(number.as_str(), ""));
+    number.filter(|number| !number.is_empty()).map_or_else(|| name_key(person), IdentityKey::ServiceNumber)
+}
+
+/// Name and birth date, for records of which only one has a service number.
+#[must_use]
+pub fn name_key(person: &Person) -> IdentityKey {
+    let name = person.called();
+    let known = Some(folded(&name, " ")).filter(|folded| !folded.is_empty());
+    IdentityKey::Name(known.unwrap_or(name), person.birth_date)
+}
+
+/// Compatibility forms and capitals made one (NFKC, lower case); the words of `text` with `between` them.
+fn folded(text: &str, between: &str) -> String {
+    let text: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(between)
 }
 
 /// One line of a list, as it enters the list's tree: `variant u32 ‖ record`.
@@ -265,11 +307,29 @@ impl Line {
     /// The record in a line's bytes.
     ///
     /// # Errors
-    /// Every form but the one encoding of a person with a name, or of remains.
+    /// Every form but the one encoding of a sound record.
     pub fn decode_line(bytes: &[u8]) -> Result<Self, CodecError> {
-        match decode(bytes, LINE_BYTES_MAX)? {
-            Self::Person(person) if !person.is_named() => Err(CodecError::Malformed),
-            line => Ok(line),
+        let line: Self = decode(bytes, LINE_BYTES_MAX)?;
+        if line.is_sound() { Ok(line) } else { Err(CodecError::Malformed) }
+    }
+
+    /// Whether it is remains, or a person with a name, and with a romanised one where a system is named.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Person(person) => {
+                person.is_named() && person.romanised.as_ref().is_none_or(|it| !it.name.is_empty())
+            }
+            Self::Remains(_) => true,
+        }
+    }
+
+    /// What it is called in one line: the name, the first alias where none is known, or the bag; as it is written.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Person(person) => person.called(),
+            Self::Remains(bag) => bag.bag.to_string(),
         }
     }
 

@@ -8,11 +8,13 @@ use crate::deal::word::Text;
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
+use crate::desk::mandate::{ruling_json, ruling_text};
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
 use crate::desk::record::{case_of, content_json};
 use crate::desk::screen::{Answer, duration, paragraphs, plain, short, time};
 use crate::desk::tell::{content_line, offer_text};
+use crate::officer::command::CommandError;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
 use crate::party::role::Role;
@@ -40,7 +42,7 @@ fn reason_of(reason: Option<&String>) -> Result<Option<Text>, Failure> {
     reason.map(|reason| text_of(reason)).transpose()
 }
 
-fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+pub(super) fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(max + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
@@ -74,7 +76,7 @@ pub fn say(desk: &mut Desk, asked: &grammar::Say) -> Result<Answer, Failure> {
 }
 
 /// The case a statement belongs to.
-fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
+pub(super) fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
     let shown = channel.statements_of(found.author).find(|shown| shown.id == found.id);
@@ -85,7 +87,7 @@ fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
 }
 
 /// Reads a proposal, and the lists beside it.
-fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure> {
+pub(super) fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure> {
     let me = desk.channel(thread)?.thread.role;
     let unreadable = |cause: String| {
         let what = format!("the proposal {} cannot be read: {cause}", path.display());
@@ -105,7 +107,9 @@ fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure> {
     };
     let service = &mut desk.service;
     let mut seed = || service.random_seed();
-    Ok(proposal_from_toml(&text, &mut Sources { me, now, list: &mut list, seed: &mut seed })?)
+    let read = proposal_from_toml(&text, &mut Sources { me, now, list: &mut list, seed: &mut seed });
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Ok(read.map_err(|error| error.in_file(&name))?)
 }
 
 /// `truceline propose`.
@@ -158,7 +162,12 @@ pub fn accept(desk: &mut Desk, asked: &grammar::Accept) -> Result<Answer, Failur
 }
 
 /// The acceptance that an id means: itself, or the live one of the offer it names.
-fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
+pub(super) fn acceptance(
+    desk: &Desk,
+    found: &Found,
+    by: Role,
+    case_id: &StatementId,
+) -> Result<Digest, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
     let is_offer =
@@ -227,6 +236,10 @@ fn sign(
     if channel.session().is_some() {
         channel.ledger().would_be(names.me, case_id.as_ref(), &Act::of(content))?;
     }
+    let ruling = desk.service.officer().ruling(thread, case_id, content, desk.service.now());
+    if let Some(ruling) = ruling.as_ref().filter(|ruling| !ruling.verdict().may_sign(false)) {
+        return Err(CommandError::Mandate(Box::new(ruling.clone())).into());
+    }
     let kind = content.kind();
     if kind != Kind::Note {
         if !desk.place.json {
@@ -236,6 +249,7 @@ fn sign(
                 names.peer,
                 summary(channel, content, &names)
             );
+            eprint!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
         }
         if !yes && can_ask() && !consent("Sign it?", "--yes")? {
             return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));
@@ -249,13 +263,14 @@ fn sign(
         "kind": kind.name(),
         "case": case_id.or((kind == Kind::Offer).then_some(id.0)).map(|case| case.hex()),
         "summary": content_line(content),
+        "mandate": ruling_json(ruling.as_ref()),
         "body": match content { Content::Offer(_) => serde_json::Value::Null, other => content_json(other, &names) },
     });
     Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
 }
 
 /// What is signed, in words, and the whole offer that it is about.
-fn summary(channel: &Channel, content: &Content, names: &Names) -> String {
+pub(super) fn summary(channel: &Channel, content: &Content, names: &Names) -> String {
     let peer = &names.peer;
     let (offer, hold) = about(channel, content);
     let means = match content {

@@ -10,6 +10,8 @@ use crate::host::store::StoreError;
 use crate::host::vault::VaultError;
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
+use crate::officer::draft::{ApprovalError, DraftError};
+use crate::officer::mandate::SignedMandateError;
 use crate::officer::thread::Halt;
 use crate::service::officer::ServiceError;
 use crate::session::invite::InviteError;
@@ -75,6 +77,8 @@ pub struct Failure {
     pub cause: Cause,
     /// What happened.
     pub what: String,
+    /// What happened one by one, where it is several things: such as each bad cell of a list.
+    pub details: Vec<String>,
     /// What to do.
     pub help: String,
 }
@@ -83,7 +87,7 @@ impl Failure {
     /// A failure.
     #[must_use]
     pub fn new(cause: Cause, what: impl ToString, help: impl ToString) -> Self {
-        Self { cause, what: what.to_string(), help: help.to_string() }
+        Self { cause, what: what.to_string(), details: Vec::new(), help: help.to_string() }
     }
 
     /// Of a message that ends with its remedy, after its last colon.
@@ -95,23 +99,29 @@ impl Failure {
         }
     }
 
-    /// For people: what happened in one line, what to do in another; both wrapped where a terminal shows them.
+    /// For people: what happened in one line, what to do in another; all wrapped where a terminal shows them.
     #[must_use]
     pub fn text(&self, wrapped: bool) -> String {
-        let lines = [format!("error: {}", plain(&self.what)), format!("help: {}", plain(&self.help))];
         let columns = if wrapped { COLUMNS - 2 } else { usize::MAX };
-        lines.map(|line| wrap(&line, columns).join("\n  ")).join("\n")
+        let what = [format!("error: {}", plain(&self.what))];
+        let details = self.details.iter().map(|detail| format!("  {}", plain(detail)));
+        let lines = what.into_iter().chain(details).chain([format!("help: {}", plain(&self.help))]);
+        lines.map(|line| wrap(&line, columns).join("\n  ")).collect::<Vec<_>>().join("\n")
     }
 
     /// For machines: one object.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        json!({"error": {
+        let mut error = json!({
             "code": self.cause.name(),
             "exit": self.cause.exit(),
             "message": self.what,
             "help": self.help,
-        }})
+        });
+        if let Some(fields) = error.as_object_mut().filter(|_| !self.details.is_empty()) {
+            fields.insert("details".to_owned(), self.details.clone().into());
+        }
+        json!({ "error": error })
     }
 }
 
@@ -184,7 +194,14 @@ impl From<BodyError> for Failure {
 
 impl From<ImportError> for Failure {
     fn from(error: ImportError) -> Self {
-        Self::with_remedy_inside(Cause::Input, &error.to_string(), "Correct the file; nothing was sent.")
+        const CORRECT: &str = "Correct the file; nothing was sent.";
+        match error.each().as_slice() {
+            [one] => Self::with_remedy_inside(Cause::Input, one, CORRECT),
+            several => Self {
+                details: several.to_vec(),
+                ..Self::new(Cause::Input, "the proposal cannot be used as it is", CORRECT)
+            },
+        }
     }
 }
 
@@ -222,6 +239,10 @@ impl From<CommandError> for Failure {
             CommandError::Void(reason) => reason.into(),
             CommandError::Body(error) => error.into(),
             CommandError::Codec(error) => error.into(),
+            CommandError::Mandate(_) => Self::with_remedy_inside(Cause::Refused, &error.to_string(), ""),
+            CommandError::MandateRefused(error) => error.into(),
+            CommandError::Draft(error) => error.into(),
+            CommandError::Approval(error) => error.into(),
             CommandError::Compose(error) => error.into(),
             CommandError::ThreadUnknown => {
                 Self::new(Cause::Usage, error, "See the channels: truceline status")
@@ -252,6 +273,43 @@ impl From<CommandError> for Failure {
                 "To close it because the words differ: truceline words --differ",
             ),
         }
+    }
+}
+
+impl From<SignedMandateError> for Failure {
+    fn from(error: SignedMandateError) -> Self {
+        let cause = match &error {
+            SignedMandateError::OtherPrincipal { .. }
+            | SignedMandateError::OwnPrincipal
+            | SignedMandateError::NotNewer { .. }
+            | SignedMandateError::Signature(_) => Cause::Refused,
+            SignedMandateError::PrincipalNotNamed { .. } => Cause::Usage,
+            _ => Cause::Input,
+        };
+        Self::with_remedy_inside(cause, &error.to_string(), "Correct the mandate and try again.")
+    }
+}
+
+impl From<DraftError> for Failure {
+    fn from(error: DraftError) -> Self {
+        let cause = match error {
+            DraftError::Unknown => Cause::Usage,
+            DraftError::Sent => Cause::Refused,
+            _ => Cause::Input,
+        };
+        Self::with_remedy_inside(cause, &error.to_string(), "Make the draft again.")
+    }
+}
+
+impl From<ApprovalError> for Failure {
+    fn from(error: ApprovalError) -> Self {
+        let cause = match error {
+            ApprovalError::VersionUnknown(_) | ApprovalError::Malformed(_) | ApprovalError::Card(_) => {
+                Cause::Input
+            }
+            _ => Cause::Refused,
+        };
+        Self::with_remedy_inside(cause, &error.to_string(), "Ask the principal again.")
     }
 }
 

@@ -1,17 +1,23 @@
 //! `truceline show`: one statement in full. Showing the counterpart's to an officer is what `read` means.
 
+use crate::deal::body::{Content, Offer};
 use crate::deal::judge::Ledger;
-use crate::desk::failure::Failure;
+use crate::deal::write::{proposal_to_files, proposal_to_toml};
+use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
 use crate::desk::record::{case_of, content_json, json_of, void};
-use crate::desk::screen::{Answer, Style, field, plain, short, time};
+use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
+use crate::host::folder::write_private;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
+use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use serde_json::{Value, json};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 /// Shows a statement, and notes that it was opened.
 ///
@@ -27,10 +33,60 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     let channel = desk.channel(thread)?;
     let ledger = channel.ledger();
     let shown = channel.statements_of(author).find(|shown| shown.id == found.id);
+    if asked.toml {
+        let content = shown.as_ref().and_then(Shown::content);
+        let Some(Ok(Content::Offer(offer))) = content else {
+            let what = format!("statement {} is no offer", short(&found.id.0));
+            return Err(Failure::new(
+                Cause::Usage,
+                what,
+                "Leave --toml out, or name an offer: truceline cases",
+            ));
+        };
+        return written(&offer, channel.thread.role, asked.out.as_deref());
+    }
     Ok(shown.map_or_else(Answer::default, |shown| {
         let text = text(channel, &ledger, &shown, asked.full, desk.place.style);
         Answer::new(text, json(channel, &ledger, &shown))
     }))
+}
+
+/// An offer as the proposal file that would make it again: printed, or in a new folder with its lists beside it.
+fn written(offer: &Offer, me: Role, out: Option<&Path>) -> Result<Answer, Failure> {
+    let Some(folder) = out else {
+        let text = proposal_to_toml(offer, me);
+        let json = json!({ "toml": text });
+        return Ok(Answer::new(harmless(&text), json));
+    };
+    let (text, lists) = proposal_to_files(offer, me);
+    let refused = |error: std::io::Error| {
+        let what = format!("{} cannot be made: {error}", folder.display());
+        Failure::new(Cause::Input, what, "Name a new folder, in one that exists.")
+    };
+    std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(refused)?;
+    let mut files = Vec::new();
+    for (name, text) in std::iter::once(("proposal.toml".to_owned(), text)).chain(lists) {
+        let file = folder.join(name);
+        write_private(&file, text.as_bytes())?;
+        files.push(file.display().to_string());
+    }
+    let told: String = files.iter().map(|file| format!("  {}\n", plain(file))).collect();
+    let names = "Whoever reads them learns every name: delete them when they have served.\n";
+    Ok(Answer::new(format!("Written, readable for you only:\n{told}"), json!({ "files": files }))
+        .aside(names))
+}
+
+/// TOML that cannot steer a terminal: what could stands in strings alone, and is written by its number there.
+fn harmless(toml: &str) -> String {
+    let mut out = String::with_capacity(toml.len());
+    for c in toml.chars() {
+        if c != '\n' && is_hostile(c) {
+            out.push_str(&format!("\\U{:08x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Value {
@@ -111,4 +167,18 @@ fn offer_state(ledger: &Ledger, shown: &Shown<'_>) -> Option<String> {
     let agreed = case.pending().is_some_and(|agreement| agreement.offer == offer.id);
     let state = case.offer_state(offer).to_string();
     Some(if agreed { "agreed; waits for its seal".to_owned() } else { state })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_toml_steers_no_terminal_and_says_the_same() {
+        let name = "A\u{202e}B\u{feff}\u{200b}";
+        let shown = harmless(&format!("name = \"{name}\"\n"));
+        assert!(!shown.chars().any(|c| c != '\n' && is_hostile(c)), "{shown}");
+        let table: toml::Table = toml::from_str(&shown).unwrap();
+        assert_eq!(table["name"].as_str(), Some(name));
+    }
 }

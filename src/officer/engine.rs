@@ -1,8 +1,12 @@
 //! The engine: all threads of a vault, and the one way in for events.
 
+use crate::crypto::digest::Digest;
+use crate::officer::drafts::HeldDraft;
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
+use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
+use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
 use crate::officer::settings::Settings;
 use crate::officer::table;
@@ -197,7 +201,10 @@ pub struct Officer {
     pub(super) identity: Identity,
     pub(super) settings: Settings,
     pub(super) channels: BTreeMap<u32, Channel>,
+    pub(super) own: BTreeMap<u64, OwnRecord>,
     pub(super) pace: Pace,
+    pub(super) mandate: Option<SignedMandate>,
+    pub(super) drafts: BTreeMap<Digest, HeldDraft>,
 }
 
 impl Officer {
