@@ -332,6 +332,16 @@ impl Content {
         }
     }
 
+    /// The same without the records of an offer's lists, for who reads terms alone: lists are checked before, and
+    /// are far larger than the rest.
+    #[must_use]
+    pub fn without_records(mut self) -> Self {
+        if let Self::Offer(offer) = &mut self {
+            offer.records = Vec::new();
+        }
+        self
+    }
+
     /// The body's bytes; an offer's lists are not among them.
     ///
     /// # Errors
@@ -471,8 +481,8 @@ impl Offer {
     pub fn range(&self, leg: &Leg) -> std::ops::RangeInclusive<u32> {
         match leg.quantity {
             Quantity::Count(count) => count..=count,
-            Quantity::List(_) => {
-                let count = u32::try_from(self.lines(leg).len()).unwrap_or(u32::MAX);
+            Quantity::List(index) => {
+                let count = self.body.lists.get(usize::from(index)).map_or(0, |list| list.lines);
                 count..=count
             }
             Quantity::Estimate { least, most } => least..=most,
