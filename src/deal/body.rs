@@ -388,6 +388,16 @@ impl Content {
         }
     }
 
+    /// The same without the records of an offer's lists, for who reads terms alone: lists are checked before, and
+    /// are far larger than the rest.
+    #[must_use]
+    pub fn without_records(mut self) -> Self {
+        if let Self::Offer(offer) = &mut self {
+            offer.records = Vec::new();
+        }
+        self
+    }
+
     /// The body's bytes; an offer's lists are not among them.
     ///
     /// # Errors

@@ -18,8 +18,8 @@ impl Offer {
     pub fn range(&self, leg: &Leg) -> std::ops::RangeInclusive<u32> {
         match leg.quantity {
             Quantity::Count(count) => count..=count,
-            Quantity::List(_) => {
-                let count = u32::try_from(self.lines(leg).len()).unwrap_or(u32::MAX);
+            Quantity::List(index) => {
+                let count = self.body().lists.get(usize::from(index)).map_or(0, |list| list.lines);
                 count..=count
             }
             Quantity::Estimate { least, most } => least..=most,

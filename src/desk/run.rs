@@ -3,7 +3,7 @@
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar::{Cli, Command, Transcript};
 use crate::desk::open::Place;
-use crate::desk::screen::{Answer, json_line};
+use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::{
     act, cases, delays, demo, demo_relay, draft, family, interest, introduce, mandate, own, profile, record,
     report, settings, show, status, sync, transcript, words,
@@ -11,7 +11,7 @@ use crate::desk::{
 use crate::statement::kind::Kind;
 use clap::Parser;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Runs the program with these arguments.
@@ -61,9 +61,12 @@ fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
 }
 
 fn tell(answer: &Answer, as_json: bool) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    let shown =
-        if as_json { writeln!(out, "{}", json_line(&answer.json)) } else { write!(out, "{}", answer.text) };
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let shown = if as_json {
+        write_json(&answer.json, &mut out).and_then(|()| writeln!(out))
+    } else {
+        write!(out, "{}", answer.text)
+    };
     match shown.and_then(|()| out.flush()) {
         // A reader that has seen enough, such as head, is no failure.
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

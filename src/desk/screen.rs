@@ -3,7 +3,10 @@
 
 use crate::crypto::digest::Digest;
 use crate::time::{Millis, UnixMillis};
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
+use std::io::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of the terminal that all text is made for.
@@ -109,18 +112,36 @@ pub fn plain(text: &str) -> String {
 /// JSON on one line, in which no character could steer a terminal either.
 #[must_use]
 pub fn json_line(value: &Value) -> String {
-    let mut out = String::new();
-    for c in value.to_string().chars() {
-        if is_hostile(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+    let mut out = Vec::new();
+    // Writing to memory does not fail, and what is written is text.
+    let _ = write_json(value, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Writes JSON as [`json_line`] has it.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_json(value: &Value, out: impl Write) -> std::io::Result<()> {
+    Ok(value.serialize(&mut Serializer::with_formatter(out, Harmless))?)
+}
+
+/// Compact JSON with what is hostile in a string escaped.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, text: &str) -> std::io::Result<()> {
+        let mut rest = text;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_hostile(*c)) {
+            let (clean, from) = rest.split_at(at);
+            out.write_all(clean.as_bytes())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
             }
-        } else {
-            out.push(c);
+            rest = from.get(c.len_utf8()..).unwrap_or_default();
         }
+        out.write_all(rest.as_bytes())
     }
-    out
 }
 
 /// Columns that text takes.

@@ -45,9 +45,13 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
         };
         return written(&offer, channel.thread.role, asked.out.as_deref());
     }
+    // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
-        let text = text(channel, &ledger, &shown, asked.full, desk.place.style);
-        Answer::new(text, json(channel, &ledger, &shown))
+        if desk.place.json {
+            Answer::new("", json(channel, &ledger, &shown))
+        } else {
+            Answer::new(text(channel, &ledger, &shown, asked.full, desk.place.style), Value::Null)
+        }
     }))
 }
 

@@ -163,6 +163,7 @@ pub fn check_export(bytes: &[u8]) -> Result<export::CheckedExport, export::Expor
 
 /// What a stored body holds.
 enum Held {
+    /// Part of a negotiation, without the records of its lists: a channel may hold many long ones.
     Deal(Content),
     Other,
     Malformed,
@@ -182,7 +183,7 @@ fn said(shown: &Shown<'_>, words: &crate::party::words::SafetyWords) -> Held {
         return Held::Malformed;
     }
     match kind.and_then(|kind| content(kind, &statement)) {
-        Some(Ok(content)) => Held::Deal(content),
+        Some(Ok(content)) => Held::Deal(content.without_records()),
         Some(Err(_)) => Held::Malformed,
         None => Held::Other,
     }
