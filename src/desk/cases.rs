@@ -13,7 +13,7 @@ use crate::desk::record::side;
 use crate::desk::screen::{
     Answer, COLUMNS, Style, count, cut, field, json_time_if, list_of, plain, short, span, time,
 };
-use crate::desk::tell::offer_title;
+use crate::desk::terms::offer_title;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
 use crate::party::role::Role;

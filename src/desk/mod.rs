@@ -4,6 +4,7 @@
 pub mod act;
 pub mod ask;
 pub mod cases;
+pub mod content;
 pub mod demo;
 pub mod demo_relay;
 pub mod demo_text;
@@ -24,5 +25,6 @@ pub mod show;
 pub mod status;
 pub mod sync;
 pub mod tell;
+pub mod terms;
 pub mod transcript;
 pub mod words;

@@ -1,11 +1,12 @@
 //! `truceline show`: one statement in full. Showing the counterpart's to an officer is what `read` means.
 
 use crate::deal::judge::Ledger;
+use crate::desk::content::content_json;
 use crate::desk::failure::Failure;
 use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
-use crate::desk::record::{case_of, content_json, json_of, void};
+use crate::desk::record::{case_of, json_of, void};
 use crate::desk::screen::{Answer, Style, field, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
 use crate::officer::engine::Channel;
@@ -95,7 +96,7 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     }
     out.push('\n');
     match shown.content() {
-        Some(Ok(content)) => out.push_str(&content_text(&content, &names, full)),
+        Some(Ok(content)) => out.push_str(&content_text(&content, &names, None, full)),
         Some(Err(error)) => {
             out.push_str(&format!("Its body cannot be read: {}\n", plain(&error.to_string())))
         }
