@@ -12,6 +12,7 @@ pub mod pledge;
 pub mod remains;
 pub mod row;
 pub mod stage;
+pub mod staging;
 pub mod state;
 pub mod terms;
 pub mod verdict;
