@@ -3,71 +3,15 @@
 //!
 //! An offer is withdrawn only by its author and rejected only by the other; an acceptance is lapsed only by its
 //! author. Each of these can be valid once, so a sequence number in one known chain is all there is to keep, and
-//! whether it counts at a cut is one comparison. The counters of *gone*, rounds and locks join here.
+//! whether it counts at a cut is one comparison. What a party can say more than once is kept in the order of its
+//! chain, so that what counts at a cut is found by halving.
 
 use crate::crypto::digest::Digest;
+use crate::deal::cut::{Both, Cut, Seen};
+use crate::deal::handover::Round;
 use crate::party::role::Role;
+use crate::time::UnixMillis;
 use std::collections::BTreeMap;
-
-/// A causally closed part of the transcript: so many first statements of each party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cut {
-    counts: [u64; 2],
-}
-
-impl Cut {
-    /// `author`'s first `own` statements, and `peer` of the other's.
-    pub(crate) const fn new(author: Role, own: u64, peer: u64) -> Self {
-        match author {
-            Role::Inviter => Self { counts: [own, peer] },
-            Role::Joiner => Self { counts: [peer, own] },
-        }
-    }
-
-    pub(crate) const fn of(self, role: Role) -> u64 {
-        let [inviter, joiner] = self.counts;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
-    pub(crate) const fn has(self, role: Role, sequence: u64) -> bool {
-        sequence < self.of(role)
-    }
-}
-
-/// How much of the other's chain each statement of each party acknowledges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
-    counts: [Vec<u64>; 2],
-}
-
-impl Seen {
-    pub(crate) const EMPTY: Self = Self { counts: [Vec::new(), Vec::new()] };
-
-    pub(crate) const fn chain(&self, role: Role) -> &Vec<u64> {
-        let [inviter, joiner] = &self.counts;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
-    pub(crate) const fn chain_mut(&mut self, role: Role) -> &mut Vec<u64> {
-        let [inviter, joiner] = &mut self.counts;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
-    /// How much of the other's chain `role` had acknowledged by its last statement in `cut`.
-    pub(crate) fn by(&self, role: Role, cut: Cut) -> u64 {
-        let last = cut.of(role).checked_sub(1).and_then(|at| usize::try_from(at).ok());
-        last.and_then(|at| self.chain(role).get(at)).copied().unwrap_or(0)
-    }
-}
 
 /// A valid offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +32,16 @@ pub struct OfferRecord {
     pub withdrawn: Option<u64>,
     /// Where the other rejected it, in the other's chain.
     pub rejected: Option<u64>,
+    /// Whether each party gives somebody in it.
+    pub(crate) gives: Both<bool>,
+    /// How many legs it has; none cancels the version it is sealed on.
+    pub(crate) legs: usize,
+    /// Its legs of remains: bit `n` for leg `n`.
+    pub(crate) remains: u128,
+    /// Whether it asks anything of persons after the handover.
+    pub(crate) has_conditions: bool,
+    /// What locks of it name, once it is the version after its base.
+    pub(crate) lists: Digest,
 }
 
 /// A valid acceptance.
@@ -116,8 +70,59 @@ pub struct QueryRecord {
     pub author: Role,
     /// Its place in its author's chain.
     pub sequence: u64,
+    /// By when its author expects an answer: a promise, not a rule.
+    pub answer_by: Option<UnixMillis>,
     /// The other's first answer.
     pub answered: Option<Digest>,
+}
+
+/// A valid breach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreachRecord {
+    /// Its id.
+    pub id: Digest,
+    /// Who says it.
+    pub author: Role,
+    /// Its place in its author's chain.
+    pub sequence: u64,
+    /// The sealed offer that holds the condition.
+    pub offer: Digest,
+    /// By when its author expects an answer: a promise, not a rule.
+    pub answer_by: Option<UnixMillis>,
+    /// The other's last answer.
+    pub answered: Option<Digest>,
+}
+
+/// What one party has accepted on one base, in the order of its chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// Its acceptances: place, id.
+    pub(crate) made: Vec<(u64, Digest)>,
+    /// The places where it lapsed one.
+    pub(crate) lapsed: Vec<u64>,
+}
+
+/// What one party has said of the handover of one version, in the order of its chain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Moves {
+    /// Its locks: place, id, and the lists named.
+    pub(crate) locks: Vec<(u64, Digest, Digest)>,
+    /// Its transport notices: place, id.
+    pub(crate) notices: Vec<(u64, Digest)>,
+    /// Its acknowledgements of the other's notices: by notice, place and id.
+    pub(crate) acknowledged: BTreeMap<Digest, (u64, Digest)>,
+    /// The places where it broke a round off.
+    pub(crate) breaks: Vec<u64>,
+    /// Where it said that it was ready, by round.
+    pub(crate) ready: BTreeMap<Round, u64>,
+    /// Where it said go, by round.
+    pub(crate) went: BTreeMap<Round, u64>,
+    /// Its statements of handover lines.
+    pub(crate) lines: Vec<Digest>,
+    /// Where it closed, and the statement.
+    pub(crate) closed: Option<(u64, Digest)>,
+    /// Its last statement of all these.
+    pub(crate) last: Option<Digest>,
 }
 
 /// How an offer was agreed.
@@ -167,31 +172,41 @@ pub struct Case {
     pub(crate) opener: Role,
     pub(crate) opened: u64,
     pub(crate) offers: BTreeMap<Digest, OfferRecord>,
-    /// By base version, then id: a version is settled by its own acceptances alone.
-    pub(crate) acceptances: BTreeMap<(u32, Digest), Acceptance>,
-    pub(crate) acceptance_bases: BTreeMap<Digest, u32>,
+    pub(crate) acceptances: BTreeMap<Digest, Acceptance>,
+    /// By base version: a version is settled by its own acceptances alone.
+    pub(crate) accepted: BTreeMap<u32, Both<Accepted>>,
     pub(crate) queries: BTreeMap<Digest, QueryRecord>,
+    /// By version.
+    pub(crate) moves: BTreeMap<u32, Both<Moves>>,
+    pub(crate) transfers: Vec<(Digest, Role)>,
+    pub(crate) breaches: BTreeMap<Digest, BreachRecord>,
+    /// The version that each party had reached by its last valid statement here. What is sealed stays sealed, so
+    /// the search for the current version begins there.
+    pub(crate) reached: Both<u32>,
 }
 
 impl Case {
-    pub(crate) const fn new(id: Digest, opener: Role, opened: u64) -> Self {
+    pub(crate) fn new(id: Digest, opener: Role, opened: u64) -> Self {
         Self {
             id,
             opener,
             opened,
             offers: BTreeMap::new(),
             acceptances: BTreeMap::new(),
-            acceptance_bases: BTreeMap::new(),
+            accepted: BTreeMap::new(),
             queries: BTreeMap::new(),
+            moves: BTreeMap::new(),
+            transfers: Vec::new(),
+            breaches: BTreeMap::new(),
+            reached: Both::default(),
         }
     }
 
-    pub(crate) fn acceptance(&self, id: &Digest) -> Option<&Acceptance> {
-        self.acceptances.get(&(*self.acceptance_bases.get(id)?, *id))
-    }
-
-    pub(crate) fn acceptance_mut(&mut self, id: &Digest) -> Option<&mut Acceptance> {
-        self.acceptances.get_mut(&(*self.acceptance_bases.get(id)?, *id))
+    /// What `role` has said of the handover of `version`, to add its statement `id` to.
+    pub(crate) fn moves(&mut self, version: u32, role: Role, id: Digest) -> &mut Moves {
+        let moves = self.moves.entry(version).or_default().of_mut(role);
+        moves.last = Some(id);
+        moves
     }
 }
 
@@ -200,28 +215,19 @@ pub(crate) struct View<'a> {
     pub(crate) case: &'a Case,
     pub(crate) seen: &'a Seen,
     pub(crate) cut: Cut,
-    /// The sealed agreements, one a version: version `n` is the `n`th, and 0 is none.
-    pub(crate) sealed: Vec<Agreement>,
-    /// The agreement on the current version that is not sealed yet.
-    pub(crate) pending: Option<Agreement>,
+    /// The current version: how many agreements are sealed.
+    pub(crate) version: u32,
 }
 
 impl<'a> View<'a> {
-    pub(crate) fn at(case: &'a Case, seen: &'a Seen, cut: Cut) -> Self {
-        let mut view = Self { case, seen, cut, sealed: Vec::new(), pending: None };
-        while let Some(agreement) = view.agreement() {
-            if !agreement.is_sealed() {
-                view.pending = Some(agreement);
-                break;
-            }
-            view.sealed.push(agreement);
+    /// At a cut that holds all that each of `known` has said in the case so far.
+    pub(crate) fn at(case: &'a Case, seen: &'a Seen, cut: Cut, known: &[Role]) -> Self {
+        let reached = known.iter().map(|role| *case.reached.of(*role)).max().unwrap_or(0);
+        let mut view = Self { case, seen, cut, version: reached };
+        while view.agreement(view.version).is_some_and(|agreement| agreement.is_sealed()) {
+            view.version = view.version.saturating_add(1);
         }
         view
-    }
-
-    /// The current version: how many agreements are sealed.
-    pub(crate) fn version(&self) -> u32 {
-        u32::try_from(self.sealed.len()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn is_withdrawn(&self, offer: &OfferRecord) -> bool {
@@ -242,30 +248,28 @@ impl<'a> View<'a> {
 
     pub(crate) fn is_open(&self, offer: &OfferRecord) -> bool {
         self.cut.has(offer.author, offer.sequence)
-            && offer.base == self.version()
+            && offer.base == self.version
             && !self.is_withdrawn(offer)
             && !self.is_rejected(offer)
     }
 
-    /// The acceptances on the current version, in the cut.
-    pub(crate) fn accepted(&self) -> impl Iterator<Item = &'a Acceptance> {
-        let base = self.version();
-        let cut = self.cut;
-        let all = self.case.acceptances.range((base, Digest([0; 32]))..=(base, Digest([0xff; 32])));
-        all.map(|(_, acceptance)| acceptance).filter(move |it| cut.has(it.author, it.sequence))
-    }
-
-    pub(crate) fn is_live(&self, acceptance: &Acceptance) -> bool {
+    /// Whether an acceptance in the cut stands, be its base the current version or one before.
+    pub(crate) fn stands(&self, acceptance: &Acceptance) -> bool {
         let offer = self.case.offers.get(&acceptance.offer);
-        self.cut.has(acceptance.author, acceptance.sequence)
-            && acceptance.base == self.version()
-            && !self.is_lapsed(acceptance)
-            && offer.is_some_and(|offer| !self.is_withdrawn(offer))
+        !self.is_lapsed(acceptance) && offer.is_some_and(|offer| !self.is_withdrawn(offer))
     }
 
-    /// The live acceptance of `role`. While one is live its author cannot accept again, so there is at most one.
+    /// The acceptance of `role` on `base` that stands. While one does its author cannot accept again, and what
+    /// has fallen stays down: so it is the last or none.
+    fn standing(&self, base: u32, role: Role) -> Option<&'a Acceptance> {
+        let made = &self.case.accepted.get(&base)?.of(role).made;
+        let (_, id) = self.cut.last(role, made, |(at, _)| *at)?;
+        self.case.acceptances.get(id).filter(|it| self.stands(it))
+    }
+
+    /// The live acceptance of `role`.
     pub(crate) fn live(&self, role: Role) -> Option<&'a Acceptance> {
-        self.accepted().find(|it| it.author == role && self.is_live(it))
+        self.standing(self.version, role)
     }
 
     /// Whether `role` has bound itself and does not know yet what comes of it.
@@ -274,11 +278,10 @@ impl<'a> View<'a> {
         self.live(role).is_some() || self.live(role.other()).is_some_and(|it| self.is_confirmed(it))
     }
 
-    /// The agreement on the current version, sealed or not.
-    fn agreement(&self) -> Option<Agreement> {
+    /// The agreement on `base`, sealed or not.
+    pub(crate) fn agreement(&self, base: u32) -> Option<Agreement> {
         let opener = self.case.opener;
-        let base = self.version();
-        let (openers, others) = (self.live(opener), self.live(opener.other()));
+        let (openers, others) = (self.standing(base, opener), self.standing(base, opener.other()));
         if let (Some(openers), Some(others)) = (openers, others) {
             let owing = |role: &Role| {
                 let owed = if *role == opener { others.sequence } else { openers.sequence };

@@ -6,8 +6,11 @@
 //! seen by then is this party's own, and earlier, for nobody can acknowledge an id that does not exist yet.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::Content;
-use crate::deal::case::{Acceptance, Case, Cut, OfferRecord, QueryRecord, Seen, View};
+use crate::deal::body::{Content, Offer};
+use crate::deal::case::{Acceptance, BreachRecord, Case, OfferRecord, QueryRecord, View};
+use crate::deal::cut::{Both, Cut, Seen};
+use crate::deal::handover::lists_digest;
+use crate::deal::terms::Category;
 use crate::deal::verdict::{Act, Verdict, VoidReason};
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
@@ -51,7 +54,7 @@ pub struct Ledger {
     pub(crate) held: Cut,
     verdicts: BTreeMap<Digest, Verdict>,
     /// Where each party (inviter, joiner) first confirmed the safety words, in its own chain.
-    words: [Option<u64>; 2],
+    words: Both<Option<u64>>,
 }
 
 /// The state that follows from `entries`: all statements of a transcript, of every kind, in any order,
@@ -86,13 +89,13 @@ pub fn judge(entries: &[Entry<'_>]) -> Ledger {
 }
 
 impl Ledger {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             cases: BTreeMap::new(),
-            seen: Seen::EMPTY,
+            seen: Seen::default(),
             held: Cut::new(Role::Inviter, 0, 0),
             verdicts: BTreeMap::new(),
-            words: [None, None],
+            words: Both::default(),
         }
     }
 
@@ -118,13 +121,11 @@ impl Ledger {
     /// # Errors
     /// Why it would be void.
     pub fn would_be(&self, author: Role, case: Option<&Digest>, act: &Act) -> Verdict {
-        self.weigh(self.held, author, case, act)
+        self.weigh(self.held, author, &Role::BOTH, case, act)
     }
 
     fn words_in(&self, cut: Cut) -> bool {
-        let [inviter, joiner] = self.words;
-        inviter.is_some_and(|at| cut.has(Role::Inviter, at))
-            && joiner.is_some_and(|at| cut.has(Role::Joiner, at))
+        Role::BOTH.into_iter().all(|role| self.words.of(role).is_some_and(|at| cut.has(role, at)))
     }
 
     /// Takes the next statement of a chain, all of whose past has been taken.
@@ -134,30 +135,28 @@ impl Ledger {
             (None, _) => Err(VoidReason::UnknownKind(entry.kind)),
             (Some(kind), Said::Deal(content)) if content.kind() == kind => {
                 let act = Act::of(content);
-                let verdict = self.weigh(cut, entry.author, entry.case.as_ref(), &act);
+                let verdict = self.weigh(cut, entry.author, &[entry.author], entry.case.as_ref(), &act);
                 if verdict.is_ok() {
-                    self.enter(entry, peer, content);
+                    self.enter(entry, cut, content);
                 }
                 verdict
             }
             (Some(kind), Said::Other) if !is_of_a_deal(kind) => {
                 if kind == Kind::WordsConfirmed {
-                    let [inviter, joiner] = &mut self.words;
-                    let words = if entry.author == Role::Inviter { inviter } else { joiner };
-                    words.get_or_insert(entry.sequence);
+                    self.words.of_mut(entry.author).get_or_insert(entry.sequence);
                 }
                 Ok(())
             }
             (Some(_), _) => Err(VoidReason::Malformed),
         };
         self.verdicts.insert(entry.id, verdict);
-        self.seen.chain_mut(entry.author).push(peer);
+        self.seen.push(entry.author, peer);
         self.held =
             Cut::new(entry.author, entry.sequence.saturating_add(1), self.held.of(entry.author.other()));
     }
 
-    /// The rules: whether `act` by `author` with exactly `cut` as its past is valid.
-    fn weigh(&self, cut: Cut, author: Role, case: Option<&Digest>, act: &Act) -> Verdict {
+    /// Whether `act` by `author` with exactly `cut` as its past, which holds all that `known` have said, is valid.
+    fn weigh(&self, cut: Cut, author: Role, known: &[Role], case: Option<&Digest>, act: &Act) -> Verdict {
         let early = matches!(act, Act::Note | Act::Offer { remains_only: true, .. });
         if !early && !self.words_in(cut) {
             return Err(VoidReason::WordsNotConfirmed);
@@ -173,30 +172,30 @@ impl Ledger {
             };
         };
         let case = self.cases.get(id).filter(|case| cut.has(case.opener, case.opened));
-        View::at(case.ok_or(VoidReason::CaseUnknown)?, &self.seen, cut).weigh(author, act)
+        let case = case.ok_or(VoidReason::CaseUnknown)?;
+        View::at(case, &self.seen, cut, known).weigh(author, act)
     }
 
-    /// Enters a valid statement into its case.
-    fn enter(&mut self, entry: &Entry<'_>, peer: u64, content: &Content) {
+    /// Enters a valid statement into its case; `cut` is its past.
+    fn enter(&mut self, entry: &Entry<'_>, cut: Cut, content: &Content) {
         let Entry { id, author, sequence, .. } = *entry;
+        let peer = cut.of(author.other());
         if let (Content::Offer(_), None) = (content, entry.case) {
             self.cases.insert(id, Case::new(id, author, sequence));
         }
         let Some(case) = self.cases.get_mut(&entry.case.unwrap_or(id)) else { return };
+        // A question or note may name a case that its author has not seen.
+        if entry.case.is_some() && !cut.has(case.opener, case.opened) {
+            return;
+        }
+        let view = View::at(case, &self.seen, cut, &[author]);
+        let version = view.version;
+        let breaks = view.handover().is_some_and(|handover| handover.breaks_round(author));
+        *case.reached.of_mut(author) = version;
         match content {
+            Content::Note(_) | Content::Standby(_) => {}
             Content::Offer(offer) => {
-                let (base, parent) = (offer.body().base, offer.body().parent);
-                let record = OfferRecord {
-                    id,
-                    author,
-                    sequence,
-                    base,
-                    parent,
-                    peer_count: peer,
-                    withdrawn: None,
-                    rejected: None,
-                };
-                case.offers.insert(id, record);
+                case.offers.insert(id, offer_record(entry, peer, offer));
             }
             Content::Withdraw(it) => {
                 if let Some(offer) = case.offers.get_mut(&it.offer) {
@@ -209,32 +208,87 @@ impl Ledger {
                 }
             }
             Content::Accept(it) => {
-                let Some(base) = case.offers.get(&it.offer).map(|offer| offer.base) else { return };
-                let record =
-                    Acceptance { id, author, sequence, offer: it.offer, base, lapsed: None, confirmed: None };
-                case.acceptance_bases.insert(id, base);
-                case.acceptances.insert((base, id), record);
+                // What can be accepted is on the current version.
+                let (offer, base) = (it.offer, version);
+                let record = Acceptance { id, author, sequence, offer, base, lapsed: None, confirmed: None };
+                case.acceptances.insert(id, record);
+                case.accepted.entry(base).or_default().of_mut(author).made.push((sequence, id));
             }
             Content::Confirm(it) => {
-                if let Some(acceptance) = case.acceptance_mut(&it.acceptance) {
+                if let Some(acceptance) = case.acceptances.get_mut(&it.acceptance) {
                     acceptance.confirmed = Some((id, sequence));
                 }
             }
             Content::Lapse(it) => {
-                if let Some(acceptance) = case.acceptance_mut(&it.acceptance) {
+                if let Some(acceptance) = case.acceptances.get_mut(&it.acceptance) {
                     acceptance.lapsed = Some(sequence);
+                    case.accepted.entry(version).or_default().of_mut(author).lapsed.push(sequence);
                 }
             }
-            Content::Query(_) => {
-                case.queries.insert(id, QueryRecord { author, sequence, answered: None });
+            Content::Query(it) => {
+                let record = QueryRecord { author, sequence, answer_by: it.answer_by, answered: None };
+                case.queries.insert(id, record);
             }
             Content::Answer(it) => {
-                if let Some(query) = case.queries.get_mut(&it.query).filter(|query| query.author != author) {
+                let others = |query: &&mut QueryRecord| query.author != author && query.sequence < peer;
+                if let Some(query) = case.queries.get_mut(&it.query).filter(others) {
                     query.answered.get_or_insert(id);
                 }
             }
-            _ => {}
+            Content::Lock(it) => case.moves(version, author, id).locks.push((sequence, id, it.lists)),
+            Content::Transport(_) => {
+                let moves = case.moves(version, author, id);
+                moves.notices.push((sequence, id));
+                if breaks {
+                    moves.breaks.push(sequence);
+                }
+            }
+            Content::TransportAcknowledged(it) => {
+                case.moves(version, author, id).acknowledged.insert(it.notice, (sequence, id));
+            }
+            Content::Ready(it) => {
+                case.moves(version, author, id).ready.insert(it.round, sequence);
+            }
+            Content::Go(it) => {
+                case.moves(version, author, id).went.insert(it.round, sequence);
+            }
+            Content::Suspend(_) => case.moves(version, author, id).breaks.push(sequence),
+            Content::Lines(_) => case.moves(version, author, id).lines.push(id),
+            Content::Closed(_) => case.moves(version, author, id).closed = Some((sequence, id)),
+            Content::TransferNotice(_) => case.transfers.push((id, author)),
+            Content::Breach(it) => {
+                let (offer, answer_by) = (it.offer, it.answer_by);
+                let record = BreachRecord { id, author, sequence, offer, answer_by, answered: None };
+                case.breaches.insert(id, record);
+            }
+            Content::BreachAnswered(it) => {
+                if let Some(breach) = case.breaches.get_mut(&it.breach) {
+                    breach.answered = Some(id);
+                }
+            }
         }
+    }
+}
+
+fn offer_record(entry: &Entry<'_>, peer_count: u64, offer: &Offer) -> OfferRecord {
+    let (body, legs) = (offer.body(), offer.legs());
+    let gives = |role| legs.iter().any(|leg| leg.giver == role);
+    let dead = legs.iter().enumerate().filter(|(_, leg)| leg.category == Category::Remains);
+    let bit = |leg: usize| u32::try_from(leg).ok().and_then(|leg| 1u128.checked_shl(leg)).unwrap_or(0);
+    OfferRecord {
+        id: entry.id,
+        author: entry.author,
+        sequence: entry.sequence,
+        base: body.base,
+        parent: body.parent,
+        peer_count,
+        withdrawn: None,
+        rejected: None,
+        gives: Both::new(gives(Role::Inviter), gives(Role::Joiner)),
+        legs: legs.len(),
+        remains: dead.fold(0, |bits, (leg, _)| bits | bit(leg)),
+        has_conditions: !body.terms.conditions.is_empty(),
+        lists: lists_digest(body.base.saturating_add(1), &entry.id, &body.lists),
     }
 }
 
@@ -243,116 +297,4 @@ const fn is_of_a_deal(kind: Kind) -> bool {
         kind,
         Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice
     )
-}
-
-impl View<'_> {
-    /// The table of the life of a proposal, for the acts that need a case.
-    fn weigh(&self, author: Role, act: &Act) -> Verdict {
-        match act {
-            Act::Offer { base, .. } if *base != self.version() => {
-                Err(VoidReason::NotOnCurrentVersion { base: *base, current: self.version() })
-            }
-            Act::Offer { .. } => self.free(author),
-            Act::Withdraw(id) => {
-                let offer = self.offer(id)?;
-                if offer.author != author {
-                    return Err(VoidReason::OfferNotOwn);
-                }
-                self.open(offer)?;
-                self.free(author)
-            }
-            Act::Reject(id) => {
-                let offer = self.offer_of_other(id, author)?;
-                if self.live(author).is_some_and(|own| own.offer == *id) {
-                    return Err(VoidReason::RejectsOwnAcceptance);
-                }
-                self.open(offer)
-            }
-            Act::Accept(id) => {
-                self.open(self.offer_of_other(id, author)?)?;
-                self.free(author)?;
-                if self.live(author.other()).is_some() {
-                    return Err(VoidReason::OtherHasAccepted);
-                }
-                Ok(())
-            }
-            Act::Confirm(id) => {
-                let acceptance = self.acceptance(id)?;
-                if acceptance.author == author {
-                    return Err(VoidReason::AcceptanceOwn);
-                }
-                self.living(acceptance)?;
-                self.free(author)?;
-                self.lapses_acknowledged(author)
-            }
-            Act::Lapse(id) => {
-                let acceptance = self.acceptance(id)?;
-                if acceptance.author != author {
-                    return Err(VoidReason::AcceptanceNotOwn);
-                }
-                self.living(acceptance)?;
-                if self.is_confirmed(acceptance) {
-                    return Err(VoidReason::AlreadyConfirmed);
-                }
-                if self.live(author.other()).is_some() {
-                    return Err(VoidReason::AlreadyCrossed);
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Not hanging. *Gone*, once somebody can go, is refused here too.
-    fn free(&self, author: Role) -> Verdict {
-        if self.is_hanging(author) { Err(VoidReason::AuthorHanging) } else { Ok(()) }
-    }
-
-    fn offer(&self, id: &Digest) -> Result<&OfferRecord, VoidReason> {
-        let offer = self.case.offers.get(id).filter(|offer| self.cut.has(offer.author, offer.sequence));
-        offer.ok_or(VoidReason::OfferUnknown)
-    }
-
-    fn offer_of_other(&self, id: &Digest, author: Role) -> Result<&OfferRecord, VoidReason> {
-        let offer = self.offer(id)?;
-        if offer.author == author { Err(VoidReason::OfferOwn) } else { Ok(offer) }
-    }
-
-    fn open(&self, offer: &OfferRecord) -> Verdict {
-        if offer.base != self.version() {
-            Err(VoidReason::OfferSuperseded)
-        } else if self.is_withdrawn(offer) {
-            Err(VoidReason::OfferWithdrawn)
-        } else if self.is_rejected(offer) {
-            Err(VoidReason::OfferRejected)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn acceptance(&self, id: &Digest) -> Result<&Acceptance, VoidReason> {
-        let acceptance = self.case.acceptance(id).filter(|it| self.cut.has(it.author, it.sequence));
-        acceptance.ok_or(VoidReason::AcceptanceUnknown)
-    }
-
-    fn living(&self, acceptance: &Acceptance) -> Verdict {
-        if self.is_live(acceptance) {
-            Ok(())
-        } else if acceptance.base != self.version() {
-            Err(VoidReason::OfferSuperseded)
-        } else if self.is_lapsed(acceptance) {
-            Err(VoidReason::AcceptanceLapsed)
-        } else {
-            Err(VoidReason::OfferWithdrawn)
-        }
-    }
-
-    /// Whether the other's chain, as far as it is held, has seen every lapse of `author` on this version. Were it
-    /// not asked, a lapse kept back could turn a crossing that the other already saw into a confirm.
-    fn lapses_acknowledged(&self, author: Role) -> Verdict {
-        let seen = self.seen.by(author.other(), self.cut);
-        let own = self.accepted().filter(|it| it.author == author && self.is_lapsed(it));
-        let unseen = own.filter_map(|it| it.lapsed).any(|at| at >= seen);
-        if unseen { Err(VoidReason::LapseUnacknowledged) } else { Ok(()) }
-    }
 }

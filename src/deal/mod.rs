@@ -3,14 +3,17 @@
 
 pub mod body;
 pub mod case;
+pub(crate) mod cut;
 pub mod date;
 pub mod handover;
 pub mod import;
 pub mod judge;
 pub mod person;
 pub mod pledge;
+pub mod progress;
 pub mod remains;
 pub mod row;
+pub(crate) mod rules;
 pub mod stage;
 pub mod staging;
 pub mod state;

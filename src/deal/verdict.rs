@@ -200,6 +200,125 @@ pub enum VoidReason {
          its next statement, then confirm"
     )]
     LapseUnacknowledged,
+    /// On the handover of a case in which no version is sealed.
+    #[error("no version of this case is sealed: agree on an offer first, and let both sides acknowledge it")]
+    NothingSealed,
+    /// On a handover of another version than the current one.
+    #[error(
+        "it is about version {version}, and the current version is {current}: say it for version {current}"
+    )]
+    VersionNotCurrent {
+        /// The version it is about.
+        version: u32,
+        /// The version that was current.
+        current: u32,
+    },
+    /// On the handover of an empty version.
+    #[error(
+        "the current version is empty, so what was agreed is cancelled and nobody is handed over: agree on an \
+         amendment of it first"
+    )]
+    Cancelled,
+    /// Of another round than the current one.
+    #[error(
+        "it is of round {}-{}, and the current round is {}-{}, as a round was broken off: say it again in the \
+         current round", .round.opener, .round.other, .current.opener, .current.other
+    )]
+    RoundNotCurrent {
+        /// The round it is of.
+        round: Round,
+        /// The round that was current.
+        current: Round,
+    },
+    /// Its author's go stands in the current round.
+    #[error(
+        "its author has said go in this round, which binds it: wait for the other side's go, or for it to \
+         suspend the round"
+    )]
+    AuthorGone,
+    /// Both parties' goes stand.
+    #[error("both sides have said go, and nothing undoes that: say in handover lines what comes of it")]
+    GoEffective,
+    /// A second lock of the lists of the version.
+    #[error("its author has locked the lists of this version already: nothing more is needed")]
+    AlreadyLocked,
+    /// Needs both locks, and its author has made none.
+    #[error("its author has not locked the lists of this version: lock them first")]
+    NotLocked,
+    /// Needs both locks, and its author's is of other lists.
+    #[error(
+        "its author has locked other lists than those of this version: compare them, then lock those of \
+         this version"
+    )]
+    LockedOtherLists,
+    /// Needs both locks, and the other has made none.
+    #[error("the other side has not locked the lists of this version: wait for its lock")]
+    OtherNotLocked,
+    /// Needs both locks, and the other's is of other lists.
+    #[error(
+        "the other side has locked other lists than those of this version: ask it to compare them, and wait \
+         for its lock"
+    )]
+    OtherLockedOtherLists,
+    /// Names nothing that is a transport notice for the current version.
+    #[error("it names no transport notice of the other side for the current version: check the id")]
+    NoticeUnknown,
+    /// An acknowledgement of an own transport notice.
+    #[error("it names its author's own transport notice: only the other side's can be acknowledged")]
+    NoticeOwn,
+    /// An acknowledgement of a transport notice that was changed.
+    #[error("the other side has changed that transport notice: acknowledge the one that took its place")]
+    NoticeReplaced,
+    /// A second acknowledgement of one notice.
+    #[error("its author has acknowledged that transport notice already: nothing more is needed")]
+    AlreadyAcknowledged,
+    /// A ready although its author gives somebody and has not said how they are moved.
+    #[error("its author has not said how it moves those it gives: send the transport notice first")]
+    TransportMissing,
+    /// A ready although the other gives somebody and has not said how they are moved.
+    #[error("the other side has not said how it moves those it gives: wait for its transport notice")]
+    OtherTransportMissing,
+    /// A ready although its author has not acknowledged the other's current transport notice.
+    #[error("its author has not acknowledged the other side's transport notice: acknowledge it first")]
+    TransportUnacknowledged,
+    /// A ready although the other has not acknowledged its author's current transport notice.
+    #[error("the other side has not acknowledged its author's transport notice: wait for that")]
+    OtherNotAcknowledged,
+    /// A second ready in one round.
+    #[error("its author has said in this round that it is ready: nothing more is needed")]
+    AlreadyReady,
+    /// A go without its author's ready in the round.
+    #[error("its author has not said in this round that it is ready: say that first")]
+    NotReady,
+    /// A go without the other's ready in the round.
+    #[error("the other side has not said in this round that it is ready: wait for that")]
+    OtherNotReady,
+    /// Lines or a closing before both goes.
+    #[error("both sides have not said go in one round, so nobody has moved: wait for both goes")]
+    NoEffectiveGo,
+    /// Lines about a leg that the version does not have.
+    #[error("it is about a leg past the last, and the version has {legs}: check the numbers of the legs")]
+    LegUnknown {
+        /// How many there are.
+        legs: usize,
+    },
+    /// Lines about persons after their author had closed.
+    #[error(
+        "its author has closed this handover, after which only lines on remains may change: ask in a query"
+    )]
+    LinesClosed,
+    /// A second closing.
+    #[error("its author has closed this handover already: nothing more is needed")]
+    AlreadyClosed,
+    /// A breach of an offer that was never sealed.
+    #[error("that offer is not sealed, so its conditions bind nobody: name the sealed offer")]
+    OfferNotSealed,
+    /// An answer to no valid breach of this case.
+    #[error("it names no valid breach of this case: check the id")]
+    BreachUnknown,
+    /// An answer to an own breach.
+    #[error("it names its author's own breach: only the other side can answer it")]
+    BreachOwn,
 }
 
 /// Valid, or void and why.

@@ -47,18 +47,34 @@ pub struct Turn {
 pub fn turns(case: &CaseState<'_>, times: &Times) -> Vec<Turn> {
     let owed = Role::BOTH.map(|role| {
         let duties = case.owes(role);
-        let since = duties.iter().filter_map(|duty| times.get(&cause(case, *duty)).copied()).min();
+        let since = duties.iter().filter_map(|duty| times.get(&cause(case, role, *duty)?).copied()).min();
         Turn { role, duties, since }
     });
     owed.into_iter().filter(|turn| !turn.duties.is_empty()).collect()
 }
 
-/// The statement that a duty comes from.
-fn cause(case: &CaseState<'_>, duty: Duty) -> Digest {
-    match (duty, case.pending().map(|agreement| &agreement.means)) {
-        (Duty::Acknowledge(_), Some(Means::Confirm { confirm, .. })) => *confirm,
-        (Duty::Acknowledge(_), Some(Means::Crossing { others, .. })) => *others,
-        (Duty::Acknowledge(id) | Duty::Confirm(id) | Duty::Answer(id) | Duty::Reply(id), _) => id,
+/// The statement that a duty of `role` comes from.
+fn cause(case: &CaseState<'_>, role: Role, duty: Duty) -> Option<Digest> {
+    let last = |means: &Means| match means {
+        Means::Confirm { confirm, .. } => *confirm,
+        Means::Crossing { others, .. } => *others,
+    };
+    match duty {
+        Duty::Acknowledge(_) => case.pending().map(|agreement| last(&agreement.means)),
+        Duty::Confirm(id)
+        | Duty::Answer(id)
+        | Duty::Reply(id)
+        | Duty::AcknowledgeTransport(id)
+        | Duty::AnswerBreach(id) => Some(id),
+        Duty::Lock(_)
+        | Duty::Transport(_)
+        | Duty::Ready(_)
+        | Duty::Go(_)
+        | Duty::Lines(_)
+        | Duty::Close(_) => {
+            let moved = case.handover().and_then(|handover| handover.last(role.other()));
+            moved.or_else(|| case.sealed().last().map(|agreement| last(&agreement.means)))
+        }
     }
 }
 
@@ -70,15 +86,33 @@ pub fn duty_text(duty: Duty) -> String {
         Duty::Confirm(id) => format!("confirm {}", short(&id)),
         Duty::Answer(id) => format!("answer offer {}", short(&id)),
         Duty::Reply(id) => format!("answer the question {}", short(&id)),
+        Duty::Lock(version) => format!("lock the lists of version {version}"),
+        Duty::Transport(version) => format!("give notice of transport for version {version}"),
+        Duty::AcknowledgeTransport(id) => format!("acknowledge transport notice {}", short(&id)),
+        Duty::Ready(version) => format!("be ready for version {version}"),
+        Duty::Go(version) => format!("go for version {version}"),
+        Duty::Lines(version) => format!("give handover lines of version {version}"),
+        Duty::Close(version) => format!("close version {version}"),
+        Duty::AnswerBreach(id) => format!("answer breach {}", short(&id)),
     }
 }
 
-const fn duty_json(duty: Duty) -> (&'static str, Digest) {
+fn duty_json(duty: Duty) -> Value {
+    let id = |what: &str, id: Digest| json!({"duty": what, "id": id.hex()});
+    let version = |what: &str, version: u32| json!({"duty": what, "version": version});
     match duty {
-        Duty::Acknowledge(id) => ("acknowledge", id),
-        Duty::Confirm(id) => ("confirm", id),
-        Duty::Answer(id) => ("answer", id),
-        Duty::Reply(id) => ("reply", id),
+        Duty::Acknowledge(it) => id("acknowledge", it),
+        Duty::Confirm(it) => id("confirm", it),
+        Duty::Answer(it) => id("answer", it),
+        Duty::Reply(it) => id("reply", it),
+        Duty::Lock(it) => version("lock", it),
+        Duty::Transport(it) => version("transport", it),
+        Duty::AcknowledgeTransport(it) => id("acknowledge-transport", it),
+        Duty::Ready(it) => version("ready", it),
+        Duty::Go(it) => version("go", it),
+        Duty::Lines(it) => version("lines", it),
+        Duty::Close(it) => version("close", it),
+        Duty::AnswerBreach(it) => id("answer-breach", it),
     }
 }
 
@@ -86,8 +120,7 @@ const fn duty_json(duty: Duty) -> (&'static str, Digest) {
 #[must_use]
 pub fn turns_json(turns: &[Turn], me: Role) -> Value {
     let one = |turn: &Turn| {
-        let duties = turn.duties.iter().map(|duty| duty_json(*duty));
-        let duties: Vec<Value> = duties.map(|(what, id)| json!({"duty": what, "id": id.hex()})).collect();
+        let duties: Vec<Value> = turn.duties.iter().map(|duty| duty_json(*duty)).collect();
         json!({"whose": side(turn.role, me), "since": json_time_if(turn.since), "duties": duties})
     };
     turns.iter().map(one).collect()
