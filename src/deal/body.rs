@@ -513,7 +513,7 @@ impl Offer {
 }
 
 /// `count * give / per`, rounded.
-fn ratio(count: u32, give: u32, per: u32, rounding: Rounding) -> u32 {
+pub(crate) fn ratio(count: u32, give: u32, per: u32, rounding: Rounding) -> u32 {
     let (whole, per) = (u64::from(count) * u64::from(give), u64::from(per).max(1));
     let rounded = match rounding {
         Rounding::Down => whole / per,

@@ -1,12 +1,20 @@
 //! Dates as they are known of people in captivity: often a year, sometimes a month, or a span of years.
 //! May not know whose date it is.
 
+use crate::time::UnixMillis;
 use bincode::de::Decoder;
 use bincode::error::DecodeError;
 use bincode::{Decode, Encode};
 
 /// What a date must look like, for error messages.
 pub const DATE_FORMS: &str = "1994, 1994-03, 1994-03-17, or a range such as 1990..1995";
+
+/// A moment as RFC 3339 has it, in UTC; none past the calendar's end.
+#[must_use]
+pub fn moment_text(moment: UnixMillis) -> Option<String> {
+    let moment = jiff::Timestamp::from_millisecond(i64::try_from(moment.0).ok()?).ok()?;
+    Some(moment.to_string())
+}
 
 /// A calendar date known to the year, the month or the day: `year u16 ‖ month u8 ‖ day u8`, 0 where unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode)]
@@ -25,6 +33,12 @@ impl Date {
         jiff::civil::Date::new(year_number, number(month)?, number(day)?).ok()?;
         let whole = year >= 1 && (day.is_none() || month.is_some());
         whole.then(|| Self { year, month: month.unwrap_or(0), day: day.unwrap_or(0) })
+    }
+
+    /// The day of a moment, in UTC; none past the calendar's end.
+    #[must_use]
+    pub fn of(moment: UnixMillis) -> Option<Self> {
+        Self::parse(moment_text(moment)?.get(..10)?)
     }
 
     /// The year.
@@ -124,6 +138,18 @@ impl PartialDate {
     #[must_use]
     pub const fn to(self) -> Option<Date> {
         self.to
+    }
+
+    /// The ages in completed years on `on` of someone born on this date: one where it is known well enough, else
+    /// from the youngest to the oldest possible. Who is born on 29 February completes a year on 1 March.
+    #[must_use]
+    pub fn ages_on(self, on: Date) -> std::ops::RangeInclusive<u16> {
+        let years = |birth: (u16, u8, u8), on: (u16, u8, u8)| {
+            let before_birthday = (on.1, on.2) < (birth.1, birth.2);
+            on.0.saturating_sub(birth.0).saturating_sub(u16::from(before_birthday))
+        };
+        let youngest = years(self.to.unwrap_or(self.from).latest(), on.earliest());
+        youngest..=years(self.from.earliest(), on.latest())
     }
 
     /// Reads one of [`DATE_FORMS`].

@@ -3,11 +3,19 @@
 
 pub mod body;
 pub mod case;
+mod cells;
+pub mod change;
+pub mod criteria;
 pub(crate) mod cut;
 pub mod date;
+pub mod discrepancy;
 pub mod handover;
 pub mod import;
 pub mod judge;
+pub mod law;
+pub mod lines;
+mod numbers;
+pub mod part;
 pub mod person;
 pub mod pledge;
 pub mod progress;

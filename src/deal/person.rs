@@ -7,6 +7,7 @@ use crate::deal::remains::Remains;
 use crate::deal::word::{Text, words};
 use crate::statement::list::LINE_BYTES_MAX;
 use bincode::{Decode, Encode};
+use unicode_normalization::UnicodeNormalization;
 
 words! {
     /// Sex, as the holder records it.
@@ -242,6 +243,41 @@ impl Person {
     pub const fn is_named(&self) -> bool {
         !self.name.is_empty() || !self.aliases.is_empty()
     }
+}
+
+/// What tells whether two records are about the same person, where their other fields may differ. For comparing
+/// only: never shown, never sent. Look-alike letters of two scripts stay different.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdentityKey {
+    /// The service number, its letters and digits alone.
+    ServiceNumber(String),
+    /// The name, or the first alias where no name is known, with the birth date as far as it is known.
+    Name(String, Option<PartialDate>),
+}
+
+/// The service number where there is one, else [`name_key`].
+#[must_use]
+pub fn identity_key(person: &Person) -> IdentityKey {
+    let number = person.service_number.as_ref().map(|number| folded(number.as_str(), ""));
+    number.filter(|number| !number.is_empty()).map_or_else(|| name_key(person), IdentityKey::ServiceNumber)
+}
+
+/// Name and birth date, for records of which only one has a service number.
+#[must_use]
+pub fn name_key(person: &Person) -> IdentityKey {
+    let name = match person.aliases.first() {
+        Some(alias) if person.name.is_empty() => alias.as_str().to_owned(),
+        _ => person.name.full(),
+    };
+    let known = Some(folded(&name, " ")).filter(|folded| !folded.is_empty());
+    IdentityKey::Name(known.unwrap_or(name), person.birth_date)
+}
+
+/// Compatibility forms and capitals made one (NFKC, lower case); the words of `text` with `between` them.
+fn folded(text: &str, between: &str) -> String {
+    let text: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(between)
 }
 
 /// One line of a list, as it enters the list's tree: `variant u32 ‖ record`.
