@@ -58,16 +58,10 @@ pub fn progress(offer: &Offer, said: [&[&HandoverLine]; 2]) -> Vec<StageProgress
 
 /// The first line that comes too early: its stage is to begin after one that is not complete.
 #[must_use]
-pub fn too_early(
-    offer: &Offer,
-    said: [&[&HandoverLine]; 2],
-    lines: &[HandoverLine],
-) -> Option<TooEarly> {
+pub fn too_early(offer: &Offer, said: [&[&HandoverLine]; 2], lines: &[HandoverLine]) -> Option<TooEarly> {
     let progress = progress(offer, said);
-    let about: BTreeSet<u8> = lines
-        .iter()
-        .filter_map(|line| offer.legs().get(usize::from(line.subject.leg()))?.stage)
-        .collect();
+    let about: BTreeSet<u8> =
+        lines.iter().filter_map(|line| offer.legs().get(usize::from(line.subject.leg()))?.stage).collect();
     about.into_iter().find_map(|stage| {
         let after = &offer.body().terms.stages.get(usize::from(stage))?.after;
         let open = |before: &&u8| progress.get(usize::from(**before)).is_some_and(|it| !it.is_complete());

@@ -3,10 +3,13 @@
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Accept, Confirm, Content, Lapse, Note, Offer, OfferBody, Reject, Withdraw};
 use crate::deal::import::{Draft, Sources, proposal_from_toml};
+use crate::deal::part::part;
 use crate::deal::terms::{Firmness, Terms};
+use crate::deal::verdict::Act;
 use crate::deal::word::Text;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
+use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
 use crate::desk::record::case_of;
@@ -143,8 +146,9 @@ fn frame(desk: &Desk, found: &Found) -> Result<Digest, Failure> {
     let case_id = case(desk, found)?;
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
-    let sealed: Vec<Digest> =
-        ledger.case(&case_id.0).map_or_else(Vec::new, |case| case.sealed().iter().map(|it| it.offer).collect());
+    let sealed: Vec<Digest> = ledger
+        .case(&case_id.0)
+        .map_or_else(Vec::new, |case| case.sealed().iter().map(|it| it.offer).collect());
     let offer = if sealed.contains(&found.id.0) { Some(found.id.0) } else { sealed.last().copied() };
     let stands = |id: &Digest| {
         let shown = channel.statements().into_iter().find(|shown| shown.id.0 == *id);
@@ -168,7 +172,8 @@ pub fn amend(desk: &mut Desk, asked: &grammar::Amend) -> Result<Answer, Failure>
     let case = ledger.case(&case_id.0);
     let sealed = case.as_ref().and_then(|case| case.sealed().last().map(|it| (case.version(), it.offer)));
     let Some((version, offer)) = sealed else {
-        let what = format!("nothing is sealed in case {} yet, so there is nothing to amend", short(&case_id.0));
+        let what =
+            format!("nothing is sealed in case {} yet, so there is nothing to amend", short(&case_id.0));
         return Err(Failure::new(Cause::Refused, what, "Answer its offers: truceline counter OFFER FILE"));
     };
     let (content, lists) = match &asked.file {
@@ -214,7 +219,7 @@ pub fn counter(desk: &mut Desk, asked: &grammar::Counter) -> Result<Answer, Fail
     sign(desk, found.thread, Some(case_id), &content, draft.lists, Leave::yes(asked.yes))
 }
 
-/// `truceline accept`.
+/// `truceline accept`: an offer as it stands, or a counter-offer of some of its groups.
 ///
 /// # Errors
 /// [`Failure`].
@@ -224,10 +229,35 @@ pub fn accept(desk: &mut Desk, asked: &grammar::Accept) -> Result<Answer, Failur
         Failure::new(Cause::Usage, what, "Write it as 48h, '3 days' or 90m.")
     })?;
     let found = desk.find(&asked.id)?;
+    let case = case(desk, &found)?;
+    if !asked.groups.is_empty() {
+        return accept_part(desk, &found, case, asked);
+    }
     let hold_until = desk.service.now().plus(hold);
     let content = Content::Accept(Accept { offer: found.id.0, hold_until, remark: None });
-    let case = case(desk, &found)?;
     sign(desk, found.thread, Some(case), &content, Vec::new(), Leave::yes(asked.yes))
+}
+
+/// A part of an offer cannot be accepted: it is offered back, made from the offer itself, and its author accepts it.
+fn accept_part(
+    desk: &mut Desk,
+    found: &Found,
+    case: StatementId,
+    asked: &grammar::Accept,
+) -> Result<Answer, Failure> {
+    let channel = desk.channel(found.thread)?;
+    channel.ledger().would_be(channel.thread.role, Some(&case.0), &Act::Accept(found.id.0))?;
+    let shown = held::statement(channel, &found.id.0);
+    let held = shown.and_then(|shown| Some((held::offer(channel, &shown.id.0)?, shown.statement().ok()?)));
+    let Some((offer, statement)) = held else {
+        let what = format!("{} is no offer", short(&found.id.0));
+        return Err(Failure::new(Cause::Refused, what, "See the offers: truceline cases"));
+    };
+    let groups = asked.groups.iter().copied().collect();
+    let service = &mut desk.service;
+    let draft = part(&offer, &statement.said.lists, &groups, &mut || service.random_seed())?;
+    let content = draft.offer(offer.body().base, Some(found.id.0))?;
+    sign(desk, found.thread, Some(case), &content, draft.lists, Leave::yes(asked.yes))
 }
 
 /// The acceptance that an id means: itself, or the live one of the offer it names.

@@ -137,14 +137,19 @@ pub fn answer(desk: &mut Desk, asked: &grammar::Answer) -> Result<Answer, Failur
         Some(Content::Breach(_)) => {
             let Some(reply) = &asked.reply else {
                 let help = "Give --reply admitted, denied, 'under inquiry' or remedied.";
-                return Err(Failure::new(Cause::Usage, "a breach is answered by a word of a fixed set", help));
+                return Err(Failure::new(
+                    Cause::Usage,
+                    "a breach is answered by a word of a fixed set",
+                    help,
+                ));
             };
             let answer = word(reply, BreachAnswer::from_text, BreachAnswer::ALL, BreachAnswer::text)?;
             Content::BreachAnswered(BreachAnswered { breach: found.id.0, answer, text })
         }
         _ => {
             let what = format!("{} is neither a query nor a breach", short(&found.id.0));
-            let help = "To answer an offer: truceline accept, counter or reject. See the cases: truceline cases";
+            let help =
+                "To answer an offer: truceline accept, counter or reject. See the cases: truceline cases";
             return Err(Failure::new(Cause::Refused, what, help));
         }
     };
@@ -162,7 +167,11 @@ pub fn transfer_notice(desk: &mut Desk, asked: &grammar::TransferNotice) -> Resu
     let lines = lines_from_zero(&asked.lines)?;
     let offer = held::offer(desk.channel(found.thread)?, &found.id.0).ok_or_else(|| {
         let what = format!("{} is no offer", short(&found.id.0));
-        Failure::new(Cause::Refused, what, "Name the offer in which they are listed: truceline case show CASE")
+        Failure::new(
+            Cause::Refused,
+            what,
+            "Name the offer in which they are listed: truceline case show CASE",
+        )
     })?;
     let Some(of) = offer.legs().get(usize::from(leg)) else {
         let what = format!("offer {} has no leg {}", short(&found.id.0), asked.leg);
@@ -208,7 +217,11 @@ pub fn breach(desk: &mut Desk, asked: &grammar::Breach) -> Result<Answer, Failur
     };
     let Some(broken) = offer.body().terms.conditions.get(usize::from(condition)) else {
         let what = format!("the sealed offer {} has no condition {}", short(&id), asked.condition);
-        return Err(Failure::new(Cause::Usage, what, format!("See its conditions: truceline show {}", short(&id))));
+        return Err(Failure::new(
+            Cause::Usage,
+            what,
+            format!("See its conditions: truceline show {}", short(&id)),
+        ));
     };
     if let Some(leg) = offer.legs().get(usize::from(broken.leg)) {
         no_line_past(&lines, offer.lines(leg).len(), u64::from(broken.leg) + 1)?;

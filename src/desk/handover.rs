@@ -2,6 +2,7 @@
 //! version and the round are filled in from what stands.
 
 use crate::deal::body::Content;
+use crate::deal::handover::Round;
 use crate::deal::handover::{
     Closed, Go, Lock, Mode, Ready, Suspend, Transport, TransportAcknowledged, Vehicle,
 };
@@ -13,7 +14,6 @@ use crate::desk::grammar;
 use crate::desk::open::Desk;
 use crate::desk::screen::{Answer, short};
 use crate::desk::sign::{Leave, sign};
-use crate::deal::handover::Round;
 use crate::statement::header::StatementId;
 use crate::time::UnixMillis;
 
@@ -59,11 +59,7 @@ pub fn lock(desk: &mut Desk, asked: &grammar::OnCase) -> Result<Answer, Failure>
     on.sign(desk, &content, Leave::yes(asked.yes))
 }
 
-fn window(
-    from: Option<&String>,
-    to: Option<&String>,
-    now: UnixMillis,
-) -> Result<Option<Window>, Failure> {
+fn window(from: Option<&String>, to: Option<&String>, now: UnixMillis) -> Result<Option<Window>, Failure> {
     let (Some(from), Some(to)) = (from, to) else { return Ok(None) };
     let window = Window { from: when(from, now)?, to: when(to, now)? };
     if window.to <= window.from {

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod ask;
+pub mod case;
 pub mod cases;
 pub mod content;
 pub mod converse;
@@ -18,7 +19,9 @@ pub mod names;
 pub mod open;
 pub mod operator;
 pub mod operator_grammar;
+pub mod outcome;
 pub mod persons;
+pub mod progress;
 pub mod promise;
 pub mod qr;
 pub mod record;
@@ -32,4 +35,5 @@ pub mod sync;
 pub mod tell;
 pub mod terms;
 pub mod transcript;
+pub mod tree;
 pub mod words;

@@ -1,6 +1,7 @@
 //! Promises of time, which bind their author's own client and are no rule of the state: a confirm within the
 //! offer's time, an acceptance held as long as was promised, a go answered within its window, results on remains
-//! within 24 months, stages in their order. All but the last yield to an officer who insists.
+//! within 24 months, stages in their order, no lock before that of who confirmed. All but the last two yield to an
+//! officer who insists.
 
 use crate::deal::body::Content;
 use crate::deal::body::Lines;
@@ -8,6 +9,7 @@ use crate::deal::handover::Go;
 use crate::deal::staging::too_early;
 use crate::deal::state::CaseState;
 use crate::deal::terms::Category;
+use crate::deal::verdict::Act;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::held;
 use crate::desk::names::Names;
@@ -31,8 +33,10 @@ pub fn kept(
     now: UnixMillis,
 ) -> Result<(), Failure> {
     let Some(case) = case else { return Ok(()) };
-    if let Content::Lines(lines) = content {
-        in_order(channel, case, lines)?;
+    match content {
+        Content::Lines(lines) => in_order(channel, case, lines)?,
+        Content::Lock(_) => after_the_offeror(channel, case)?,
+        _ => {}
     }
     if late {
         return Ok(());
@@ -75,12 +79,7 @@ fn within_offer(
 }
 
 /// The other side's go of this round, where its window is over.
-fn within_window(
-    channel: &Channel,
-    case: &CaseState<'_>,
-    go: &Go,
-    now: UnixMillis,
-) -> Result<(), Failure> {
+fn within_window(channel: &Channel, case: &CaseState<'_>, go: &Go, now: UnixMillis) -> Result<(), Failure> {
     let names = Names::of(channel);
     let of_round = |shown: crate::officer::view::Shown<'_>| match shown.content()?.ok()? {
         Content::Go(theirs) => {
@@ -99,9 +98,24 @@ fn within_window(
     }
 }
 
+/// Who accepted locks second: only the other's lock shows that it holds the acknowledgement that sealed it.
+fn after_the_offeror(channel: &Channel, case: &CaseState<'_>) -> Result<(), Failure> {
+    let names = Names::of(channel);
+    if case.may(names.me).iter().any(|act| matches!(act, Act::Lock { .. })) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Cause::Refused,
+        format!(
+            "not signed: you accepted, so {} locks first, which shows that it holds the seal",
+            names.peer
+        ),
+        "Wait for its lock: truceline sync",
+    ))
+}
+
 fn in_order(channel: &Channel, case: &CaseState<'_>, lines: &Lines) -> Result<(), Failure> {
-    let (Some(handover), Some(offer)) =
-        (case.handover(), held::version(channel, case, lines.body().version))
+    let (Some(handover), Some(offer)) = (case.handover(), held::version(channel, case, lines.body().version))
     else {
         return Ok(());
     };

@@ -5,8 +5,8 @@ use crate::desk::grammar::{Case, Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
 use crate::desk::{
-    act, case, cases, converse, demo, demo_relay, handover, introduce, outcome, record, settings, show, status,
-    sync, transcript, words,
+    act, case, cases, converse, demo, demo_relay, handover, introduce, outcome, record, settings, show,
+    status, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;

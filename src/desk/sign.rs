@@ -132,7 +132,9 @@ fn summary(
              prepared."
         ),
         Content::Transport(_) => {
-            format!("You say how your persons are moved. {peer} is to acknowledge it before you can be ready.")
+            format!(
+                "You say how your persons are moved. {peer} is to acknowledge it before you can be ready."
+            )
         }
         Content::TransportAcknowledged(_) => {
             format!("You say that your own forces have been told how {peer} moves its persons.")
@@ -142,11 +144,13 @@ fn summary(
             "You say go, and cannot break this round off after it. Nobody moves before you hold {peer}'s go too."
         ),
         Content::Suspend(_) => {
-            "You break this round off: ready and go of it no longer count, and have to be said again.".to_owned()
+            "You break this round off: ready and go of it no longer count, and have to be said again."
+                .to_owned()
         }
         Content::Lines(_) => "You say what became of whom, as your side saw it:".to_owned(),
         Content::Closed(_) => {
-            "You say that your lines are complete. After this only results on remains may still change.".to_owned()
+            "You say that your lines are complete. After this only results on remains may still change."
+                .to_owned()
         }
         Content::TransferNotice(_) => format!("You tell {peer} of persons taken to a third country."),
         Content::Breach(_) => format!("You say that {peer} has to answer for a condition that was broken."),

@@ -104,12 +104,14 @@ Example:
   truceline counter 3f2a91c0 examples/counter.toml")]
     Counter(Counter),
     /// Offers to change or cancel what is sealed
-    #[command(after_help = "The file holds the whole of what is to hold, not the difference. It takes the other side's \
+    #[command(
+        after_help = "The file holds the whole of what is to hold, not the difference. It takes the other side's \
 acceptance and your confirm, as every offer does.
 
 Example:
   truceline amend 3f2a91c0 amended.toml
-  truceline amend 3f2a91c0 --cancel")]
+  truceline amend 3f2a91c0 --cancel"
+    )]
     Amend(Amend),
     /// Accepts the other side's offer as it stands, or makes a counter-offer of some of its groups
     #[command(
@@ -177,10 +179,12 @@ Example:
   truceline ready 3f2a91c0")]
     Ready(OnCase),
     /// Says that you move, once both sides have said so
-    #[command(after_help = "Nobody moves on their own go: wait until 'truceline case show' says that both hold both.
+    #[command(
+        after_help = "Nobody moves on their own go: wait until 'truceline case show' says that both hold both.
 
 Example:
-  truceline go 3f2a91c0 --until 2h")]
+  truceline go 3f2a91c0 --until 2h"
+    )]
     Go(Go),
     /// Breaks the round off: ready and go of it no longer count
     #[command(after_help = "Example:

@@ -1,0 +1,146 @@
+//! What became of whom: each side's handover lines, and the discrepancy that is computed from both.
+
+use crate::deal::body::{BodyError, Content, Lines, Offer};
+use crate::deal::discrepancy::{Account, Asked, Discrepancy, LegResult};
+use crate::deal::handover::{self, HandoverLine, LinesBody, Outcome, Remedy, Subject};
+use crate::deal::terms::Leg;
+use crate::desk::converse::{from_zero, named};
+use crate::desk::failure::{Cause, Failure};
+use crate::desk::grammar;
+use crate::desk::handover::Sealed;
+use crate::desk::held;
+use crate::desk::names::Names;
+use crate::desk::open::Desk;
+use crate::desk::progress::Progress;
+use crate::desk::record::side;
+use crate::desk::screen::{Answer, json_time_if, paragraphs, short};
+use crate::desk::sign::{Leave, sign};
+use crate::party::role::Role;
+use crate::statement::list::List;
+use serde_json::{Map, Value, json};
+
+/// Everybody in an offer, delivered as listed.
+fn as_listed(offer: &Offer) -> Vec<HandoverLine> {
+    let line = |subject| HandoverLine {
+        subject,
+        outcome: Outcome::Delivered,
+        cause: handover::Cause::Unknown,
+        detail: None,
+        evidence: None,
+        remedy: Remedy::None,
+        deadline: None,
+    };
+    let of = |(leg, at): (&Leg, u16)| -> Vec<HandoverLine> {
+        let listed = (0u32..).zip(offer.lines(leg));
+        let listed: Vec<_> = listed.map(|(nth, _)| line(Subject::Listed { leg: at, line: nth })).collect();
+        let number = offer.number(leg);
+        let counted = listed.is_empty() && number > 0;
+        if counted { vec![line(Subject::Counted { leg: at, number })] } else { listed }
+    };
+    offer.legs().iter().zip(0u16..).flat_map(of).collect()
+}
+
+/// `truceline lines`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure> {
+    let on = Sealed::named(desk, &asked.case)?;
+    let channel = desk.channel(on.thread)?;
+    let ledger = channel.ledger();
+    let offer = ledger.case(&on.case.0).and_then(|case| held::version(channel, &case, on.version));
+    let Some(offer) = offer.filter(|offer| !offer.legs().is_empty()) else {
+        let what =
+            format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
+        return Err(Failure::new(
+            Cause::Refused,
+            what,
+            "Agree on another version first: truceline amend CASE FILE",
+        ));
+    };
+    let stage: Option<u8> = asked.stage.map(|stage| from_zero("stage", stage)).transpose()?;
+    let mut lines = as_listed(&offer);
+    if let Some(stage) = stage {
+        let of_stage = |line: &HandoverLine| {
+            offer.legs().get(usize::from(line.subject.leg())).is_some_and(|leg| leg.stage == Some(stage))
+        };
+        lines.retain(of_stage);
+    }
+    let records = lines.iter().map(HandoverLine::encode_line).collect::<Result<Vec<_>, _>>()?;
+    let list = List::new(desk.service.random_seed(), records).map_err(BodyError::from)?;
+    let body = LinesBody { version: on.version, lines: list.root() };
+    let lists = vec![list];
+    let content = Content::Lines(Lines::join(body, &lists)?);
+    let leave = Leave { yes: asked.yes, late: asked.late };
+    sign(desk, on.thread, Some(on.case), &content, lists, leave)
+}
+
+/// `truceline discrepancy`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn discrepancy(desk: &Desk, asked: &grammar::OneCase) -> Result<Answer, Failure> {
+    let (thread, id) = named(desk, &asked.case)?;
+    let channel = desk.channel(thread)?;
+    let names = Names::of(channel);
+    let ledger = channel.ledger();
+    let progress = ledger.case(&id.0).and_then(|case| Progress::of(channel, &case));
+    let progress = progress.filter(Progress::has_lines).ok_or_else(|| {
+        let what = format!("nobody has said in case {} what became of whom", short(&id.0));
+        Failure::new(Cause::Refused, what, "Say it once both have said go: truceline lines CASE FILE.csv")
+    })?;
+    let found = progress.discrepancy();
+    let mut text = String::new();
+    if found.is_none() {
+        text.push_str("Both sides say that everything is as agreed.\n");
+    }
+    text.push_str(&paragraphs(found.to_string().trim_end(), 0));
+    Ok(Answer::new(text, json(&found, &names)))
+}
+
+fn json(found: &Discrepancy, names: &Names) -> Value {
+    json!({
+        "none": found.is_none(),
+        "text": found.to_string(),
+        "legs": found.legs.iter().map(|leg| leg_json(leg, names)).collect::<Vec<_>>(),
+        "remedies": found.remedies.iter().map(|asked| asked_json(asked, names)).collect::<Vec<_>>(),
+        "strays": found.strays.iter().sum::<usize>(),
+    })
+}
+
+fn leg_json(leg: &LegResult, names: &Names) -> Value {
+    let account = |by: Role| {
+        let Account { outcomes, delivered, not_reported, fulfilled, .. } = leg.account(by);
+        let outcomes: Map<String, Value> =
+            outcomes.iter().map(|(outcome, number)| (outcome.text().to_owned(), (*number).into())).collect();
+        json!({
+            "outcomes": outcomes,
+            "delivered": delivered,
+            "not_reported": not_reported,
+            "fulfilled": fulfilled,
+            "summary": leg.sentence(by),
+        })
+    };
+    let (least, most) = leg.agreed.clone().into_inner();
+    json!({
+        "leg": leg.leg + 1,
+        "giver": side(leg.giver, names.me),
+        "least": least,
+        "most": (most != u32::MAX).then_some(most),
+        "tolerance": leg.tolerance,
+        "own": account(names.me),
+        "peer": account(names.me.other()),
+        "summary": leg.both(),
+        "findings": leg.findings.iter().map(|finding| leg.finding(finding)).collect::<Vec<_>>(),
+    })
+}
+
+fn asked_json(asked: &Asked, names: &Names) -> Value {
+    json!({
+        "by": side(asked.by, names.me),
+        "leg": asked.leg + 1,
+        "remedy": asked.remedy.text(),
+        "number": asked.number,
+        "deadline": json_time_if(asked.deadline),
+    })
+}
