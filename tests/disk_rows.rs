@@ -11,9 +11,12 @@ use std::path::PathBuf;
 use truceline::codec::{self, CELL_BYTES};
 use truceline::crypto::digest::{Digest, hex, unhex};
 use truceline::crypto::sign::{QueueKey, QueueSecret, Signature, SigningSeeds};
+use truceline::deal::consistent::{Place, Untruth};
+use truceline::deal::word::Text;
 use truceline::host::sqlite::SqliteStore;
 use truceline::host::store::Store;
 use truceline::officer::cell::{Carries, Placement};
+use truceline::officer::own::{Own, OwnRecord};
 use truceline::officer::settings::Settings;
 use truceline::officer::thread::{
     Greeted, Halt, Inbound, Inviting, OfferQueue, Outbound, Session, Stage, Thread,
@@ -282,7 +285,27 @@ fn officer_rows() -> Vec<(&'static str, Vec<u8>)> {
         ("fragment", row(&(612u32, b"piece".to_vec()))),
         ("mark", row(&NOW)),
         ("opened", row(&CellHash(Digest([9; 32])))),
+        (
+            "own.note",
+            own(Own::Note { about: Place { statement: Digest([7; 32]), line: None }, text: text("n") }),
+        ),
+        ("own.untruth", own(untruth(None))),
+        ("own.untruth-said", own(untruth(Some("s")))),
+        ("own.profile", own(Own::Profile { key: text("k"), text: text("Яна") })),
     ]
+}
+
+fn text(text: &str) -> Text {
+    Text::new(text).unwrap()
+}
+
+fn untruth(said: Option<&str>) -> Own {
+    let about = Place { statement: Digest([8; 32]), line: Some((1, 2)) };
+    Own::Untruth(Untruth { about, said: said.map(text), truth: text("t") })
+}
+
+fn own(what: Own) -> Vec<u8> {
+    OwnRecord { at: NOW, thread: 3, what }.encode().unwrap()
 }
 
 /// The greeting holds a signature that is never made twice alike; here its bytes are set.
@@ -338,6 +361,14 @@ fn an_officers_frozen_rows_are_read_and_written_alike() {
             "fragment" => assert_eq!(read_again::<(u32, Vec<u8>)>(name, bytes).1, b"piece"),
             "mark" => assert_eq!(read_again::<UnixMillis>(name, bytes), NOW),
             "opened" => drop(read_again::<CellHash>(name, bytes)),
+            "own" => {
+                let record = OwnRecord::decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert_eq!((record.at, record.thread), (NOW, 3));
+                assert_eq!(&record.encode().unwrap(), bytes, "{name}");
+                assert!(OwnRecord::decode(&[bytes, &[0][..]].concat()).is_err(), "{name}: a byte more");
+                let other_version = [&[2], &bytes[1..]].concat();
+                assert!(OwnRecord::decode(&other_version).is_err(), "{name}: another version");
+            }
             other => panic!("{other} is no row"),
         }
     }

@@ -5,8 +5,8 @@ use crate::desk::grammar::{Case, Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
 use crate::desk::{
-    act, case, cases, converse, demo, demo_relay, handover, introduce, outcome, record, settings, show,
-    status, sync, transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, family, handover, interest, introduce, outcome,
+    own, profile, record, report, settings, show, status, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -126,6 +126,13 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
         Command::Settings(asked) => settings::run(&mut place.open()?, asked)?,
+        Command::Private(asked) => own::private(&mut place.open()?, asked)?,
+        Command::Honesty(asked) => own::honesty(&mut place.open()?, asked)?,
+        Command::Profile(asked) => profile::run(&mut place.open()?, asked)?,
+        Command::Delays => delays::run(&place.open()?)?,
+        Command::Interest(asked) => interest::run(&place.open()?, asked)?,
+        Command::Family(asked) => family::run(&place.open()?, asked)?,
+        Command::Report(asked) => report::run(&place.open()?, asked)?,
     };
     Ok(Some(answer))
 }

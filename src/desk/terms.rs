@@ -36,11 +36,17 @@ const fn category_plural(category: Category) -> &'static str {
     }
 }
 
+/// So many of a category.
+#[must_use]
+pub fn category_count(category: Category, number: u64) -> String {
+    count(number, category.text(), category_plural(category))
+}
+
 /// So many of a category: a range is told as one, and an end that is open as open.
 fn amount(category: Category, range: &RangeInclusive<u32>) -> String {
     let many = category_plural(category);
     match (*range.start(), *range.end()) {
-        (least, most) if least == most => count(least.into(), category.text(), many),
+        (least, most) if least == most => category_count(category, least.into()),
         (0, u32::MAX) => format!("all {many}"),
         (least, u32::MAX) => format!("all {many}, at least {least}"),
         (least, most) => format!("{least} to {most} {many} (estimate)"),

@@ -162,6 +162,10 @@ impl Officer {
                 step.records.push(Record::delete(table::OPENED, table::opened_key(thread, *number, at)));
             }
         }
+        // The number of the thread may be given again, and what was noted of this one is not of that one.
+        for number in self.own_of(thread).map(|(number, _)| number).collect::<Vec<_>>() {
+            step.append(self.drop_own(number));
+        }
         self.channels.remove(&thread);
         Ok(step)
     }

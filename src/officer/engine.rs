@@ -3,6 +3,7 @@
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
 use crate::officer::outbox::Outbox;
+use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
 use crate::officer::settings::Settings;
 use crate::officer::table;
@@ -197,6 +198,7 @@ pub struct Officer {
     pub(super) identity: Identity,
     pub(super) settings: Settings,
     pub(super) channels: BTreeMap<u32, Channel>,
+    pub(super) own: BTreeMap<u64, OwnRecord>,
     pub(super) pace: Pace,
 }
 

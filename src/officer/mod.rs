@@ -18,6 +18,7 @@ pub mod introduce;
 pub mod link;
 pub mod outbound;
 pub mod outbox;
+pub mod own;
 pub mod receipt;
 pub mod restore;
 pub mod retry;

@@ -5,6 +5,7 @@ use crate::codec::{self, CELL_BYTES, CodecError};
 use crate::crypto::sign::SignError;
 use crate::officer::cell::{Carries, OutCell, Placement};
 use crate::officer::engine::{Channel, Item, Officer, Pace};
+use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
 use crate::officer::settings::Settings;
 use crate::officer::table;
@@ -82,10 +83,11 @@ impl Officer {
             let thread: Thread = read(table::THREAD, &row)?;
             channels.insert(number, Channel::new(number, thread));
         }
-        let mut officer = Self { identity, settings, channels, pace: Pace::Once };
+        let mut officer = Self { identity, settings, channels, own: BTreeMap::new(), pace: Pace::Once };
         officer.restore_statements(take(table::STATEMENT), take(table::MARK))?;
         officer.restore_cells(take(table::CELL), take(table::PLACES))?;
         officer.restore_inbox(take(table::FRAGMENT), take(table::OPENED))?;
+        officer.restore_own(take(table::OWN))?;
         Ok(officer)
     }
 
@@ -98,6 +100,20 @@ impl Officer {
         let misplaced = || RestoreError::RowMisplaced(table.0);
         let (thread, number) = table::split_key(key, skip).ok_or_else(misplaced)?;
         Ok((self.channels.get_mut(&thread).ok_or_else(misplaced)?, number))
+    }
+
+    fn restore_own(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+        for (key, row) in rows {
+            let misplaced = || RestoreError::RowMisplaced(table::OWN.0);
+            let number = u64::from_be_bytes(key.as_slice().try_into().map_err(|_| misplaced())?);
+            let malformed = |error| RestoreError::RowMalformed { table: table::OWN.0, error };
+            let record = OwnRecord::decode(&row).map_err(malformed)?;
+            if !self.channels.contains_key(&record.thread) {
+                return Err(misplaced());
+            }
+            self.own.insert(number, record);
+        }
+        Ok(())
     }
 
     fn restore_statements(

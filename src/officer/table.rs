@@ -12,6 +12,7 @@
 //! 8 FRAGMENT  thread u32 ‖ sequence u64 ‖ index u32           count u32 ‖ bytes
 //! 9 OPENED    thread u32 ‖ number u64 ‖ relay u8              cell hash
 //! 10 FORK     thread u32                                      fork notice
+//! 13 OWN      number u64                                      own-side record
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
@@ -38,10 +39,12 @@ pub const FRAGMENT: Table = Table(8);
 pub const OPENED: Table = Table(9);
 /// Evidence of a fork.
 pub const FORK: Table = Table(10);
+/// What the own side keeps to itself: notes, honesty ledger, profile.
+pub const OWN: Table = Table(13);
 
 /// Every table.
-pub const ALL: [Table; 10] =
-    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK];
+pub const ALL: [Table; 11] =
+    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, OWN];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
 

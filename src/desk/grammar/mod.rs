@@ -1,11 +1,16 @@
 //! The commands of `truceline`, as they are written.
 
-pub mod handover;
-pub mod negotiation;
+mod handover;
+mod negotiation;
+mod own;
 
 use clap::{Args, Parser, Subcommand};
 pub use handover::*;
 pub use negotiation::*;
+pub use own::{
+    Family, Honesty, HonestyAdd, Interest, Private, PrivateDrop, PrivateList, PrivateNote, Profile,
+    ProfileSet, Report,
+};
 use std::path::PathBuf;
 
 const AFTER: &str = "The vault is the folder in --vault, else in TRUCELINE_VAULT, else ~/.truceline. Its passphrase is read from \
@@ -271,6 +276,55 @@ Example:
   truceline settings --default"
     )]
     Settings(SettingsArgs),
+    /// Keeps notes on statements and persons, for the own side alone
+    #[command(
+        subcommand,
+        after_help = "Nothing of it is ever sent, exported or shown by other commands.
+
+Example:
+  truceline private note 3f2a91c0#1.12 \"His brother serves in our 4th.\"
+  truceline private list"
+    )]
+    Private(Private),
+    /// Keeps what was said that was not true, so that no later statement contradicts it
+    #[command(
+        subcommand,
+        after_help = "Before you sign what does not fit what you said, you are warned.
+
+Example:
+  truceline honesty add 3f2a91c0#1.12 --truth \"He died in March; we have not said so.\"
+  truceline honesty list"
+    )]
+    Honesty(Honesty),
+    /// Keeps and shows what is known of the counterpart
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline profile set authority \"Has to ask the ministry for anyone sentenced.\"
+  truceline profile show"
+    )]
+    Profile(Profile),
+    /// Tells who holds the turn, how long each side takes to answer, and what is overdue
+    #[command(after_help = "The other side's times are those at which its statements were stored here.
+
+Example:
+  truceline delays")]
+    Delays,
+    /// Tells whom the other side asks for repeatedly
+    #[command(after_help = "Example:
+  truceline interest
+  truceline interest --all")]
+    Interest(Interest),
+    /// Tells what a family may be told now about a person: nothing, until the receiver has signed that they crossed
+    #[command(after_help = "Example:
+  truceline family 3f2a91c0#1.12
+  truceline family \"Вельгин Андрей\"")]
+    Family(Family),
+    /// Tells the figures of all exchanges, computed anew from what was sealed
+    #[command(after_help = "Example:
+  truceline report
+  truceline report --csv > report.csv")]
+    Report(Report),
     /// Plays an exchange with a relay and two officers on this machine, told step by step
     #[command(after_help = "Example:
   truceline demo --keep /tmp/truceline-demo")]

@@ -1,0 +1,68 @@
+//! What an officer should be warned of before signing: what does not fit what was said before, what of that was not
+//! true. Shown at the own desk alone, and never sent.
+
+use crate::crypto::digest::Digest;
+use crate::deal::body::Content;
+use crate::deal::consistent::{Contradiction, Fit, Untruth, fit};
+use crate::deal::history::History;
+use crate::desk::open::Desk;
+use crate::desk::own::history;
+use crate::desk::screen::{count, plain, short, time};
+
+/// Contradictions that are shown one by one, at most; the rest are counted.
+const SHOWN_MAX: usize = 12;
+
+/// The warnings on a draft that opens a case, or whose case does not matter; harmless to show.
+#[must_use]
+pub fn warnings(desk: &Desk, thread: u32, content: &Content) -> Vec<String> {
+    warnings_in(desk, thread, None, content)
+}
+
+/// The warnings on a draft in `case`, harmless to show; none for one that can be signed as it is.
+#[must_use]
+pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Content) -> Vec<String> {
+    let Some(channel) = desk.service.officer().channel(thread) else { return Vec::new() };
+    let ledger = channel.ledger();
+    let history = history(channel, &ledger);
+    let untruths = desk.service.officer().untruths(thread);
+    told(&history, &untruths, &fit(&history, &untruths, case, content))
+}
+
+fn told(history: &History<'_>, untruths: &[Untruth], fit: &Fit) -> Vec<String> {
+    let shown = fit.contradictions.iter().take(SHOWN_MAX);
+    let mut all: Vec<String> = shown.map(|it| contradiction(history, it)).collect();
+    let rest = fit.contradictions.len().saturating_sub(SHOWN_MAX) as u64;
+    if rest > 0 {
+        all.push(format!(
+            "{} with what you said before.",
+            count(rest, "more does not agree", "more do not agree")
+        ));
+    }
+    for untruth in fit.touched.iter().filter_map(|number| untruths.get(*number)) {
+        let said = untruth.said.as_ref().map(|said| format!("\"{}\" ", plain(said.as_str())));
+        all.push(format!(
+            "This touches what you said {}in {} and noted as not true: what you say now must fit what they were told.",
+            said.unwrap_or_default(),
+            short(&untruth.about.statement)
+        ));
+    }
+    all
+}
+
+fn contradiction(history: &History<'_>, it: &Contradiction) -> String {
+    let id = short(&it.before.statement);
+    let when = history.get(&it.before.statement).map(|said| format!(" of {}", time(said.at)));
+    let untrue = if it.untrue {
+        " You said so, and it was not true: what you say now must fit what they were told."
+    } else {
+        ""
+    };
+    format!(
+        "{}: {} is '{}' now, and was '{}' in {id}{}.{untrue}",
+        plain(&it.about),
+        it.field,
+        plain(&it.now),
+        plain(&it.said),
+        when.unwrap_or_default(),
+    )
+}

@@ -1,0 +1,482 @@
+//! What the own side reckons from the statements of a channel: contradictions, delays, interest, the family embargo,
+//! figures. Over whole exchanges, from the first offer to the last line.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use truceline::crypto::digest::Digest;
+use truceline::deal::body::{Accept, Answer, Confirm, Content, Lapse, Lines, Offer, Query, Reply, Withdraw};
+use truceline::deal::consistent::{Fit, Place, Untruth, fit};
+use truceline::deal::delay::{Asked, End, delays, waits};
+use truceline::deal::embargo::{MayTell, may_tell};
+use truceline::deal::figures::figures;
+use truceline::deal::handover::{
+    Cause, Closed, Go, HandoverLine, LinesBody, Lock, Mode, Outcome, Ready, Remedy, Round, Subject,
+    Transport, TransportAcknowledged, lists_digest,
+};
+use truceline::deal::history::{History, Spoken, at};
+use truceline::deal::import::{Sources, proposal_from_toml};
+use truceline::deal::interest::interest;
+use truceline::deal::judge::{Entry, Ledger, Said, judge};
+use truceline::deal::terms::Category;
+use truceline::deal::word::Text;
+use truceline::party::role::Role::{self, Inviter, Joiner};
+use truceline::statement::kind::Kind;
+use truceline::statement::list::List;
+use truceline::time::{Millis, UnixMillis};
+
+const HOUR: u64 = 3_600_000;
+
+/// What both have said, an hour between statements. Each has seen all that was said before.
+#[derive(Default, Clone)]
+struct Talk {
+    said: Vec<(Spoken, Kind)>,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let mut talk = Self::default();
+        for role in [Inviter, Joiner, Inviter] {
+            talk.push(role, Kind::WordsConfirmed, None, None);
+        }
+        talk
+    }
+
+    fn count(&self, role: Role) -> u64 {
+        self.said.iter().filter(|(it, _)| it.author == role).count() as u64
+    }
+
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.said.len() as u64 * HOUR)
+    }
+
+    fn push(&mut self, author: Role, kind: Kind, case: Option<Digest>, content: Option<Content>) -> Digest {
+        let sequence = self.count(author);
+        let mut id = [0x5a; 32];
+        id[0] = author.number() + 1;
+        id[1..9].copy_from_slice(&sequence.to_be_bytes());
+        let id = Digest(id);
+        let peer_count = self.count(author.other());
+        let spoken = Spoken { id, author, sequence, peer_count, case, at: self.now(), content };
+        self.said.push((spoken, kind));
+        id
+    }
+
+    fn say(&mut self, author: Role, case: Option<Digest>, content: Content) -> Digest {
+        self.push(author, content.kind(), case, Some(content))
+    }
+
+    /// Acknowledges what the other has said last.
+    fn seen(&mut self, author: Role) {
+        self.push(author, Kind::Acknowledgement, None, None);
+    }
+
+    fn ledger(&self) -> Ledger {
+        let entries: Vec<Entry<'_>> = self
+            .said
+            .iter()
+            .map(|(it, kind)| Entry {
+                id: it.id,
+                author: it.author,
+                sequence: it.sequence,
+                peer_count: it.peer_count,
+                case: it.case,
+                kind: kind.number(),
+                said: it.content.as_ref().map_or(Said::Other, Said::Deal),
+            })
+            .collect();
+        judge(&entries)
+    }
+
+    fn history<'a>(&self, ledger: &'a Ledger, me: Role) -> History<'a> {
+        let spoken: Vec<Spoken> = self.said.iter().map(|(it, _)| it.clone()).collect();
+        let all = spoken.len();
+        let history = History::new(ledger, me, spoken);
+        assert_eq!(history.spoken().len(), all, "something that was said is void");
+        history
+    }
+}
+
+/// The offer of a proposal file of `me`.
+fn proposal(me: Role, base: u32, parent: Option<Digest>, toml: &str) -> Content {
+    let (mut list, mut seed) = (|_: &str| Err(String::new()), || [7; 32]);
+    let mut sources = Sources { me, now: UnixMillis(0), list: &mut list, seed: &mut seed };
+    proposal_from_toml(toml, &mut sources).unwrap().offer(base, parent).unwrap()
+}
+
+fn offer(content: &Content) -> &Offer {
+    match content {
+        Content::Offer(offer) => offer,
+        _ => panic!("no offer"),
+    }
+}
+
+const EXCHANGE: &str = r#"
+[[leg]]
+giver = "me"
+[[leg.person]]
+surname = "Вельгин"
+first_names = "Андрей"
+service_number = "ТА-1"
+status = "prisoner of war"
+health = "seriously wounded"
+evidence = "family 2031-02; denied 2030-01"
+[[leg.person]]
+surname = "Кадошев"
+first_names = "Игорь"
+birth_date = "1995-05-01"
+status = "child"
+evidence = "media 2030-12-05"
+[[leg]]
+giver = "them"
+
+[[leg.bag]]
+bag = "B-7"
+"#;
+
+fn line(subject: Subject, outcome: Outcome) -> HandoverLine {
+    HandoverLine {
+        subject,
+        outcome,
+        cause: Cause::Unknown,
+        detail: None,
+        evidence: None,
+        remedy: Remedy::None,
+        deadline: None,
+    }
+}
+
+fn listed(leg: u16, row: u32, outcome: Outcome) -> HandoverLine {
+    line(Subject::Listed { leg, line: row }, outcome)
+}
+
+fn lines(version: u32, lines: &[HandoverLine]) -> Content {
+    let bytes = lines.iter().map(|line| line.encode_line().unwrap()).collect();
+    let list = List::new([9; 32], bytes).unwrap();
+    let body = LinesBody { version, lines: list.root() };
+    Content::Lines(Lines::join(body, &[list]).unwrap())
+}
+
+/// Version 1 of `EXCHANGE`, proposed by the inviter, sealed, locked, on its way: all but what became of whom.
+fn under_way() -> (Talk, Digest) {
+    let mut talk = Talk::new();
+    let exchange = proposal(Inviter, 0, None, EXCHANGE);
+    let case = talk.say(Inviter, None, exchange.clone());
+    seal(&mut talk, case, case);
+    let roots = &offer(&exchange).body().lists;
+    let lists = lists_digest(1, &case, roots);
+    for role in Role::BOTH {
+        talk.say(role, Some(case), Content::Lock(Lock { version: 1, lists }));
+    }
+    talk.seen(Inviter);
+    for role in Role::BOTH {
+        let transport = transport(2);
+        let notice = talk.say(role, Some(case), transport);
+        let acknowledged = Content::TransportAcknowledged(TransportAcknowledged { notice });
+        talk.say(role.other(), Some(case), acknowledged);
+    }
+    let round = Round::default();
+    for role in Role::BOTH {
+        talk.say(role, Some(case), Content::Ready(Ready { version: 1, round }));
+    }
+    for role in Role::BOTH {
+        talk.say(role, Some(case), Content::Go(Go { version: 1, round, window: None }));
+    }
+    talk.seen(Inviter);
+    talk.seen(Joiner);
+    (talk, case)
+}
+
+fn transport(persons: u32) -> Content {
+    Content::Transport(Transport {
+        version: 1,
+        mode: Mode::Bus,
+        vehicles: Vec::new(),
+        persons: Some(persons),
+        corridor: None,
+        route: None,
+        window: None,
+        airspace: None,
+        remark: None,
+    })
+}
+
+/// The joiner accepts, the inviter confirms, the joiner acknowledges.
+fn seal(talk: &mut Talk, case: Digest, offer: Digest) {
+    let hold_until = UnixMillis(u64::MAX);
+    let acceptance =
+        talk.say(Joiner, Some(case), Content::Accept(Accept { offer, hold_until, remark: None }));
+    talk.say(Inviter, Some(case), Content::Confirm(Confirm { acceptance }));
+    talk.seen(Joiner);
+}
+
+fn query(text: &str, answer_by: Option<UnixMillis>) -> Content {
+    Content::Query(Query { about: None, text: Text::new(text).unwrap(), answer_by })
+}
+
+fn answer(query: Digest, reply: Reply) -> Content {
+    Content::Answer(Answer { query, reply, text: None })
+}
+
+fn fit_of(talk: &Talk, untruths: &[Untruth], case: Option<Digest>, draft: &Content) -> Fit {
+    let ledger = talk.ledger();
+    fit(&talk.history(&ledger, Inviter), untruths, case, draft)
+}
+
+fn told(fit: &Fit) -> Vec<(&str, &'static str, &str, &str)> {
+    fit.contradictions
+        .iter()
+        .map(|it| (it.about.as_str(), it.field, it.said.as_str(), it.now.as_str()))
+        .collect()
+}
+
+#[test]
+fn a_draft_that_says_something_else_of_the_same_person_is_a_contradiction() {
+    let mut talk = Talk::new();
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let same = proposal(Inviter, 0, Some(case), EXCHANGE);
+    assert_eq!(fit_of(&talk, &[], Some(case), &same), Fit::default());
+    let changed = EXCHANGE
+        .replace("seriously wounded", "good")
+        .replace("status = \"child\"", "status = \"civilian internee\"")
+        .replace("Кадошев\"", "КАДОШЕВ\"");
+    let draft = proposal(Inviter, 0, Some(case), &changed);
+    let found = fit_of(&talk, &[], Some(case), &draft);
+    assert_eq!(
+        told(&found),
+        [
+            ("Вельгин Андрей", "health", "seriously wounded", "good"),
+            ("КАДОШЕВ Игорь", "status", "child", "civilian internee"),
+        ]
+    );
+    assert!(found.contradictions.iter().all(|it| !it.untrue && it.before.statement == case));
+    // Left unsaid is not taken back, and what the other side says binds only it.
+    let silent = EXCHANGE.replace("health = \"seriously wounded\"\n", "");
+    assert_eq!(fit_of(&talk, &[], Some(case), &proposal(Inviter, 0, None, &silent)), Fit::default());
+    let mut theirs = Talk::new();
+    theirs.say(Joiner, None, proposal(Joiner, 0, None, EXCHANGE));
+    assert_eq!(fit_of(&theirs, &[], None, &draft), Fit::default());
+}
+
+#[test]
+fn a_sentence_once_said_is_not_silently_dropped() {
+    let sentenced = EXCHANGE.replace("status = \"child\"", "judicial = \"sentenced to death\"");
+    let mut talk = Talk::new();
+    talk.say(Inviter, None, proposal(Inviter, 0, None, &sentenced));
+    let draft = proposal(Inviter, 0, None, &EXCHANGE.replace("status = \"child\"\n", ""));
+    let found = fit_of(&talk, &[], None, &draft);
+    assert_eq!(told(&found), [("Кадошев Игорь", "judicial state", "sentenced to death", "none")]);
+}
+
+#[test]
+fn an_untruth_marks_the_contradiction_and_otherwise_is_recalled() {
+    let mut talk = Talk::new();
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let untruth = |line: Option<(u16, u32)>| Untruth {
+        about: Place { statement: case, line },
+        said: None,
+        truth: Text::new("He is well.").unwrap(),
+    };
+    let draft = proposal(Inviter, 0, None, &EXCHANGE.replace("seriously wounded", "good"));
+    let found = fit_of(&talk, &[untruth(Some((0, 0)))], None, &draft);
+    assert_eq!((found.contradictions.len(), found.touched.len()), (1, 0));
+    assert!(found.contradictions[0].untrue);
+    // An untruth about somebody else does not taint it, and is recalled as that person is listed too.
+    let found = fit_of(&talk, &[untruth(Some((0, 1)))], None, &draft);
+    assert!(!found.contradictions[0].untrue);
+    assert_eq!(found.touched, [0]);
+    // One about the statement as a whole is recalled in its case, and not in another.
+    let plain = query("When?", None);
+    assert_eq!(fit_of(&talk, &[untruth(None)], Some(case), &plain).touched, [0]);
+    assert_eq!(fit_of(&talk, &[untruth(None)], None, &plain).touched, [0usize; 0]);
+    assert_eq!(fit_of(&talk, &[untruth(Some((0, 0)))], Some(case), &plain).touched, [0usize; 0]);
+}
+
+#[test]
+fn whom_we_said_dead_or_not_held_or_denied_is_not_to_be_offered() {
+    let (mut talk, case) = under_way();
+    talk.say(Inviter, Some(case), lines(1, &[listed(0, 0, Outcome::Died), listed(0, 1, Outcome::Delivered)]));
+    let draft = proposal(Inviter, 1, None, EXCHANGE);
+    let found = fit_of(&talk, &[], Some(case), &draft);
+    assert_eq!(
+        told(&found),
+        [
+            ("Вельгин Андрей", "what became of them", "died", "held by us"),
+            ("Кадошев Игорь", "what became of them", "delivered as listed", "held by us"),
+        ]
+    );
+    let again = lines(1, &[listed(0, 0, Outcome::Delivered), listed(0, 1, Outcome::Delivered)]);
+    let found = fit_of(&talk, &[], Some(case), &again);
+    assert_eq!(told(&found), [("Вельгин Андрей", "what became of them", "died", "delivered as listed")]);
+
+    let mut talk = Talk::new();
+    let asked = talk.say(Joiner, None, query("Do you hold Вельгин, Андрей?", None));
+    let draft = proposal(Inviter, 0, None, EXCHANGE);
+    let told_yes = {
+        let mut talk = talk.clone();
+        talk.say(Inviter, None, answer(asked, Reply::Yes));
+        fit_of(&talk, &[], None, &draft)
+    };
+    assert_eq!(told_yes, Fit::default());
+    let denied = talk.say(Inviter, None, answer(asked, Reply::No));
+    let found = fit_of(&talk, &[], None, &draft);
+    assert_eq!(found.contradictions.len(), 1, "{found:?}");
+    assert_eq!(found.contradictions[0].before.statement, denied);
+    assert_eq!(found.contradictions[0].about, "Вельгин Андрей");
+}
+
+#[test]
+fn counts_that_do_not_fit_the_agreement_or_our_estimate_are_contradictions() {
+    let (talk, case) = under_way();
+    assert_eq!(fit_of(&talk, &[], Some(case), &transport(2)), Fit::default());
+    let found = fit_of(&talk, &[], Some(case), &transport(3));
+    assert_eq!(told(&found), [("the transport of all whom we give", "number", "2", "3")]);
+}
+
+#[test]
+fn delays_are_counted_from_what_was_seen_here() {
+    let mut talk = Talk::new();
+    let begin = talk.now().0;
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let slow =
+        talk.say(Inviter, Some(case), query("Who leads the convoy?", Some(UnixMillis(begin + 2 * HOUR))));
+    talk.say(Joiner, Some(case), query("Where?", Some(UnixMillis(begin))));
+    let counter = talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), EXCHANGE));
+    talk.say(Joiner, Some(case), answer(slow, Reply::Later));
+    let taken_back = talk.say(Joiner, Some(case), query("And when?", None));
+    let ledger = talk.ledger();
+    let all = waits(&talk.history(&ledger, Inviter));
+    let theirs = delays(&all, Joiner, talk.now());
+    // The offer was answered by a counter after 3 hours, the query after 3.
+    assert_eq!((theirs.answers, theirs.median, theirs.late), (2, Some(Millis(3 * HOUR)), 1));
+    assert_eq!(theirs.waiting, 0);
+    let ours = delays(&all, Inviter, talk.now());
+    assert_eq!((ours.answers, ours.median, ours.waiting, ours.overdue), (0, None, 3, 1));
+    let open: Vec<Asked> = all.iter().filter(|wait| wait.end == End::Waits).map(|wait| wait.asked).collect();
+    assert_eq!(open, [Asked::Query, Asked::Offer, Asked::Query]);
+
+    talk.say(Joiner, Some(case), Content::Withdraw(Withdraw { offer: counter, reason: None }));
+    talk.say(Inviter, Some(case), answer(taken_back, Reply::Told));
+    let ledger = talk.ledger();
+    let all = waits(&talk.history(&ledger, Inviter));
+    assert_eq!(all.iter().find(|wait| wait.id == counter).unwrap().end, End::Moot);
+    assert_eq!(delays(&all, Inviter, talk.now()).longest, Some((Millis(2 * HOUR), taken_back)));
+}
+
+#[test]
+fn an_acceptance_waits_for_its_confirm_and_a_lapse_or_a_seal_ends_the_waiting() {
+    let hold_until = UnixMillis(u64::MAX);
+    let mut talk = Talk::new();
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let other = talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), EXCHANGE));
+    let accept = |offer| Content::Accept(Accept { offer, hold_until, remark: None });
+    let first = talk.say(Joiner, Some(case), accept(case));
+    talk.say(Joiner, Some(case), Content::Lapse(Lapse { acceptance: first, reason: None }));
+    talk.seen(Inviter);
+    talk.seen(Joiner);
+    seal(&mut talk, case, case);
+    let ledger = talk.ledger();
+    let all = waits(&talk.history(&ledger, Joiner));
+    let end = |id: Digest| all.iter().find(|wait| wait.id == id).unwrap().end;
+    assert_eq!((end(first), end(other)), (End::Moot, End::Moot));
+    assert!(all.iter().all(|wait| wait.end != End::Waits), "{all:?}");
+    let confirmed = delays(&all, Inviter, talk.now());
+    assert_eq!((confirmed.answers, confirmed.median), (1, Some(Millis(HOUR))));
+}
+
+#[test]
+fn interest_counts_lists_and_questions_by_person() {
+    let mut talk = Talk::new();
+    let theirs =
+        EXCHANGE.replace("\"me\"", "\"x\"").replace("\"them\"", "\"me\"").replace("\"x\"", "\"them\"");
+    let case = talk.say(Joiner, None, proposal(Joiner, 0, None, &theirs));
+    let asked = talk.say(Joiner, None, query("How is Андрей Вельгин?", None));
+    talk.say(Joiner, None, query("Nobody in particular.", None));
+    talk.say(Inviter, None, answer(asked, Reply::Told));
+    // What they offer to give is nobody they ask for.
+    talk.say(Joiner, Some(case), proposal(Joiner, 0, None, EXCHANGE));
+    let ledger = talk.ledger();
+    let history = talk.history(&ledger, Inviter);
+    let all = interest(&history, &waits(&history));
+    let told: Vec<(String, usize, usize)> = all
+        .iter()
+        .map(|it| (truceline::deal::identity::title(it.who), it.asked.len(), it.answered))
+        .collect();
+    let expected = [("Вельгин Андрей", 2, 1), ("Кадошев Игорь", 1, 0), ("bag B-7", 1, 0)];
+    assert_eq!(told, expected.map(|(name, asked, answered)| (name.to_owned(), asked, answered)));
+    assert_eq!(all[0].asked, [(case, UnixMillis(3 * HOUR)), (asked, UnixMillis(4 * HOUR))]);
+}
+
+#[test]
+fn a_family_is_told_nothing_until_the_receivers_line() {
+    let tell = |talk: &Talk, row: u32| {
+        let ledger = talk.ledger();
+        let history = talk.history(&ledger, Joiner);
+        let exchange = proposal(Inviter, 0, None, EXCHANGE);
+        may_tell(&history, at(offer(&exchange), 0, row).unwrap())
+    };
+    let mut talk = Talk::new();
+    talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    assert_eq!(tell(&talk, 0), MayTell::NotAgreed);
+    let (mut talk, case) = under_way();
+    assert_eq!(tell(&talk, 0), MayTell::NoLine);
+    // The giver's word is not enough.
+    talk.say(
+        Inviter,
+        Some(case),
+        lines(1, &[listed(0, 0, Outcome::Delivered), listed(0, 1, Outcome::Delivered)]),
+    );
+    assert_eq!(tell(&talk, 0), MayTell::NoLine);
+    let said = lines(1, &[listed(0, 0, Outcome::Died), listed(0, 1, Outcome::Delivered)]);
+    let signed = talk.say(Joiner, Some(case), said);
+    assert!(matches!(tell(&talk, 0), MayTell::Not(it, Outcome::Died) if it.statement == signed));
+    assert!(
+        matches!(tell(&talk, 1), MayTell::Crossed(it) if it.statement == signed && it.receiver == Joiner)
+    );
+    // Taken back by a later line.
+    talk.say(Joiner, Some(case), lines(1, &[listed(0, 1, Outcome::IdentityMismatch)]));
+    assert!(matches!(tell(&talk, 1), MayTell::Not(_, Outcome::IdentityMismatch)));
+    assert!(matches!(tell(&talk, 0), MayTell::Not(_, Outcome::Died)));
+}
+
+#[test]
+fn figures_come_from_what_was_sealed_and_from_the_receivers_lines() {
+    let mut talk = Talk::new();
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let ledger = talk.ledger();
+    assert!(figures(&talk.history(&ledger, Inviter)).is_empty(), "an open offer of {case:?} counts");
+
+    let (mut talk, case) = under_way();
+    let begun = talk.ledger();
+    let before = &figures(&talk.history(&begun, Inviter))[0];
+    // Offered, accepted, confirmed, acknowledged: three hours to the seal.
+    assert_eq!((before.case, before.version, before.took()), (case, 1, Some(Millis(3 * HOUR))));
+    assert_eq!((before.returned_in_all(), before.closed, before.discrepancies), ((0, 0), false, 0));
+    let [still, back] = &before.longest;
+    assert_eq!(still.as_ref().unwrap().since.to_string(), "2030-12-05");
+    assert!(back.is_none());
+
+    let givers = [
+        listed(0, 0, Outcome::Delivered),
+        listed(0, 1, Outcome::Delivered),
+        listed(1, 0, Outcome::Delivered),
+    ];
+    talk.say(Inviter, Some(case), lines(1, &givers));
+    let receivers = [
+        listed(0, 0, Outcome::NotDelivered),
+        listed(0, 1, Outcome::Delivered),
+        listed(1, 0, Outcome::Delivered),
+    ];
+    talk.say(Joiner, Some(case), lines(1, &receivers));
+    for role in Role::BOTH {
+        talk.say(role, Some(case), Content::Closed(Closed { version: 1, remark: None }));
+    }
+    let ledger = talk.ledger();
+    let after = &figures(&talk.history(&ledger, Inviter))[0];
+    let returned: Vec<_> = after.returned.iter().map(|(key, number)| (*key, *number)).collect();
+    assert_eq!(returned, [((Inviter, Category::Child), 1), ((Joiner, Category::Remains), 1)]);
+    assert_eq!((after.returned_in_all(), after.otherwise, after.discrepancies), ((1, 1), 0, 1));
+    assert!(after.closed);
+    let [still, back] = &after.longest;
+    assert_eq!(still.as_ref().unwrap().since.to_string(), "2031-02");
+    assert_eq!(back.as_ref().unwrap().since.to_string(), "2030-12-05");
+}
