@@ -14,6 +14,7 @@ use crate::desk::promise;
 use crate::desk::screen::{Answer, paragraphs, short, time};
 use crate::desk::tell::{content_line, content_text};
 use crate::desk::terms::offer_text;
+use crate::desk::warn::warnings_in;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
 use crate::statement::header::StatementId;
@@ -63,6 +64,11 @@ pub fn sign(
         promise::kept(channel, case.as_ref(), content, leave.late, now)?;
     }
     let kind = content.kind();
+    let warnings = warnings_in(desk, thread, case_id, content);
+    if !desk.place.json && !warnings.is_empty() {
+        let told: String = warnings.iter().map(|warning| paragraphs(&format!("- {warning}"), 2)).collect();
+        eprint!("For you alone, before you sign:\n{told}\n");
+    }
     if kind != Kind::Note {
         if !desk.place.json {
             eprint!(
@@ -84,6 +90,7 @@ pub fn sign(
         "kind": kind.name(),
         "case": case_id.or((kind == Kind::Offer).then_some(id.0)).map(|case| case.hex()),
         "summary": content_line(content),
+        "warnings": warnings,
         "body": match content {
             Content::Offer(_) | Content::Lines(_) => serde_json::Value::Null,
             other => content_json(other, &names),

@@ -7,6 +7,7 @@ mod exchange;
 mod inputs;
 mod invites;
 mod killed;
+mod negotiation;
 mod officer;
 mod relay;
 mod relays;
