@@ -21,6 +21,7 @@ pub mod interest;
 pub mod judge;
 pub mod law;
 pub mod lines;
+pub mod mandate;
 mod numbers;
 pub mod part;
 pub mod person;

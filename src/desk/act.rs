@@ -261,7 +261,10 @@ fn accept_part(
 }
 
 /// The acceptance that an id means: itself, or the live one of the offer it names.
-fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
+///
+/// # Errors
+/// [`Cause::Refused`] where none stands.
+pub fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
     let is_offer =

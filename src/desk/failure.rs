@@ -11,6 +11,8 @@ use crate::host::store::StoreError;
 use crate::host::vault::VaultError;
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
+use crate::officer::draft::{ApprovalError, DraftError};
+use crate::officer::mandate::SignedMandateError;
 use crate::officer::thread::Halt;
 use crate::service::officer::ServiceError;
 use crate::session::invite::InviteError;
@@ -229,6 +231,10 @@ impl From<CommandError> for Failure {
             CommandError::Void(reason) => reason.into(),
             CommandError::Body(error) => error.into(),
             CommandError::Codec(error) => error.into(),
+            CommandError::Mandate(_) => Self::with_remedy_inside(Cause::Refused, &error.to_string(), ""),
+            CommandError::MandateRefused(error) => error.into(),
+            CommandError::Draft(error) => error.into(),
+            CommandError::Approval(error) => error.into(),
             CommandError::Compose(error) => error.into(),
             CommandError::ThreadUnknown => {
                 Self::new(Cause::Usage, error, "See the channels: truceline status")
@@ -259,6 +265,43 @@ impl From<CommandError> for Failure {
                 "To close it because the words differ: truceline words --differ",
             ),
         }
+    }
+}
+
+impl From<SignedMandateError> for Failure {
+    fn from(error: SignedMandateError) -> Self {
+        let cause = match &error {
+            SignedMandateError::OtherPrincipal { .. }
+            | SignedMandateError::OwnPrincipal
+            | SignedMandateError::NotNewer { .. }
+            | SignedMandateError::Signature(_) => Cause::Refused,
+            SignedMandateError::PrincipalNotNamed { .. } => Cause::Usage,
+            _ => Cause::Input,
+        };
+        Self::with_remedy_inside(cause, &error.to_string(), "Correct the mandate and try again.")
+    }
+}
+
+impl From<DraftError> for Failure {
+    fn from(error: DraftError) -> Self {
+        let cause = match error {
+            DraftError::Unknown => Cause::Usage,
+            DraftError::Sent => Cause::Refused,
+            _ => Cause::Input,
+        };
+        Self::with_remedy_inside(cause, &error.to_string(), "Make the draft again.")
+    }
+}
+
+impl From<ApprovalError> for Failure {
+    fn from(error: ApprovalError) -> Self {
+        let cause = match error {
+            ApprovalError::VersionUnknown(_) | ApprovalError::Malformed(_) | ApprovalError::Card(_) => {
+                Cause::Input
+            }
+            _ => Cause::Refused,
+        };
+        Self::with_remedy_inside(cause, &error.to_string(), "Ask the principal again.")
     }
 }
 

@@ -5,8 +5,7 @@ use crate::desk::grammar::{Case, Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
 use crate::desk::{
-    act, case, cases, converse, delays, demo, demo_relay, family, handover, interest, introduce, outcome,
-    own, profile, record, report, settings, show, status, sync, transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce, mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -125,6 +124,9 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Status => status::run(&place.open()?)?,
         Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
+        Command::Mandate(asked) => mandate::run(&mut place.open()?, asked)?,
+        Command::Draft(asked) => draft::run(&mut place.open()?, asked)?,
+        Command::Approve(asked) => draft::approve(&place.open()?, asked)?,
         Command::Settings(asked) => settings::run(&mut place.open()?, asked)?,
         Command::Private(asked) => own::private(&mut place.open()?, asked)?,
         Command::Honesty(asked) => own::honesty(&mut place.open()?, asked)?,

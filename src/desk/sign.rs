@@ -8,6 +8,7 @@ use crate::desk::ask::{can_ask, consent};
 use crate::desk::content::content_json;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::held;
+use crate::desk::mandate::{ruling_json, ruling_text};
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::promise;
@@ -15,6 +16,7 @@ use crate::desk::screen::{Answer, paragraphs, short, time};
 use crate::desk::tell::{content_line, content_text};
 use crate::desk::terms::offer_text;
 use crate::desk::warn::warnings_in;
+use crate::officer::command::CommandError;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
 use crate::statement::header::StatementId;
@@ -63,6 +65,10 @@ pub fn sign(
         let case = case_id.and_then(|id| ledger.case(&id));
         promise::kept(channel, case.as_ref(), content, leave.late, now)?;
     }
+    let ruling = desk.service.officer().ruling(thread, case_id, content, now);
+    if let Some(ruling) = ruling.as_ref().filter(|ruling| !ruling.verdict().may_sign(false)) {
+        return Err(CommandError::Mandate(Box::new(ruling.clone())).into());
+    }
     let kind = content.kind();
     let warnings = warnings_in(desk, thread, case_id, content);
     if !desk.place.json && !warnings.is_empty() {
@@ -75,8 +81,9 @@ pub fn sign(
                 "To be signed as {}, for {} to read:\n\n{}\n",
                 names.own,
                 names.peer,
-                summary(channel, case_id.as_ref(), content, &names, now)
+                summary(channel, case_id.as_ref(), content, now)
             );
+            eprint!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
         }
         if !leave.yes && can_ask() && !consent("Sign it?", "--yes")? {
             return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));
@@ -91,6 +98,7 @@ pub fn sign(
         "case": case_id.or((kind == Kind::Offer).then_some(id.0)).map(|case| case.hex()),
         "summary": content_line(content),
         "warnings": warnings,
+        "mandate": ruling_json(ruling.as_ref()),
         "body": match content {
             Content::Offer(_) | Content::Lines(_) => serde_json::Value::Null,
             other => content_json(other, &names),
@@ -100,13 +108,9 @@ pub fn sign(
 }
 
 /// What is signed, in words, and the whole offer that it is about.
-fn summary(
-    channel: &Channel,
-    case: Option<&Digest>,
-    content: &Content,
-    names: &Names,
-    now: UnixMillis,
-) -> String {
+#[must_use]
+pub fn summary(channel: &Channel, case: Option<&Digest>, content: &Content, now: UnixMillis) -> String {
+    let names = &Names::of(channel);
     let peer = &names.peer;
     let (about, hold) = about(channel, content);
     let offer = about.as_ref().and_then(offer_of);

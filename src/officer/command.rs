@@ -2,12 +2,15 @@
 
 use crate::codec::CodecError;
 use crate::deal::body::{BodyError, Content};
+use crate::deal::mandate::ruling::Ruling;
 use crate::deal::verdict::{Act, VoidReason};
 use crate::officer::cell::Carries;
 use crate::officer::compose::ComposeError;
+use crate::officer::draft::{ApprovalError, DraftError};
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
 use crate::officer::inbox::Inbox;
 use crate::officer::introduce::{self, RelayLeave};
+use crate::officer::mandate::SignedMandateError;
 use crate::officer::outbox::Outbox;
 use crate::officer::settings::Settings;
 use crate::officer::table;
@@ -70,6 +73,18 @@ pub enum CommandError {
     /// The words were confirmed before.
     #[error("the words of this channel are confirmed already")]
     WordsAlreadyConfirmed,
+    /// The mandate does not let the officer sign this.
+    #[error("not signed: {0}")]
+    Mandate(Box<Ruling>),
+    /// A mandate that is not put in force.
+    #[error(transparent)]
+    MandateRefused(#[from] SignedMandateError),
+    /// See [`DraftError`].
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// See [`ApprovalError`].
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// The channel stands, so it cannot be taken back.
     #[error("the channel stands: it cannot be discarded")]
     NotDiscardable,
@@ -170,7 +185,7 @@ impl Officer {
         Ok(step)
     }
 
-    /// Says something in a negotiation, if it would not be void.
+    /// Says something in a negotiation, if it would not be void and the mandate lets the officer sign it.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -183,6 +198,21 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(StatementId, OfficerStep), CommandError> {
+        self.say_weighed(thread, case, content, lists, false, now, rng)
+    }
+
+    /// The same, of something that the principal may have approved.
+    #[expect(clippy::too_many_arguments, reason = "what is said, and whether it was approved")]
+    pub(super) fn say_weighed(
+        &mut self,
+        thread: u32,
+        case: Option<StatementId>,
+        content: &Content,
+        lists: Vec<List>,
+        approved: bool,
+        now: UnixMillis,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(StatementId, OfficerStep), CommandError> {
         let channel = self.channel(thread).ok_or(CommandError::ThreadUnknown)?;
         channel.check_may_compose()?;
         let case_id = case.map(|case| case.0);
@@ -190,6 +220,11 @@ impl Officer {
         // What we sign must be what the counterpart will read.
         crate::deal::body::Body::parse(content.kind(), &body, &lists)?;
         channel.ledger().would_be(channel.thread.role, case_id.as_ref(), &Act::of(content))?;
+        if let Some(ruling) = self.ruling(thread, case_id, content, now)
+            && !ruling.verdict().may_sign(approved)
+        {
+            return Err(CommandError::Mandate(Box::new(ruling)));
+        }
         let case = case.unwrap_or(StatementId::NONE);
         self.compose_in(thread, now, rng, |channel, turn| {
             channel.compose(content.kind(), case, body, lists, turn)

@@ -1,7 +1,10 @@
 //! The engine: all threads of a vault, and the one way in for events.
 
+use crate::crypto::digest::Digest;
+use crate::officer::drafts::HeldDraft;
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
+use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
 use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
@@ -200,6 +203,8 @@ pub struct Officer {
     pub(super) channels: BTreeMap<u32, Channel>,
     pub(super) own: BTreeMap<u64, OwnRecord>,
     pub(super) pace: Pace,
+    pub(super) mandate: Option<SignedMandate>,
+    pub(super) drafts: BTreeMap<Digest, HeldDraft>,
 }
 
 impl Officer {

@@ -10,12 +10,15 @@
 pub mod cell;
 pub mod command;
 pub mod compose;
+pub mod draft;
+pub mod drafts;
 pub mod engine;
 pub mod fetch;
 pub mod inbound;
 pub mod inbox;
 pub mod introduce;
 pub mod link;
+pub mod mandate;
 pub mod outbound;
 pub mod outbox;
 pub mod own;

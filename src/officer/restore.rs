@@ -2,9 +2,13 @@
 //! and is said, not guessed at.
 
 use crate::codec::{self, CELL_BYTES, CodecError};
+use crate::crypto::digest::Digest;
 use crate::crypto::sign::SignError;
 use crate::officer::cell::{Carries, OutCell, Placement};
+use crate::officer::draft::{Approval, ApprovalError, Draft, DraftError};
+use crate::officer::drafts::{HeldDraft, PART_APPROVAL, PART_DRAFT, PART_SENT};
 use crate::officer::engine::{Channel, Item, Officer, Pace};
+use crate::officer::mandate::{SignedMandate, SignedMandateError};
 use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
 use crate::officer::settings::Settings;
@@ -12,7 +16,7 @@ use crate::officer::table;
 use crate::officer::thread::{Stage, Thread};
 use crate::party::card::{Identity, IdentitySeeds};
 use crate::party::role::Role;
-use crate::statement::header::{HEADER_BYTES, Header};
+use crate::statement::header::{HEADER_BYTES, Header, StatementId};
 use crate::statement::transcript::TranscriptError;
 use crate::step::{Record, Table};
 use crate::wire::queue::CellHash;
@@ -42,6 +46,15 @@ pub enum RestoreError {
     /// Stored statements do not make a transcript.
     #[error("the stored statements do not make a transcript: {0}")]
     TranscriptBroken(#[from] TranscriptError),
+    /// A stored mandate is not one that could have been set.
+    #[error("a stored mandate does not hold: {0}")]
+    MandateBroken(#[from] SignedMandateError),
+    /// A stored draft is none.
+    #[error("a stored draft does not hold: {0}")]
+    DraftBroken(#[from] DraftError),
+    /// A stored approval is none.
+    #[error("a stored approval does not hold: {0}")]
+    ApprovalBroken(#[from] ApprovalError),
     /// The keys cannot be used.
     #[error(transparent)]
     Key(#[from] SignError),
@@ -83,10 +96,13 @@ impl Officer {
             let thread: Thread = read(table::THREAD, &row)?;
             channels.insert(number, Channel::new(number, thread));
         }
-        let mut officer = Self { identity, settings, channels, own: BTreeMap::new(), pace: Pace::Once };
+        let (own, drafts) = (BTreeMap::new(), BTreeMap::new());
+        let mut officer = Self { identity, settings, channels, own, mandate: None, drafts, pace: Pace::Once };
         officer.restore_statements(take(table::STATEMENT), take(table::MARK))?;
         officer.restore_cells(take(table::CELL), take(table::PLACES))?;
         officer.restore_inbox(take(table::FRAGMENT), take(table::OPENED))?;
+        officer.restore_mandates(take(table::MANDATE))?;
+        officer.restore_drafts(take(table::DRAFT))?;
         officer.restore_own(take(table::OWN))?;
         Ok(officer)
     }
@@ -183,6 +199,48 @@ impl Officer {
             let bit = key.last().and_then(|at| 1u8.checked_shl(u32::from(*at))).unwrap_or_default();
             let (channel, number) = self.channel_at(table::OPENED, &key, 0)?;
             channel.inbox.opened.entry(hash).or_insert((number, 0)).1 |= bit;
+        }
+        Ok(())
+    }
+}
+
+impl Officer {
+    /// Each in the order of their numbers, held to what it was held to when it was set.
+    fn restore_mandates(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+        for (key, row) in rows {
+            let signed = SignedMandate::verify(&row)?;
+            if key != table::mandate_key(signed.mandate().number) {
+                return Err(RestoreError::RowMisplaced(table::MANDATE.0));
+            }
+            // The first row is what pinned its principal.
+            self.check_mandate(&signed, Some(signed.principal()))?;
+            self.mandate = Some(signed);
+        }
+        Ok(())
+    }
+
+    fn restore_drafts(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+        let misplaced = || RestoreError::RowMisplaced(table::DRAFT.0);
+        for (key, row) in rows {
+            let (thread, rest) = key.split_first_chunk::<4>().ok_or_else(misplaced)?;
+            let (id, part) = rest.split_first_chunk::<32>().ok_or_else(misplaced)?;
+            let (thread, id) = (u32::from_be_bytes(*thread), Digest(*id));
+            // A draft's own row is the first of its rows.
+            match (part, self.drafts.get_mut(&id)) {
+                ([PART_DRAFT], None) => {
+                    let draft = Draft::decode(&row)?;
+                    let of_channel = self.channels.get(&thread).and_then(Channel::session);
+                    if draft.id() != id || of_channel.is_none_or(|it| it.channel != draft.channel()) {
+                        return Err(misplaced());
+                    }
+                    self.drafts.insert(id, HeldDraft { thread, draft, approval: None, sent: None });
+                }
+                ([PART_APPROVAL], Some(held)) => held.approval = Some(Approval::verify(&row)?),
+                ([PART_SENT], Some(held)) => {
+                    held.sent = Some(StatementId(read::<Digest>(table::DRAFT, &row)?));
+                }
+                _ => return Err(misplaced()),
+            }
         }
         Ok(())
     }

@@ -12,10 +12,13 @@
 //! 8 FRAGMENT  thread u32 ‖ sequence u64 ‖ index u32           count u32 ‖ bytes
 //! 9 OPENED    thread u32 ‖ number u64 ‖ relay u8              cell hash
 //! 10 FORK     thread u32                                      fork notice
+//! 11 MANDATE  number u64                                      signed mandate
+//! 12 DRAFT    thread u32 ‖ draft's id 32 ‖ part u8            part 0: draft; 1: approval; 2: statement's id 32
 //! 13 OWN      number u64                                      own-side record
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
+use crate::crypto::digest::Digest;
 use crate::party::role::Role;
 use crate::step::Table;
 
@@ -39,12 +42,16 @@ pub const FRAGMENT: Table = Table(8);
 pub const OPENED: Table = Table(9);
 /// Evidence of a fork.
 pub const FORK: Table = Table(10);
+/// A principal's signed mandate.
+pub const MANDATE: Table = Table(11);
+/// A draft, what approved it, and what became of it.
+pub const DRAFT: Table = Table(12);
 /// What the own side keeps to itself: notes, honesty ledger, profile.
 pub const OWN: Table = Table(13);
 
 /// Every table.
-pub const ALL: [Table; 11] =
-    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, OWN];
+pub const ALL: [Table; 13] =
+    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
 
@@ -86,6 +93,18 @@ pub fn opened_key(thread: u32, number: u64, relay: u8) -> Vec<u8> {
     let mut key = number_key(thread, number);
     key.push(relay);
     key
+}
+
+/// `number u64`.
+#[must_use]
+pub fn mandate_key(number: u64) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+/// `thread u32 ‖ draft's id 32 ‖ part u8`.
+#[must_use]
+pub fn draft_key(thread: u32, draft: &Digest, part: u8) -> Vec<u8> {
+    [thread.to_be_bytes().as_slice(), &draft.0, &[part]].concat()
 }
 
 /// The `u32` and, after `skip` more bytes, the `u64` of a key.

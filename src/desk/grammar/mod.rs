@@ -1,11 +1,13 @@
 //! The commands of `truceline`, as they are written.
 
 mod handover;
+mod mandate;
 mod negotiation;
 mod own;
 
 use clap::{Args, Parser, Subcommand};
 pub use handover::*;
+pub use mandate::*;
 pub use negotiation::*;
 pub use own::{
     Family, Honesty, HonestyAdd, Interest, Private, PrivateDrop, PrivateList, PrivateNote, Profile,
@@ -325,6 +327,28 @@ Example:
   truceline report
   truceline report --csv > report.csv")]
     Report(Report),
+    /// Signs, sets or shows the mandate: what the officer may agree to
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline mandate set mandate.signed --principal FINGERPRINT
+  truceline mandate show"
+    )]
+    Mandate(Mandate),
+    /// Keeps what is to be said, exactly, for the principal to approve
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline draft propose examples/exchange.toml --out proposal.draft
+  truceline draft send 3f2a91c0 --approval proposal.approval"
+    )]
+    Draft(Draft),
+    /// Approves a draft, in the principal's own vault
+    #[command(after_help = "Shows the draft in full and asks. One changed number makes another draft.
+
+Example:
+  truceline --vault ~/principal approve proposal.draft --out proposal.approval")]
+    Approve(Approve),
     /// Plays an exchange with a relay and two officers on this machine, told step by step
     #[command(after_help = "Example:
   truceline demo --keep /tmp/truceline-demo")]

@@ -1,0 +1,348 @@
+//! `truceline draft` and `truceline approve`: what is to be signed, shown to the principal exactly, and signed exactly
+//! so. May not decide who may sign what.
+
+use crate::crypto::digest::Digest;
+use crate::deal::body::{Accept, Confirm, Content};
+use crate::desk::act::{acceptance, case, draft as read_draft, summary};
+use crate::desk::ask::{can_ask, consent};
+use crate::desk::failure::{Cause, Failure};
+use crate::desk::grammar;
+use crate::desk::mandate::{read_file, ruling_json, ruling_text};
+use crate::desk::names::Names;
+use crate::desk::open::{Desk, resolve};
+use crate::desk::screen::{Answer, duration, field, json_time_if, paragraphs, plain, short, time};
+use crate::desk::tell::{FIELD, content_line, content_text};
+use crate::host::folder::write_private;
+use crate::officer::draft::{APPROVAL_BYTES_MAX, Approval, DRAFT_FILE_BYTES_MAX, DraftError, DraftFile};
+use crate::officer::drafts::HeldDraft;
+use crate::statement::header::StatementId;
+use crate::statement::list::List;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// `truceline draft`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(desk: &mut Desk, asked: &grammar::Draft) -> Result<Answer, Failure> {
+    match asked {
+        grammar::Draft::Propose(asked) => propose(desk, asked),
+        grammar::Draft::Counter(asked) => counter(desk, asked),
+        grammar::Draft::Amend(asked) => amend(desk, asked),
+        grammar::Draft::Accept(asked) => accept(desk, asked),
+        grammar::Draft::Confirm(asked) => confirm(desk, asked),
+        grammar::Draft::List => list(desk),
+        grammar::Draft::Show(asked) => show(desk, asked),
+        grammar::Draft::Send(asked) => send(desk, asked),
+        grammar::Draft::Drop(asked) => forget(desk, asked),
+    }
+}
+
+fn propose(desk: &mut Desk, asked: &grammar::DraftPropose) -> Result<Answer, Failure> {
+    let thread = desk.one()?;
+    let draft = read_draft(desk, thread, &asked.file)?;
+    let content = draft.offer(0, None)?;
+    add(desk, thread, None, &content, draft.lists, asked.to.out.as_ref())
+}
+
+fn counter(desk: &mut Desk, asked: &grammar::DraftAnswer) -> Result<Answer, Failure> {
+    let found = desk.find(&asked.id)?;
+    let case_id = case(desk, &found)?;
+    let (version, is_offer) = {
+        let ledger = desk.channel(found.thread)?.ledger();
+        let case = ledger.case(&case_id.0);
+        let mut offers = case.iter().flat_map(|case| case.offers());
+        (case.as_ref().map_or(0, |case| case.version()), offers.any(|offer| offer.id == found.id.0))
+    };
+    if !is_offer {
+        let what = format!("{} is not a valid offer", short(&found.id.0));
+        return Err(Failure::new(Cause::Refused, what, "See the offers: truceline cases"));
+    }
+    let draft = read_draft(desk, found.thread, &asked.file)?;
+    let content = draft.offer(version, Some(found.id.0))?;
+    add(desk, found.thread, Some(case_id), &content, draft.lists, asked.to.out.as_ref())
+}
+
+fn amend(desk: &mut Desk, asked: &grammar::DraftAnswer) -> Result<Answer, Failure> {
+    let found = desk.find(&asked.id)?;
+    let case_id = case(desk, &found)?;
+    let sealed = {
+        let ledger = desk.channel(found.thread)?.ledger();
+        ledger.case(&case_id.0).and_then(|case| Some((case.version(), case.sealed().last()?.offer)))
+    };
+    let Some((version, parent)) = sealed else {
+        let what = format!("nothing is sealed in case {}", short(&case_id.0));
+        return Err(Failure::new(Cause::Refused, what, "Answer the offer instead: truceline draft counter"));
+    };
+    let draft = read_draft(desk, found.thread, &asked.file)?;
+    let content = draft.offer(version, Some(parent))?;
+    add(desk, found.thread, Some(case_id), &content, draft.lists, asked.to.out.as_ref())
+}
+
+fn accept(desk: &mut Desk, asked: &grammar::DraftAccept) -> Result<Answer, Failure> {
+    let hold = duration(&asked.hold).ok_or_else(|| {
+        let what = format!("'{}' is no duration", plain(&asked.hold));
+        Failure::new(Cause::Usage, what, "Write it as 48h, '3 days' or 90m.")
+    })?;
+    let found = desk.find(&asked.id)?;
+    let hold_until = desk.service.now().plus(hold);
+    let content = Content::Accept(Accept { offer: found.id.0, hold_until, remark: None });
+    let case = case(desk, &found)?;
+    add(desk, found.thread, Some(case), &content, Vec::new(), asked.to.out.as_ref())
+}
+
+fn confirm(desk: &mut Desk, asked: &grammar::DraftConfirm) -> Result<Answer, Failure> {
+    let found = desk.find(&asked.id)?;
+    let case = case(desk, &found)?;
+    let by = desk.channel(found.thread)?.thread.role.other();
+    let content = Content::Confirm(Confirm { acceptance: acceptance(desk, &found, by, &case)? });
+    add(desk, found.thread, Some(case), &content, Vec::new(), asked.to.out.as_ref())
+}
+
+/// Keeps a draft, and writes it for the principal.
+fn add(
+    desk: &mut Desk,
+    thread: u32,
+    case: Option<StatementId>,
+    content: &Content,
+    lists: Vec<List>,
+    out: Option<&PathBuf>,
+) -> Result<Answer, Failure> {
+    let id = desk.service.command(|officer, now, _| officer.add_draft(thread, case, content, lists, now))?;
+    written(desk, &id, out)?;
+    let mut text = format!("Draft {} is kept; nothing is signed.\n\n", short(&id));
+    let channel = desk.channel(thread)?;
+    text.push_str(&summary(channel, content, &Names::of(channel)));
+    let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), content, desk.service.now());
+    text.extend(ruling.as_ref().map(ruling_text));
+    let mut json = draft_json(desk, &id)?;
+    json["file"] = json!(out.map(|out| out.display().to_string()));
+    json["mandate"] = ruling_json(ruling.as_ref());
+    let approve = match out {
+        Some(out) => format!(
+            "Have it approved in the principal's vault: truceline approve {} --out APPROVAL\n",
+            out.display()
+        ),
+        None => format!("Write it for the principal: truceline draft show {} --out FILE\n", short(&id)),
+    };
+    let send = format!("Sign and send it: truceline draft send {} [--approval FILE]\n", short(&id));
+    Ok(Answer::new(text, json).aside(format!("{approve}{send}")))
+}
+
+fn written(desk: &Desk, id: &Digest, out: Option<&PathBuf>) -> Result<(), Failure> {
+    let Some(out) = out else { return Ok(()) };
+    let bytes = desk.service.officer().draft_file(id)?.encode()?;
+    Ok(write_private(out, &bytes)?)
+}
+
+fn found(desk: &Desk, prefix: &str) -> Result<Digest, Failure> {
+    let ids: Vec<Digest> = desk.service.officer().drafts().map(|(id, _)| *id).collect();
+    let wanted = prefix.trim().to_ascii_lowercase();
+    if !wanted.is_empty() && !ids.iter().any(|id| id.hex().starts_with(&wanted)) {
+        return Err(DraftError::Unknown.into());
+    }
+    resolve(prefix, ids.into_iter().map(|id| (id.hex(), id)))
+}
+
+fn held<'a>(desk: &'a Desk, id: &Digest) -> Result<&'a HeldDraft, Failure> {
+    let mut drafts = desk.service.officer().drafts();
+    drafts.find(|(it, _)| *it == id).map(|(_, held)| held).ok_or_else(|| DraftError::Unknown.into())
+}
+
+fn draft_json(desk: &Desk, id: &Digest) -> Result<Value, Failure> {
+    let held = held(desk, id)?;
+    let content = held.draft.content()?;
+    let approval = held.approval.as_ref();
+    Ok(json!({
+        "draft": id.hex(),
+        "channel": desk.channel(held.thread)?.thread.label,
+        "kind": content.kind().name(),
+        "case": held.draft.case().map(|case| case.0.hex()),
+        "summary": content_line(&content),
+        "sent": held.sent.map(|sent| sent.0.hex()),
+        "approved_by": approval.and_then(|it| it.card().fingerprint().ok()).map(|it| it.hex()),
+        "approved_at": json_time_if(approval.map(Approval::at)),
+    }))
+}
+
+fn list(desk: &Desk) -> Result<Answer, Failure> {
+    let (mut text, mut all) = (String::new(), Vec::new());
+    for (id, held) in desk.service.officer().drafts() {
+        let content = held.draft.content()?;
+        let state = match (held.sent, &held.approval) {
+            (None, _) => "not sent".to_owned(),
+            (Some(sent), None) => format!("sent as {}", short(&sent.0)),
+            (Some(sent), Some(approval)) => {
+                let who = plain(approval.card().name().as_str());
+                format!("sent as {}, approved by {who} on {}", short(&sent.0), time(approval.at()))
+            }
+        };
+        let line = format!("{}: {}; {state}", content.kind().name(), content_line(&content));
+        text.push_str(&field(&short(id), FIELD, &line));
+        all.push(draft_json(desk, id)?);
+    }
+    if all.is_empty() {
+        text.push_str("No draft.\n");
+    }
+    Ok(Answer::new(text, json!({"drafts": all})))
+}
+
+fn show(desk: &Desk, asked: &grammar::DraftShow) -> Result<Answer, Failure> {
+    let id = found(desk, &asked.id)?;
+    written(desk, &id, asked.to.out.as_ref())?;
+    let held = held(desk, &id)?;
+    let content = held.draft.content()?;
+    let ruling = desk.service.officer().ruling(
+        held.thread,
+        held.draft.case().map(|case| case.0),
+        &content,
+        desk.service.now(),
+    );
+    let mut text = file_text(&desk.service.officer().draft_file(&id)?)?;
+    if let Some(ruling) = &ruling {
+        text.push('\n');
+        text.push_str(&ruling_text(ruling));
+    }
+    let mut json = draft_json(desk, &id)?;
+    json["file"] = json!(asked.to.out.as_ref().map(|out| out.display().to_string()));
+    json["mandate"] = ruling_json(ruling.as_ref());
+    Ok(Answer::new(text, json))
+}
+
+/// A draft in full, as principal and drafter read it.
+fn file_text(file: &DraftFile) -> Result<String, Failure> {
+    let draft = &file.draft;
+    let (own, peer) = (plain(file.drafter.name().as_str()), plain(file.peer.as_str()));
+    let names = Names { me: draft.author(), own, peer };
+    let content = draft.content()?;
+    let mut out = field("draft", FIELD, &draft.id().hex());
+    out.push_str(&field("drafted by", FIELD, &names.own));
+    out.push_str(&field("", FIELD, &file.drafter.fingerprint()?.hex()));
+    out.push_str(&field("to", FIELD, &names.peer));
+    out.push_str(&field("channel", FIELD, &draft.channel().hex()));
+    let case = draft.case().map_or_else(|| "a new one".to_owned(), |case| case.0.hex());
+    out.push_str(&field("case", FIELD, &case));
+    out.push_str(&field("kind", FIELD, content.kind().name()));
+    out.push('\n');
+    match &content {
+        Content::Accept(accept) => out.push_str(&paragraphs(
+            &format!(
+                "{} accepts the whole of the offer below, and holds to that until {}.",
+                names.own,
+                time(accept.hold_until)
+            ),
+            0,
+        )),
+        Content::Confirm(_) => out.push_str(&paragraphs(
+            &format!(
+                "{} confirms that {} accepted the offer below, which then binds both.",
+                names.own, names.peer
+            ),
+            0,
+        )),
+        _ => {}
+    }
+    match file.offer()? {
+        Some((author, offer)) => {
+            if author != draft.author() {
+                out.push_str(&format!("The offer, made by {}:\n", names.peer));
+            }
+            out.push_str(&content_text(&offer, &names, true));
+        }
+        None => out.push_str(&content_text(&content, &names, true)),
+    }
+    Ok(out)
+}
+
+/// What a draft promises that time has overtaken.
+fn overtaken(desk: &Desk, content: &Content) -> Result<(), Failure> {
+    let now = desk.service.now();
+    let (what, until) = match content {
+        Content::Accept(accept) => ("the acceptance would be held", Some(accept.hold_until)),
+        Content::Offer(offer) => ("the offer would be valid", offer.body().valid_until),
+        _ => return Ok(()),
+    };
+    match until.filter(|until| *until <= now) {
+        None => Ok(()),
+        Some(until) => {
+            let what = format!("{what} until {}, which is past", time(until));
+            Err(Failure::new(Cause::Refused, what, "Draft it again, and have it approved again."))
+        }
+    }
+}
+
+fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> {
+    let id = found(desk, &asked.id)?;
+    let approval = match &asked.approval {
+        Some(path) => Some(Approval::verify(&read_file("approval", path, APPROVAL_BYTES_MAX)?)?),
+        None => None,
+    };
+    let (thread, case, content) = {
+        let held = held(desk, &id)?;
+        (held.thread, held.draft.case(), held.draft.content()?)
+    };
+    overtaken(desk, &content)?;
+    let channel = desk.channel(thread)?;
+    let (names, label) = (Names::of(channel), channel.thread.label.clone());
+    let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), &content, desk.service.now());
+    if !desk.place.json {
+        eprint!(
+            "To be signed as {}, for {} to read:\n\n{}",
+            names.own,
+            names.peer,
+            summary(channel, &content, &names)
+        );
+        eprint!("{}\n", ruling.as_ref().map(ruling_text).unwrap_or_default());
+    }
+    if !asked.yes && can_ask() && !consent("Sign it?", "--yes")? {
+        return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));
+    }
+    let by = approval.as_ref().map(|approval| plain(approval.card().name().as_str()));
+    let statement = desk.service.command(|officer, now, rng| officer.send_draft(&id, approval, now, rng))?;
+    let approved = by.map(|by| format!(", as {by} approved it,")).unwrap_or_default();
+    let text = format!(
+        "Draft {}{approved} is signed as {} {} and waits to be sent.\n",
+        short(&id),
+        content.kind().name(),
+        short(&statement.0)
+    );
+    let mut json = draft_json(desk, &id)?;
+    json["id"] = json!(statement.0.hex());
+    json["channel"] = json!(label);
+    json["mandate"] = ruling_json(ruling.as_ref());
+    Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
+}
+
+fn forget(desk: &mut Desk, asked: &grammar::DraftDrop) -> Result<Answer, Failure> {
+    let id = found(desk, &asked.id)?;
+    desk.service.command(|officer, _, _| officer.drop_draft(&id))?;
+    Ok(Answer::new(format!("Draft {} is forgotten.\n", short(&id)), json!({"draft": id.hex()})))
+}
+
+/// `truceline approve`: in the principal's own vault.
+///
+/// # Errors
+/// [`Failure`]; nothing is signed then.
+pub fn approve(desk: &Desk, asked: &grammar::Approve) -> Result<Answer, Failure> {
+    let file = DraftFile::decode(&read_file("draft", Path::new(&asked.file), DRAFT_FILE_BYTES_MAX)?)?;
+    let identity = desk.service.officer().identity();
+    let approval = file.approve(identity, desk.service.now())?;
+    if !desk.place.json {
+        eprint!("To be approved by {}:\n\n{}\n", plain(identity.card().name().as_str()), file_text(&file)?);
+    }
+    if !asked.yes && can_ask() && !consent("Approve exactly this?", "--yes")? {
+        return Err(Failure::new(Cause::Refused, "not approved", "Nothing was written."));
+    }
+    write_private(&asked.out, &approval.encode()?)?;
+    let id = file.draft.id();
+    let text = format!("Draft {} is approved: {}\n", short(&id), asked.out.display());
+    let json = json!({
+        "draft": id.hex(),
+        "drafter": {"name": file.drafter.name().as_str(), "fingerprint": file.drafter.fingerprint()?.hex()},
+        "approved_by": identity.card().fingerprint()?.hex(),
+        "approved_at": json_time_if(Some(approval.at())),
+        "file": asked.out.display().to_string(),
+    });
+    Ok(Answer::new(text, json)
+        .aside("Hand it back to the officer: truceline draft send ID --approval FILE\n"))
+}
