@@ -133,11 +133,7 @@ pub fn propose(desk: &mut Desk, asked: &grammar::Propose) -> Result<Answer, Fail
         }
     };
     let draft = draft(desk, thread, &asked.file)?;
-    let mut content = draft.offer(0, None)?;
-    if let Content::Offer(offer) = &content {
-        let body = OfferBody { frame, ..offer.body().clone() };
-        content = Content::Offer(Box::new(Offer::join(body, &draft.lists)?));
-    }
+    let content = draft.offer_in_frame(0, None, frame)?;
     sign(desk, thread, None, &content, draft.lists, Leave::yes(asked.yes))
 }
 

@@ -9,6 +9,7 @@ pub mod content;
 pub mod converse;
 pub mod delays;
 pub mod demo;
+pub mod demo_handover;
 pub mod demo_relay;
 pub mod demo_text;
 pub mod draft;

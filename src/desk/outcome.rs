@@ -2,8 +2,9 @@
 
 use crate::deal::body::{BodyError, Content, Lines, Offer};
 use crate::deal::discrepancy::{Account, Asked, Discrepancy, LegResult};
-use crate::deal::handover::{self, HandoverLine, LinesBody, Outcome, Remedy, Subject};
-use crate::deal::terms::Leg;
+use crate::deal::handover::{HandoverLine, LinesBody};
+use crate::deal::lines::{all_delivered, lines_from_csv, lines_template, lines_to_csv};
+use crate::desk::act::{LIST_BYTES_MAX, read_bounded};
 use crate::desk::converse::{from_zero, named};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
@@ -15,57 +16,48 @@ use crate::desk::progress::Progress;
 use crate::desk::record::side;
 use crate::desk::screen::{Answer, json_time_if, paragraphs, short};
 use crate::desk::sign::{Leave, sign};
+use crate::host::folder::write_private;
 use crate::party::role::Role;
 use crate::statement::list::List;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
-/// Everybody in an offer, delivered as listed.
-fn as_listed(offer: &Offer) -> Vec<HandoverLine> {
-    let line = |subject| HandoverLine {
-        subject,
-        outcome: Outcome::Delivered,
-        cause: handover::Cause::Unknown,
-        detail: None,
-        evidence: None,
-        remedy: Remedy::None,
-        deadline: None,
-    };
-    let of = |(leg, at): (&Leg, u16)| -> Vec<HandoverLine> {
-        let listed = (0u32..).zip(offer.lines(leg));
-        let listed: Vec<_> = listed.map(|(nth, _)| line(Subject::Listed { leg: at, line: nth })).collect();
-        let number = offer.number(leg);
-        let counted = listed.is_empty() && number > 0;
-        if counted { vec![line(Subject::Counted { leg: at, number })] } else { listed }
-    };
-    offer.legs().iter().zip(0u16..).flat_map(of).collect()
-}
-
-/// `truceline lines`.
+/// `truceline lines`: from a file, or everybody as listed; or a file to fill in.
 ///
 /// # Errors
 /// [`Failure`].
 pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure> {
     let on = Sealed::named(desk, &asked.case)?;
     let channel = desk.channel(on.thread)?;
+    let me = channel.thread.role;
     let ledger = channel.ledger();
     let offer = ledger.case(&on.case.0).and_then(|case| held::version(channel, &case, on.version));
     let Some(offer) = offer.filter(|offer| !offer.legs().is_empty()) else {
-        let what =
-            format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
-        return Err(Failure::new(
-            Cause::Refused,
-            what,
-            "Agree on another version first: truceline amend CASE FILE",
-        ));
+        let what = format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
+        return Err(Failure::new(Cause::Refused, what, "Agree on another version first: truceline amend CASE FILE"));
     };
-    let stage: Option<u8> = asked.stage.map(|stage| from_zero("stage", stage)).transpose()?;
-    let mut lines = as_listed(&offer);
-    if let Some(stage) = stage {
-        let of_stage = |line: &HandoverLine| {
-            offer.legs().get(usize::from(line.subject.leg())).is_some_and(|leg| leg.stage == Some(stage))
+    let stage = asked.stage.map(|stage| stage_of(&offer, stage)).transpose()?;
+    let in_stage = |line: &HandoverLine| {
+        let leg = offer.legs().get(usize::from(line.subject.leg()));
+        stage.is_none() || leg.is_some_and(|leg| leg.stage == stage)
+    };
+    if let Some(path) = &asked.template {
+        let csv = match stage {
+            None => lines_template(&offer),
+            Some(_) => {
+                let all = all_delivered(&offer);
+                lines_to_csv(all.iter().filter(|line| in_stage(line)), &offer, me)
+            }
         };
-        lines.retain(of_stage);
+        write_private(path, csv.as_bytes())?;
+        let text = format!("{} is to be corrected, then handed in: truceline lines CASE FILE\n", path.display());
+        return Ok(Answer::new(text, json!({"template": path.display().to_string()})));
     }
+    let mut lines = match &asked.file {
+        Some(path) => read(desk, path, &offer, me)?,
+        None => all_delivered(&offer),
+    };
+    lines.retain(in_stage);
     let records = lines.iter().map(HandoverLine::encode_line).collect::<Result<Vec<_>, _>>()?;
     let list = List::new(desk.service.random_seed(), records).map_err(BodyError::from)?;
     let body = LinesBody { version: on.version, lines: list.root() };
@@ -73,6 +65,27 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
     let content = Content::Lines(Lines::join(body, &lists)?);
     let leave = Leave { yes: asked.yes, late: asked.late };
     sign(desk, on.thread, Some(on.case), &content, lists, leave)
+}
+
+/// A stage as the wire counts it.
+fn stage_of(offer: &Offer, stage: u8) -> Result<u8, Failure> {
+    let at: u8 = from_zero("stage", stage)?;
+    if usize::from(at) < offer.body().terms.stages.len() {
+        return Ok(at);
+    }
+    let what = format!("the sealed offer has no stage {stage}");
+    Err(Failure::new(Cause::Usage, what, "See its stages: truceline case show CASE"))
+}
+
+fn read(desk: &Desk, path: &Path, offer: &Offer, me: Role) -> Result<Vec<HandoverLine>, Failure> {
+    let unreadable = |cause: String| {
+        let what = format!("the lines {} cannot be read: {cause}", path.display());
+        Failure::new(Cause::Input, what, "Check the path; truceline lines CASE --template FILE makes such a file.")
+    };
+    let bytes = read_bounded(path, LIST_BYTES_MAX).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(lines_from_csv(&text, &file, offer, me, desk.service.now())?)
 }
 
 /// `truceline discrepancy`.

@@ -237,7 +237,8 @@ Example:
     /// Shows one statement in full, and notes that you read it
     #[command(after_help = "Example:
   truceline show 3f2a91c0
-  truceline show 3f2a91c0 --full")]
+  truceline show 3f2a91c0 --full
+  truceline show 3f2a91c0 --toml --out counter")]
     Show(Show),
     /// Lists all statements, the newest last
     #[command(

@@ -232,8 +232,14 @@ pub struct Show {
     /// The statement
     pub id: String,
     /// Every field of every person
-    #[arg(long)]
+    #[arg(long, conflicts_with = "toml")]
     pub full: bool,
+    /// An offer as the file it could have been read from, to begin a counter-offer with
+    #[arg(long)]
+    pub toml: bool,
+    /// Writes the file and its lists into this folder
+    #[arg(long, value_name = "DIR", requires = "toml")]
+    pub out: Option<PathBuf>,
 }
 
 /// See [`super::Command::Case`].
