@@ -5,10 +5,11 @@ use crate::codec::{CodecError, decode, encode};
 use crate::crypto::digest::Digest;
 use crate::deal::handover::{
     Breach, BreachAnswered, Closed, Go, HandoverLine, LinesBody, Lock, Ready, Suspend, TransferNotice,
-    Transport, TransportAcknowledged,
+    Transport, TransportAcknowledged, VEHICLES_MAX,
 };
 use crate::deal::person::{Line, Person};
-use crate::deal::terms::{Category, Firmness, LEGS_MAX, Leg, Quantity, Rounding, Terms, TermsError};
+use crate::deal::terms::{CONDITIONS_MAX, Category, Firmness, LEGS_MAX, Leg, Quantity, Rounding, Terms};
+use crate::deal::terms_rules::{StageFault, TermsError, check_moment, check_window, rising};
 use crate::deal::word::{Text, words};
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
@@ -18,7 +19,7 @@ use bincode::{Decode, Encode};
 
 /// The format number every body begins with.
 pub const BODY_FORMAT: u8 = 1;
-/// Bytes of a body without its lists, at most: the most legs, stages and conditions with long texts take less.
+/// Bytes of a body without its lists, at most: the most legs, stages and conditions, each with some lines of text.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes that are not the body of a statement of the kind its header names.
@@ -35,6 +36,25 @@ pub enum BodyError {
     /// Not the one encoding of a body of this kind.
     #[error("the body is malformed: {0}")]
     Malformed(#[from] CodecError),
+    /// Over [`BODY_BYTES_MAX`].
+    #[error(
+        "the body takes {0} bytes; at most {BODY_BYTES_MAX} are allowed: shorten its texts, or divide it"
+    )]
+    TooLong(usize),
+    /// Over [`VEHICLES_MAX`].
+    #[error(
+        "the notice names {0} vehicles; at most {VEHICLES_MAX} are allowed: name the others in the remark"
+    )]
+    TooManyVehicles(usize),
+    /// A window that is over before it begins, or past the calendar.
+    #[error("the statement {0}")]
+    Window(#[from] StageFault),
+    /// Lines twice or out of order.
+    #[error("lines are named twice or out of order: name each once, rising")]
+    LinesOutOfOrder,
+    /// A leg or a condition that no offer can have, counted from 1.
+    #[error("there is no {0} {1} in any offer: correct its number")]
+    Nowhere(&'static str, usize),
     /// Lists beside a body that names none, or not as many as it names.
     #[error("{found} lists came with a body that names {named}")]
     ListCount {
@@ -262,6 +282,12 @@ impl Body {
         if !matches!(kind, Kind::Offer | Kind::Lines) && !lists.is_empty() {
             return Err(BodyError::ListCount { found: lists.len(), named: 0 });
         }
+        let content = Self::read(kind, bytes, lists)?;
+        content.check()?;
+        Ok(content)
+    }
+
+    fn read(kind: Kind, bytes: &[u8], lists: &[List]) -> Result<Content, BodyError> {
         match kind {
             Kind::Note => read(bytes).map(Content::Note),
             Kind::Offer => Offer::join(read(bytes)?, lists).map(|offer| Content::Offer(Box::new(offer))),
@@ -300,7 +326,10 @@ fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
 }
 
 fn write<T: Encode>(fields: &T) -> Result<Vec<u8>, BodyError> {
-    Ok(encode(&(BODY_FORMAT, fields), BODY_BYTES_MAX)?)
+    encode(&(BODY_FORMAT, fields), BODY_BYTES_MAX).map_err(|error| match error {
+        CodecError::TooLong { found, .. } => BodyError::TooLong(found),
+        other => other.into(),
+    })
 }
 
 impl Content {
@@ -332,11 +361,40 @@ impl Content {
         }
     }
 
+    /// The rules of its fields that no type holds; those of offers and of lines are held by their `join`.
+    fn check(&self) -> Result<(), BodyError> {
+        let known = |what, index: u16, max: usize| {
+            let index = usize::from(index);
+            if index < max { Ok(()) } else { Err(BodyError::Nowhere(what, index + 1)) }
+        };
+        let in_order = |lines: &[u32]| if rising(lines) { Ok(()) } else { Err(BodyError::LinesOutOfOrder) };
+        match self {
+            Self::Transport(Transport { vehicles, window, airspace, .. }) => {
+                if vehicles.len() > VEHICLES_MAX {
+                    return Err(BodyError::TooManyVehicles(vehicles.len()));
+                }
+                check_window(*window)?;
+                Ok(check_window(*airspace)?)
+            }
+            Self::Go(Go { window, .. }) => Ok(check_window(*window)?),
+            Self::TransferNotice(TransferNotice { leg, lines, .. }) => {
+                known("leg", *leg, LEGS_MAX)?;
+                in_order(lines)
+            }
+            Self::Breach(Breach { condition, lines, .. }) => {
+                known("condition", *condition, CONDITIONS_MAX)?;
+                in_order(lines)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The body's bytes; an offer's lists are not among them.
     ///
     /// # Errors
-    /// [`BodyError::Malformed`] past [`BODY_BYTES_MAX`].
+    /// [`BodyError`] for what [`Body::parse`] would refuse.
     pub fn encode(&self) -> Result<Vec<u8>, BodyError> {
+        self.check()?;
         match self {
             Self::Note(fields) => write(fields),
             Self::Offer(offer) => write(&offer.body),
@@ -410,9 +468,9 @@ impl Offer {
     /// # Errors
     /// [`BodyError`] where terms and lists do not agree.
     pub fn join(body: OfferBody, lists: &[List]) -> Result<Self, BodyError> {
-        if let Some(fault) = body.terms.fault(body.lists.len()) {
-            return Err(fault.into());
-        }
+        let lines: Vec<u32> = body.lists.iter().map(|list| list.lines).collect();
+        body.terms.check(&lines)?;
+        check_moment(body.valid_until).map_err(TermsError::ValidUntil)?;
         if body.base == 0 && body.terms.legs.is_empty() {
             return Err(BodyError::OffersNothing);
         }

@@ -173,7 +173,7 @@ impl<'h> Board<'h> {
 
     /// Counts by the receivers' lines alone: the giver's are a claim.
     fn count(&self, offer: &Offer, figures: &mut CaseFigures) {
-        for (place, _) in &self.listed {
+        for place in self.listed.keys() {
             let Some(leg) = offer.legs().get(usize::from(place.0)) else { continue };
             let Some(line) = self.receivers(leg, *place) else { continue };
             figures.came(leg, at(offer, place.0, place.1), line.outcome, 1);

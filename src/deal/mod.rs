@@ -3,7 +3,7 @@
 
 pub mod body;
 pub mod case;
-mod cells;
+pub(crate) mod cells;
 pub mod change;
 pub mod consistent;
 pub mod criteria;
@@ -13,6 +13,7 @@ pub mod delay;
 pub mod discrepancy;
 pub mod embargo;
 pub mod figures;
+pub mod formula;
 pub mod handover;
 pub mod history;
 pub mod identity;
@@ -34,5 +35,7 @@ pub mod stage;
 pub mod staging;
 pub mod state;
 pub mod terms;
+pub mod terms_rules;
 pub mod verdict;
 pub mod word;
+pub mod write;

@@ -117,7 +117,9 @@ pub fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure
     };
     let service = &mut desk.service;
     let mut seed = || service.random_seed();
-    Ok(proposal_from_toml(&text, &mut Sources { me, now, list: &mut list, seed: &mut seed })?)
+    let read = proposal_from_toml(&text, &mut Sources { me, now, list: &mut list, seed: &mut seed });
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Ok(read.map_err(|error| error.in_file(&name))?)
 }
 
 /// `truceline propose`.

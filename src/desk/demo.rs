@@ -55,7 +55,12 @@ impl Side {
         Ok(())
     }
 
-    pub(crate) fn say(&mut self, case: Option<StatementId>, content: &Content, lists: Vec<List>) -> Result<StatementId> {
+    pub(crate) fn say(
+        &mut self,
+        case: Option<StatementId>,
+        content: &Content,
+        lists: Vec<List>,
+    ) -> Result<StatementId> {
         let thread = self.thread;
         let said =
             self.service.command(|officer, now, rng| officer.say(thread, case, content, lists, now, rng));

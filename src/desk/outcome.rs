@@ -33,8 +33,13 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
     let ledger = channel.ledger();
     let offer = ledger.case(&on.case.0).and_then(|case| held::version(channel, &case, on.version));
     let Some(offer) = offer.filter(|offer| !offer.legs().is_empty()) else {
-        let what = format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
-        return Err(Failure::new(Cause::Refused, what, "Agree on another version first: truceline amend CASE FILE"));
+        let what =
+            format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
+        return Err(Failure::new(
+            Cause::Refused,
+            what,
+            "Agree on another version first: truceline amend CASE FILE",
+        ));
     };
     let stage = asked.stage.map(|stage| stage_of(&offer, stage)).transpose()?;
     let in_stage = |line: &HandoverLine| {
@@ -50,7 +55,8 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
             }
         };
         write_private(path, csv.as_bytes())?;
-        let text = format!("{} is to be corrected, then handed in: truceline lines CASE FILE\n", path.display());
+        let text =
+            format!("{} is to be corrected, then handed in: truceline lines CASE FILE\n", path.display());
         return Ok(Answer::new(text, json!({"template": path.display().to_string()})));
     }
     let mut lines = match &asked.file {
@@ -80,7 +86,11 @@ fn stage_of(offer: &Offer, stage: u8) -> Result<u8, Failure> {
 fn read(desk: &Desk, path: &Path, offer: &Offer, me: Role) -> Result<Vec<HandoverLine>, Failure> {
     let unreadable = |cause: String| {
         let what = format!("the lines {} cannot be read: {cause}", path.display());
-        Failure::new(Cause::Input, what, "Check the path; truceline lines CASE --template FILE makes such a file.")
+        Failure::new(
+            Cause::Input,
+            what,
+            "Check the path; truceline lines CASE --template FILE makes such a file.",
+        )
     };
     let bytes = read_bounded(path, LIST_BYTES_MAX).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;

@@ -5,7 +5,8 @@ use crate::desk::grammar::{Case, Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line};
 use crate::desk::{
-    act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce, mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce,
+    mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;

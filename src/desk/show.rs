@@ -1,7 +1,7 @@
 //! `truceline show`: one statement in full. Showing the counterpart's to an officer is what `read` means.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::Content;
+use crate::deal::body::{Content, Offer};
 use crate::deal::change::changes;
 use crate::deal::criteria::misfits;
 use crate::deal::handover::TransferNotice;
@@ -16,13 +16,15 @@ use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
 use crate::desk::record::{case_of, json_of, void};
-use crate::desk::screen::{Answer, Style, field, plain, short, time};
+use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
 use crate::host::folder::write_private;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
+use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use serde_json::{Value, json};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 /// Shows a statement, and notes that it was opened.
@@ -37,11 +39,20 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
             .command(|officer, now, rng| Ok(((), officer.open_statement(thread, sequence, now, rng))))?;
     }
     let channel = desk.channel(thread)?;
-    if asked.toml {
-        return toml(channel, &found, asked.out.as_deref());
-    }
     let ledger = channel.ledger();
     let shown = channel.statements_of(author).find(|shown| shown.id == found.id);
+    if asked.toml {
+        let content = shown.as_ref().and_then(Shown::content);
+        let Some(Ok(Content::Offer(offer))) = content else {
+            let what = format!("statement {} is no offer", short(&found.id.0));
+            return Err(Failure::new(
+                Cause::Usage,
+                what,
+                "Leave --toml out, or name an offer: truceline cases",
+            ));
+        };
+        return written(&offer, channel.thread.role, asked.out.as_deref());
+    }
     Ok(shown.map_or_else(Answer::default, |shown| {
         let beside = Beside::of(channel, &ledger, &shown);
         let text = text(channel, &ledger, &shown, asked.full, desk.place.style) + &beside.text();
@@ -49,29 +60,42 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     }))
 }
 
-/// An offer as the file it could have been read from.
-fn toml(channel: &Channel, found: &Found, out: Option<&Path>) -> Result<Answer, Failure> {
-    let offer = held::offer(channel, &found.id.0).ok_or_else(|| {
-        let what = format!("{} is no offer, and only offers are written as files", short(&found.id.0));
-        Failure::new(Cause::Usage, what, "See the offers: truceline cases")
-    })?;
-    let me = channel.thread.role;
-    let Some(dir) = out else {
-        let file = proposal_to_toml(&offer, me);
-        let json = json!({ "toml": file });
-        return Ok(Answer::new(file, json));
+/// An offer as the proposal file that would make it again: printed, or in a new folder with its lists beside it.
+fn written(offer: &Offer, me: Role, out: Option<&Path>) -> Result<Answer, Failure> {
+    let Some(folder) = out else {
+        let text = proposal_to_toml(offer, me);
+        let json = json!({ "toml": text });
+        return Ok(Answer::new(harmless(&text), json));
     };
-    let (file, lists) = proposal_to_files(&offer, me);
-    std::fs::create_dir_all(dir).map_err(|error| {
-        let what = format!("the folder {} cannot be made: {error}", dir.display());
-        Failure::new(Cause::Input, what, "Name another folder with --out.")
-    })?;
-    let mut written = Vec::new();
-    for (name, bytes) in [("proposal.toml".to_owned(), file)].into_iter().chain(lists) {
-        write_private(&dir.join(&name), bytes.as_bytes())?;
-        written.push(dir.join(&name).display().to_string());
+    let (text, lists) = proposal_to_files(offer, me);
+    let refused = |error: std::io::Error| {
+        let what = format!("{} cannot be made: {error}", folder.display());
+        Failure::new(Cause::Input, what, "Name a new folder, in one that exists.")
+    };
+    std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(refused)?;
+    let mut files = Vec::new();
+    for (name, text) in std::iter::once(("proposal.toml".to_owned(), text)).chain(lists) {
+        let file = folder.join(name);
+        write_private(&file, text.as_bytes())?;
+        files.push(file.display().to_string());
     }
-    Ok(Answer::new(written.join("\n") + "\n", json!({ "files": written })))
+    let told: String = files.iter().map(|file| format!("  {}\n", plain(file))).collect();
+    let names = "Whoever reads them learns every name: delete them when they have served.\n";
+    Ok(Answer::new(format!("Written, readable for you only:\n{told}"), json!({ "files": files }))
+        .aside(names))
+}
+
+/// TOML that cannot steer a terminal: what could stands in strings alone, and is written by its number there.
+fn harmless(toml: &str) -> String {
+    let mut out = String::with_capacity(toml.len());
+    for c in toml.chars() {
+        if c != '\n' && is_hostile(c) {
+            out.push_str(&format!("\\U{:08x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// What stands beside an offer, for the own side alone: what differs from the one it answers or amends, who does not

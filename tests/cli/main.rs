@@ -9,6 +9,7 @@ mod invites;
 mod killed;
 mod negotiation;
 mod officer;
+mod private;
 mod relay;
 mod relays;
 mod scene;

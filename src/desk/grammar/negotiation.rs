@@ -234,10 +234,10 @@ pub struct Show {
     /// Every field of every person
     #[arg(long, conflicts_with = "toml")]
     pub full: bool,
-    /// An offer as the file it could have been read from, to begin a counter-offer with
+    /// Prints an offer as the proposal file that would make it again
     #[arg(long)]
     pub toml: bool,
-    /// Writes the file and its lists into this folder
+    /// Writes that file, and its lists as CSVs beside it, into this new folder
     #[arg(long, value_name = "DIR", requires = "toml")]
     pub out: Option<PathBuf>,
 }
