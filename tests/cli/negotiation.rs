@@ -1,6 +1,6 @@
 //! The whole life of a case by commands: frame, amendment, groups, questions, handover, discrepancy, breach.
 
-use crate::officer::{Officer, example, id};
+use crate::officer::{Officer, id};
 use crate::scene::Scene;
 use serde_json::Value;
 
@@ -55,25 +55,6 @@ impl Scene {
         say(author, &["confirm", offer]);
         self.settle();
     }
-
-    /// From the seal to both goes.
-    fn gone(&self, case: &str) {
-        let (velmara, tarrun) = (&self.velmara, &self.tarrun);
-        say(velmara, &["lock", case]);
-        self.settle();
-        say(tarrun, &["lock", case]);
-        self.settle();
-        let notices = [velmara, tarrun].map(|officer| say(officer, &["transport", case, "--mode", "bus"]));
-        self.settle();
-        say(velmara, &["acknowledge", &notices[1]]);
-        say(tarrun, &["acknowledge", &notices[0]]);
-        for act in ["ready", "go"] {
-            self.settle();
-            say(velmara, &[act, case]);
-            say(tarrun, &[act, case]);
-        }
-        self.settle();
-    }
 }
 
 #[test]
@@ -104,12 +85,12 @@ fn a_handover_is_refused_until_each_thing_it_needs_has_been_said_and_then_carrie
     velmara.refused(&["acknowledge", &ours, "--yes"], 3, "own transport notice", "");
     velmara.refused(&["ready", on, "--yes"], 3, "has not acknowledged", "");
     say(velmara, &["acknowledge", &theirs]);
-    velmara.refused(&["ready", on, "--yes"], 3, "other side has not acknowledged", "wait");
+    velmara.refused(&["ready", on, "--yes"], 3, "other side has not acknowledged", "Wait");
     say(tarrun, &["acknowledge", &ours]);
     scene.settle();
     velmara.refused(&["go", on, "--yes"], 3, "ready", "");
     say(velmara, &["ready", on]);
-    velmara.refused(&["go", on, "--yes"], 3, "other side has not said", "wait");
+    velmara.refused(&["go", on, "--yes"], 3, "other side has not said", "Wait");
     say(tarrun, &["ready", on]);
     scene.settle();
 
@@ -121,7 +102,7 @@ fn a_handover_is_refused_until_each_thing_it_needs_has_been_said_and_then_carrie
         say(officer, &["ready", on]);
     }
     scene.settle();
-    velmara.refused(&["lines", on, "--all-delivered", "--yes"], 3, "have not said go", "wait");
+    velmara.refused(&["lines", on, "--all-delivered", "--yes"], 3, "have not said go", "Wait");
     say(velmara, &["go", on, "--until", "2h"]);
     velmara.refused(&["suspend", on, "--yes"], 3, "", "");
     scene.settle();
@@ -156,4 +137,96 @@ fn a_handover_is_refused_until_each_thing_it_needs_has_been_said_and_then_carrie
         assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
     }
     velmara.refused(&["lines", on, "--all-delivered", "--yes"], 3, "closed", "");
+}
+
+#[test]
+fn what_is_sealed_is_amended_with_persons_in_two_groups_accepted_in_part_and_then_cancelled() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let first = scene.sealed(PROPOSAL);
+    let second =
+        "\n[[leg]]\ngroup = 2\ngiver = \"them\"\ncount = \"10 to 15\"\ncategory = \"wounded or sick\"\n";
+    let grouped = PROPOSAL.replace("[[leg]]", "[[leg]]\ngroup = 1") + second;
+    let file = velmara.write("amended.toml", grouped);
+    let amended = say(velmara, &["amend", &first, &file]);
+    scene.settle();
+    let shown = tarrun.text(&["show", &amended]);
+    assert!(shown.contains("10 to 15 wounded or sick (estimate)"), "{shown}");
+    assert!(shown.contains(&format!("Differs from offer {}", &first[..8])), "{shown}");
+
+    tarrun.refused(&["accept", &amended, "--groups", "1,2", "--yes"], 3, "all the groups", "as it stands");
+    tarrun.refused(&["accept", &amended, "--groups", "7", "--yes"], 3, "no leg is in group 7", "");
+    let part = say(tarrun, &["accept", &amended, "--groups", "1"]);
+    scene.agree(tarrun, velmara, &part);
+    let sealed = case(velmara, &part);
+    assert_eq!((&sealed["version"], &sealed["id"]), (&2.into(), &first.clone().into()), "{sealed}");
+    let body = velmara.ok(&["show", &part])["statement"]["body"].clone();
+    assert_eq!(body["legs"].as_array().unwrap().len(), 2, "{body}");
+    assert_eq!(body["legs"][0]["list"][0]["surname"], "Вельгин", "{body}");
+
+    let cancelled = say(velmara, &["amend", &first, "--cancel"]);
+    scene.agree(velmara, tarrun, &cancelled);
+    let told = tarrun.text(&["cases"]);
+    assert!(told.contains("sealed, version 3; cancelled"), "{told}");
+    velmara.refused(&["lock", &first, "--yes"], 3, "", "");
+}
+
+#[test]
+fn promises_of_time_bind_the_own_client_until_its_officer_insists() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let file = velmara.write("short.toml", format!("valid_until = \"2 seconds\"\n{PROPOSAL}"));
+    let offer = say(velmara, &["propose", &file]);
+    scene.settle();
+    let acceptance = say(tarrun, &["accept", &offer, "--hold", "48h"]);
+    tarrun.refused(&["lapse", &acceptance, "--yes"], 3, "promised to hold", "--late");
+    scene.settle();
+    velmara.refused(&["confirm", &offer, "--yes"], 3, "was valid until", "--late");
+    say(velmara, &["confirm", &offer, "--late"]);
+    scene.settle();
+    assert_eq!(case(tarrun, &offer)["version"], 1);
+}
+
+#[test]
+fn questions_and_breaches_are_answered_by_fixed_words_and_are_overdue_without() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let condition = "\n[[condition]]\nleg = 1\nlines = [2]\nobligation = \"bear no arms\"\nend = \"1 year\"\n\
+                     consequence = \"Return to internment.\"\n";
+    let on = scene.sealed(&format!("{PROPOSAL}{condition}"));
+    let on = on.as_str();
+    let standby = say(tarrun, &["standby", on, "--until", "3 days", "--reason", "Сверяем списки."]);
+    let query = say(velmara, &["query", on, "Кто из них ранен?", "--answer-by", "1s"]);
+    scene.settle();
+    assert!(velmara.text(&["show", &standby]).contains("Сверяем списки."));
+    let late = case(tarrun, on)["overdue"].clone();
+    assert_eq!((&late[0]["id"], &late[0]["whose"]), (&query.clone().into(), &"own".into()), "{late}");
+    assert!(velmara.text(&["case", "show", on]).contains("OVERDUE"));
+    tarrun.refused(&["answer", &query, "--yes"], 2, "needs words", "--reply");
+    tarrun.refused(&["answer", &query, "--reply", "perhaps", "--yes"], 2, "perhaps", "not known");
+    say(tarrun, &["answer", &query, "--reply", "not-known"]);
+    scene.settle();
+    assert_eq!(case(velmara, on)["overdue"], serde_json::json!([]));
+
+    let facts = ["--facts", "Видели в форме.", "--lines", "2", "--remedy", "explain"];
+    let breach = |n: &'static str| [&["breach", on, "--condition", n], facts.as_slice()].concat();
+    velmara.refused(&[breach("2").as_slice(), &["--yes"]].concat(), 2, "no condition 2", "");
+    let breach = say(velmara, &breach("1"));
+    scene.settle();
+    let told = tarrun.text(&["show", &breach]);
+    assert!(told.contains("bear no arms") && told.contains("2 (Сорока Олесь)"), "{told}");
+    tarrun.refused(&["answer", &breach, "Нет.", "--yes"], 2, "fixed set", "denied");
+    say(tarrun, &["answer", &breach, "--reply", "under inquiry"]);
+    scene.settle();
+    let told = velmara.text(&["case", "show", on]);
+    assert!(told.contains("under inquiry") && told.contains("breach"), "{told}");
+    let notice = ["transfer-notice", on, "--leg", "1", "--lines", "1,2", "--country", "Гелвия"];
+    let notice = say(velmara, &notice);
+    velmara.refused(
+        &["transfer-notice", on, "--leg", "1", "--lines", "9", "--country", "x"],
+        2,
+        "line 9",
+        "",
+    );
+    assert!(velmara.text(&["show", &notice]).contains("1 (Вельгин Андрей) and 2"));
 }
