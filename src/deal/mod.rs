@@ -33,6 +33,7 @@ pub mod remains;
 pub mod row;
 pub(crate) mod rules;
 pub mod stage;
+pub mod staging;
 pub mod state;
 pub mod terms;
 pub mod terms_rules;

@@ -3,7 +3,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Accept, Confirm, Content};
-use crate::desk::act::{acceptance, case, draft as read_draft, summary};
+use crate::desk::act::{acceptance, case, draft as read_draft};
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
@@ -11,6 +11,7 @@ use crate::desk::mandate::{read_file, ruling_json, ruling_text, with};
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, resolve};
 use crate::desk::screen::{Answer, duration, field, json_time_if, paragraphs, plain, short, time};
+use crate::desk::sign::summary;
 use crate::desk::tell::{FIELD, content_line, content_text};
 use crate::host::folder::write_private;
 use crate::officer::draft::{APPROVAL_BYTES_MAX, Approval, DRAFT_FILE_BYTES_MAX, DraftError, DraftFile};
@@ -112,7 +113,7 @@ fn add(
     written(desk, &id, out)?;
     let mut text = format!("Draft {} is kept; nothing is signed.\n\n", short(&id));
     let channel = desk.channel(thread)?;
-    text.push_str(&summary(channel, content, &Names::of(channel)));
+    text.push_str(&summary(channel, case.map(|case| case.0).as_ref(), content, desk.service.now()));
     let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), content, desk.service.now());
     text.extend(ruling.as_ref().map(ruling_text));
     let json = with(
@@ -250,9 +251,9 @@ fn file_text(file: &DraftFile) -> Result<String, Failure> {
             if author != draft.author() {
                 out.push_str(&format!("The offer, made by {}:\n", names.peer));
             }
-            out.push_str(&content_text(&offer, &names, true));
+            out.push_str(&content_text(&offer, &names, None, true));
         }
-        None => out.push_str(&content_text(&content, &names, true)),
+        None => out.push_str(&content_text(&content, &names, None, true)),
     }
     Ok(out)
 }
@@ -293,7 +294,7 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
             "To be signed as {}, for {} to read:\n\n{}",
             names.own,
             names.peer,
-            summary(channel, &content, &names)
+            summary(channel, case.map(|case| case.0).as_ref(), &content, desk.service.now())
         );
         eprintln!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
     }

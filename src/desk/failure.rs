@@ -3,6 +3,7 @@
 use crate::codec::CodecError;
 use crate::deal::body::BodyError;
 use crate::deal::import::ImportError;
+use crate::deal::part::PartError;
 use crate::deal::verdict::VoidReason;
 use crate::desk::screen::{COLUMNS, plain, wrap};
 use crate::host::folder::FolderError;
@@ -202,6 +203,12 @@ impl From<ImportError> for Failure {
                 ..Self::new(Cause::Input, "the proposal cannot be used as it is", CORRECT)
             },
         }
+    }
+}
+
+impl From<PartError> for Failure {
+    fn from(error: PartError) -> Self {
+        Self::with_remedy_inside(Cause::Refused, &error.to_string(), "See its groups: truceline show OFFER")
     }
 }
 

@@ -10,7 +10,7 @@ use crate::desk::open::Desk;
 use crate::desk::own::history;
 use crate::desk::record::side;
 use crate::desk::screen::{Answer, count, field, json_time, json_time_if, list_of, plain, short, span, time};
-use crate::desk::tell::category_count;
+use crate::desk::terms::category_count;
 use crate::party::role::Role;
 use crate::time::Millis;
 use serde_json::{Map, Value, json};

@@ -1,13 +1,21 @@
 //! `truceline show`: one statement in full. Showing the counterpart's to an officer is what `read` means.
 
+use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
+use crate::deal::change::changes;
+use crate::deal::criteria::misfits;
+use crate::deal::handover::TransferNotice;
 use crate::deal::judge::Ledger;
+use crate::deal::law::warnings;
+use crate::deal::state::CaseState;
 use crate::deal::write::{proposal_to_files, proposal_to_toml};
+use crate::desk::content::content_json;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
+use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
-use crate::desk::record::{case_of, content_json, json_of, void};
+use crate::desk::record::{case_of, json_of, void};
 use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
 use crate::host::folder::write_private;
@@ -47,10 +55,12 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     }
     // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
+        let beside = Beside::of(channel, &ledger, &shown);
         if desk.place.json {
-            Answer::new("", json(channel, &ledger, &shown))
+            Answer::new("", json(channel, &ledger, &shown, &beside))
         } else {
-            Answer::new(text(channel, &ledger, &shown, asked.full, desk.place.style), Value::Null)
+            let text = text(channel, &ledger, &shown, asked.full, desk.place.style) + &beside.text();
+            Answer::new(text, Value::Null)
         }
     }))
 }
@@ -93,16 +103,84 @@ fn harmless(toml: &str) -> String {
     out
 }
 
-fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Value {
+/// What stands beside an offer, for the own side alone: what differs from the one it answers or amends, who does not
+/// fit, what the law says.
+#[derive(Default)]
+struct Beside {
+    against: Option<Digest>,
+    changes: Vec<String>,
+    misfits: Vec<String>,
+    law: Vec<String>,
+}
+
+impl Beside {
+    fn of(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Self {
+        let Some(Ok(Content::Offer(offer))) = shown.content() else { return Self::default() };
+        let names = Names::of(channel);
+        let case = case_of(ledger, shown).and_then(|id| ledger.case(&id.0));
+        let amended = || {
+            let base = usize::try_from(offer.body().base).ok()?.checked_sub(1)?;
+            Some(case.as_ref()?.sealed().get(base)?.offer)
+        };
+        let before = offer.body().parent.or_else(amended);
+        let before = before.and_then(|id| Some((id, held::offer(channel, &id)?)));
+        let changes = before.as_ref().map_or_else(Vec::new, |(_, before)| {
+            changes(before, &offer).lines(before, &offer, &|role| names.name(role).to_owned())
+        });
+        let misfits = offer.legs().iter().zip(1..).flat_map(|(leg, number)| {
+            misfits(&offer, leg).into_iter().map(move |misfit| format!("leg {number}, {misfit}"))
+        });
+        let notices: Vec<TransferNotice> = case.iter().flat_map(|case| notices(channel, case)).collect();
+        let law = warnings(&offer, &notices.iter().collect::<Vec<_>>());
+        Self {
+            against: before.map(|(id, _)| id),
+            changes,
+            misfits: misfits.collect(),
+            law: law.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        let mut part = |head: String, lines: &[String]| {
+            if !lines.is_empty() {
+                out.push_str(&format!("\n{head}\n"));
+                out.extend(lines.iter().map(|line| field("  -", 4, &plain(line))));
+            }
+        };
+        if let Some(against) = &self.against {
+            part(format!("Differs from offer {}:", short(against)), &self.changes);
+        }
+        part("Who does not fit, or may not:".to_owned(), &self.misfits);
+        part("For you alone, what the law says:".to_owned(), &self.law);
+        out
+    }
+}
+
+/// The transfer notices of a case.
+fn notices(channel: &Channel, case: &CaseState<'_>) -> Vec<TransferNotice> {
+    let held = case.transfer_notices().into_iter();
+    held.filter_map(|(id, _)| match held::content(channel, &id)? {
+        Content::TransferNotice(notice) => Some(notice),
+        _ => None,
+    })
+    .collect()
+}
+
+fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, beside: &Beside) -> Value {
     let mut statement = json_of(channel, ledger, shown);
     let names = Names::of(channel);
     let content = shown.content().and_then(Result::ok);
     if let Value::Object(fields) = &mut statement {
         let header = shown.header;
-        fields.insert("acknowledges".to_owned(), Value::from(header.peer_count));
-        fields.insert("author_name".to_owned(), Value::from(author_name(channel, shown)));
-        fields
-            .insert("body".to_owned(), content.map_or(Value::Null, |content| content_json(&content, &names)));
+        let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        add("acknowledges", header.peer_count.into());
+        add("author_name", author_name(channel, shown).into());
+        add("body", content.map_or(Value::Null, |content| content_json(&content, &names)));
+        add("against", beside.against.map(|id| id.hex()).into());
+        add("changes", beside.changes.clone().into());
+        add("misfits", beside.misfits.clone().into());
+        add("law", beside.law.clone().into());
     }
     json!({ "statement": statement })
 }
@@ -155,7 +233,11 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     }
     out.push('\n');
     match shown.content() {
-        Some(Ok(content)) => out.push_str(&content_text(&content, &names, full)),
+        Some(Ok(content)) => {
+            let case = case_of(ledger, shown).and_then(|id| ledger.case(&id.0));
+            let agreed = held::agreed(channel, case.as_ref(), &content);
+            out.push_str(&content_text(&content, &names, agreed.as_deref(), full));
+        }
         Some(Err(error)) => {
             out.push_str(&format!("Its body cannot be read: {}\n", plain(&error.to_string())))
         }
@@ -171,18 +253,4 @@ fn offer_state(ledger: &Ledger, shown: &Shown<'_>) -> Option<String> {
     let agreed = case.pending().is_some_and(|agreement| agreement.offer == offer.id);
     let state = case.offer_state(offer).to_string();
     Some(if agreed { "agreed; waits for its seal".to_owned() } else { state })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn printed_toml_steers_no_terminal_and_says_the_same() {
-        let name = "A\u{202e}B\u{feff}\u{200b}";
-        let shown = harmless(&format!("name = \"{name}\"\n"));
-        assert!(!shown.chars().any(|c| c != '\n' && is_hostile(c)), "{shown}");
-        let table: toml::Table = toml::from_str(&shown).unwrap();
-        assert_eq!(table["name"].as_str(), Some(name));
-    }
 }

@@ -222,7 +222,7 @@ fn an_offer_is_withdrawn_another_rejected_and_an_acceptance_lapses() {
     tarrun.refused(&["withdraw", &second, "--yes"], 3, "other side's offer", "");
     tarrun.ok(&["reject", &second, "--reason", "Три имени нам неизвестны.", "--yes"]);
     let acceptance = id(&tarrun.ok(&["accept", &third, "--yes"]));
-    tarrun.ok(&["lapse", &acceptance, "--yes"]);
+    tarrun.ok(&["lapse", &acceptance, "--late", "--yes"]);
     tarrun.sync();
     velmara.sync();
     velmara.refused(&["confirm", &acceptance, "--yes"], 3, "lapsed", "");

@@ -8,6 +8,7 @@ mod inputs;
 mod invites;
 mod killed;
 mod mandates;
+mod negotiation;
 mod officer;
 mod private;
 mod relay;
