@@ -21,11 +21,11 @@ use truceline::deal::person::{
 };
 use truceline::deal::pledge::{Condition, End, Frame, Guarantor, Obligation, Part, Sight};
 use truceline::deal::remains::{Extent, Remains};
-use truceline::deal::rules::{MOMENT_MAX, SPAN_SECS_MAX};
 use truceline::deal::stage::{Abort, Corridor, Order, Place, Point, Stage, Window};
 use truceline::deal::terms::{
     Ages, Category, Criteria, Firmness, Leg, Quantity, Rounding, Selection, Substitution, Terms,
 };
+use truceline::deal::terms_rules::{MOMENT_MAX, SPAN_SECS_MAX};
 use truceline::deal::word::Text;
 use truceline::party::role::Role;
 use truceline::statement::kind::Kind;

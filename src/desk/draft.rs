@@ -7,7 +7,7 @@ use crate::desk::act::{acceptance, case, draft as read_draft};
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
-use crate::desk::mandate::{read_file, ruling_json, ruling_text};
+use crate::desk::mandate::{read_file, ruling_json, ruling_text, with};
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, resolve};
 use crate::desk::screen::{Answer, duration, field, json_time_if, paragraphs, plain, short, time};
@@ -116,9 +116,13 @@ fn add(
     text.push_str(&summary(channel, case.map(|case| case.0).as_ref(), content, desk.service.now()));
     let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), content, desk.service.now());
     text.extend(ruling.as_ref().map(ruling_text));
-    let mut json = draft_json(desk, &id)?;
-    json["file"] = json!(out.map(|out| out.display().to_string()));
-    json["mandate"] = ruling_json(ruling.as_ref());
+    let json = with(
+        draft_json(desk, &id)?,
+        [
+            ("file", json!(out.map(|out| out.display().to_string()))),
+            ("mandate", ruling_json(ruling.as_ref())),
+        ],
+    );
     let approve = match out {
         Some(out) => format!(
             "Have it approved in the principal's vault: truceline approve {} --out APPROVAL\n",
@@ -204,9 +208,8 @@ fn show(desk: &Desk, asked: &grammar::DraftShow) -> Result<Answer, Failure> {
         text.push('\n');
         text.push_str(&ruling_text(ruling));
     }
-    let mut json = draft_json(desk, &id)?;
-    json["file"] = json!(asked.to.out.as_ref().map(|out| out.display().to_string()));
-    json["mandate"] = ruling_json(ruling.as_ref());
+    let file = json!(asked.to.out.as_ref().map(|out| out.display().to_string()));
+    let json = with(draft_json(desk, &id)?, [("file", file), ("mandate", ruling_json(ruling.as_ref()))]);
     Ok(Answer::new(text, json))
 }
 
@@ -284,7 +287,7 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
     };
     overtaken(desk, &content)?;
     let channel = desk.channel(thread)?;
-    let (names, label) = (Names::of(channel), channel.thread.label.clone());
+    let names = Names::of(channel);
     let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), &content, desk.service.now());
     if !desk.place.json {
         eprint!(
@@ -293,7 +296,7 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
             names.peer,
             summary(channel, case.map(|case| case.0).as_ref(), &content, desk.service.now())
         );
-        eprint!("{}\n", ruling.as_ref().map(ruling_text).unwrap_or_default());
+        eprintln!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
     }
     if !asked.yes && can_ask() && !consent("Sign it?", "--yes")? {
         return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));
@@ -307,10 +310,8 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
         content.kind().name(),
         short(&statement.0)
     );
-    let mut json = draft_json(desk, &id)?;
-    json["id"] = json!(statement.0.hex());
-    json["channel"] = json!(label);
-    json["mandate"] = ruling_json(ruling.as_ref());
+    let id_json = json!(statement.0.hex());
+    let json = with(draft_json(desk, &id)?, [("id", id_json), ("mandate", ruling_json(ruling.as_ref()))]);
     Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
 }
 

@@ -7,6 +7,7 @@ mod exchange;
 mod inputs;
 mod invites;
 mod killed;
+mod mandates;
 mod negotiation;
 mod officer;
 mod private;
