@@ -43,6 +43,13 @@ pub fn not_signed(officer: &Officer, args: &[&str], rule: &str, remedy: &str) {
     officer.json(&[args, &["--yes"]].concat()).fails(3, rule, remedy);
 }
 
+/// What one side has said comes to the other.
+#[track_caller]
+pub fn post(from: &Officer, to: &Officer) {
+    from.sync();
+    to.sync();
+}
+
 /// A case as one side shows it.
 #[track_caller]
 pub fn case(officer: &Officer, id: &str) -> Value {
@@ -121,22 +128,33 @@ impl<'a> Sides<'a> {
         assert_eq!(verified[0], verified[1]);
     }
 
-    /// The way from a sealed offer to both goes, where `giver` alone gives anybody; who confirmed locks first.
+    /// From an offer to its seal at both ends.
+    #[track_caller]
+    pub fn sealed(self, author: &Officer, other: &Officer, offer: &str) {
+        post(author, other);
+        say(other, &["accept", offer]);
+        post(other, author);
+        say(author, &["confirm", offer]);
+        self.settle();
+    }
+
+    /// From the seal to both goes, where `giver`, who confirmed and so locks first, alone gives anybody.
     #[track_caller]
     pub fn gone(self, giver: &Officer, receiver: &Officer, case: &str) {
         say(giver, &["lock", case]);
-        self.settle();
+        post(giver, receiver);
         say(receiver, &["lock", case]);
-        self.settle();
+        post(receiver, giver);
         let notice = say(giver, &["transport", case, "--mode", "ambulance"]);
-        self.settle();
+        post(giver, receiver);
         say(receiver, &["acknowledge", &notice]);
+        say(receiver, &["ready", case]);
+        post(receiver, giver);
+        say(giver, &["ready", case]);
+        say(giver, &["go", case]);
+        post(giver, receiver);
+        say(receiver, &["go", case]);
         self.settle();
-        for act in ["ready", "go"] {
-            say(giver, &[act, case]);
-            say(receiver, &[act, case]);
-            self.settle();
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A withdrawal and an acceptance race each other: each first, both at once with either post first, and too late.
 
-use super::tale::{Sides, not_signed, say, state_of};
+use super::tale::{Sides, not_signed, post, say, state_of};
 use crate::officer::Officer;
 use crate::scene::Scene;
 use std::collections::BTreeMap;
@@ -58,7 +58,8 @@ fn a_withdrawal_races_an_acceptance_and_both_ends_come_to_the_same_in_every_orde
     let sides = Sides::of(&scene);
     let Sides { velmara, tarrun } = sides;
     let mut races = [Race::new(velmara, tarrun, 3), Race::new(tarrun, velmara, 4)];
-    sides.settle();
+    post(velmara, tarrun);
+    velmara.sync();
 
     // Known before anybody accepts; and acceptances that the author will have seen.
     for race in &mut races {
@@ -67,7 +68,8 @@ fn a_withdrawal_races_an_acceptance_and_both_ends_come_to_the_same_in_every_orde
             race.accept(order);
         }
     }
-    sides.settle();
+    post(velmara, tarrun);
+    velmara.sync();
     for race in &races {
         race.stays_withdrawn("known");
         race.withdraw("seen");
@@ -116,8 +118,8 @@ fn a_withdrawal_races_an_acceptance_and_both_ends_come_to_the_same_in_every_orde
                 (&false.into(), true),
                 "{case}"
             );
-            race.stays_withdrawn(order);
         }
+        race.stays_withdrawn("at once again");
         assert_eq!(state_of(&cases[&race.offers["undone"]], &race.offers["undone"]), "withdrawn");
     }
     // Whose acceptance fell with the offer is free, and makes an offer of its own.

@@ -1,6 +1,6 @@
 //! Ten seriously wounded are agreed by name; five of them come, and five others with them.
 
-use super::tale::{Sides, came_to_the_byte, not_signed, say};
+use super::tale::{Sides, came_to_the_byte, not_signed, post, say};
 use crate::scene::Scene;
 use serde_json::Value;
 
@@ -53,15 +53,11 @@ fn of_ten_seriously_wounded_five_come_with_five_others_and_both_ends_compute_the
     velmara.json(&["propose", &file, "--yes"]).fails(6, "bad.csv, line 7, column birth_date", "1994-03-17");
     let file = velmara.write("ten.toml", PROPOSAL);
     let offer = say(velmara, &["propose", &file]);
-    sides.settle();
+    not_signed(velmara, &["lock", &offer], "nothing is sealed in case", "A handover begins once");
+    sides.sealed(velmara, tarrun, &offer);
     let shown = tarrun.ok(&["show", &offer])["statement"]["body"]["legs"][0].clone();
     came_to_the_byte(&shown["list"], TEN);
     assert_eq!((&shown["number"], &shown["category"]), (&10.into(), &"seriously wounded".into()));
-    say(tarrun, &["accept", &offer]);
-    sides.settle_from_tarrun();
-    not_signed(velmara, &["lock", &offer], "nothing is sealed in case", "A handover begins once");
-    say(velmara, &["confirm", &offer]);
-    sides.settle();
     let on = offer.as_str();
     not_signed(
         tarrun,
@@ -116,7 +112,7 @@ fn of_ten_seriously_wounded_five_come_with_five_others_and_both_ends_compute_the
     // The giver finds the same: one sentence for both.
     let file = velmara.write("seen.csv", five_and_five_others());
     say(velmara, &["lines", on, &file]);
-    sides.settle();
+    post(velmara, tarrun);
     let found = discrepancy(sides, on);
     assert_eq!(found["legs"][0]["summary"], "5 not delivered, 5 surplus, cause unknown", "{found}");
     for officer in [velmara, tarrun] {
