@@ -88,8 +88,15 @@ pub fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
     let ledger = channel.ledger();
     let shown = channel.statements_of(found.author).find(|shown| shown.id == found.id);
     shown.and_then(|shown| case_of(&ledger, &shown)).ok_or_else(|| {
-        let what = format!("statement {} belongs to no case", short(&found.id.0));
-        Failure::new(Cause::Refused, what, "See the cases: truceline cases")
+        const CASES: &str = "See the cases: truceline cases";
+        let id = short(&found.id.0);
+        match ledger.verdict(&found.id.0) {
+            Some(Err(reason)) => {
+                let message = format!("statement {id} has no effect: {reason}");
+                Failure::with_remedy_inside(Cause::Refused, &message, CASES)
+            }
+            _ => Failure::new(Cause::Refused, format!("statement {id} belongs to no case"), CASES),
+        }
     })
 }
 
