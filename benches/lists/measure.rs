@@ -16,6 +16,8 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Memory that only a passphrase takes at once and gives back: half of what the least cost of one takes.
 const PASSPHRASE_KIB: u64 = 32 << 10;
+/// For so many looks a passphrase's memory is being given back, page by page.
+const SETTLING_LOOKS: u32 = 5;
 
 /// What a step cost.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,12 +31,12 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The lesser of both times, which other work on the machine adds to, and the greater peak, which can go unseen.
-    pub fn or(self, other: Self) -> Self {
+    /// The lesser of each: other work on the machine adds to time, and to a peak what is left of the passphrase's.
+    pub fn least(self, other: Self) -> Self {
         Self {
             wall: self.wall.min(other.wall),
             cpu: self.cpu.min(other.cpu),
-            peak_kib: self.peak_kib.max(other.peak_kib),
+            peak_kib: self.peak_kib.min(other.peak_kib),
         }
     }
 }
@@ -71,18 +73,17 @@ pub fn so_far(pid: u32) -> anyhow::Result<Cost> {
 
 /// Waits until a process has ended.
 pub fn wait(child: &mut Child, begin: Instant) -> anyhow::Result<(ExitStatus, Cost)> {
-    let (pid, mut cost, mut opened, mut before) = (child.id(), Cost::default(), false, 0);
+    let (pid, mut cost, mut looks) = (child.id(), Cost::default(), SETTLING_LOOKS);
     loop {
         if let Some((peak, now)) = memory_kib(pid)? {
+            let given_back = looks < SETTLING_LOOKS || peak.saturating_sub(now) > PASSPHRASE_KIB;
             cost.peak_kib = peak;
-            // It is given back bit by bit.
-            if !opened && peak.saturating_sub(now) > PASSPHRASE_KIB && now >= before {
-                opened = true;
+            if given_back && looks > 0 {
+                looks -= 1;
                 cost.peak_kib = now;
                 // The peak begins anew (`proc_pid_clear_refs(5)`). Of a process that has just ended nothing is asked.
                 let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
             }
-            before = now;
         }
         let (state, cpu) = state(pid)?;
         if state == 'Z' {
