@@ -5,12 +5,12 @@ use crate::codec::{CodecError, decode, encode};
 use crate::crypto::digest::Digest;
 use crate::deal::handover::{
     Breach, BreachAnswered, Closed, Go, HandoverLine, LinesBody, Lock, Ready, Suspend, TransferNotice,
-    Transport, TransportAcknowledged,
+    Transport, TransportAcknowledged, VEHICLES_MAX,
 };
-use crate::deal::person::{Line, Person};
-use crate::deal::terms::{Category, Firmness, LEGS_MAX, Leg, Quantity, Rounding, Terms, TermsError};
+use crate::deal::person::Line;
+use crate::deal::terms::{CONDITIONS_MAX, Category, Firmness, LEGS_MAX, Leg, Quantity, Terms};
+use crate::deal::terms_rules::{StageFault, TermsError, check_moment, check_window, rising};
 use crate::deal::word::{Text, words};
-use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use crate::statement::list::{List, ListError, ListRoot};
 use crate::time::UnixMillis;
@@ -18,7 +18,7 @@ use bincode::{Decode, Encode};
 
 /// The format number every body begins with.
 pub const BODY_FORMAT: u8 = 1;
-/// Bytes of a body without its lists, at most: the most legs, stages and conditions with long texts take less.
+/// Bytes of a body without its lists, at most: the most legs, stages and conditions, each with some lines of text.
 pub const BODY_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes that are not the body of a statement of the kind its header names.
@@ -35,6 +35,25 @@ pub enum BodyError {
     /// Not the one encoding of a body of this kind.
     #[error("the body is malformed: {0}")]
     Malformed(#[from] CodecError),
+    /// Over [`BODY_BYTES_MAX`].
+    #[error(
+        "the body takes {0} bytes; at most {BODY_BYTES_MAX} are allowed: shorten its texts, or divide it"
+    )]
+    TooLong(usize),
+    /// Over [`VEHICLES_MAX`].
+    #[error(
+        "the notice names {0} vehicles; at most {VEHICLES_MAX} are allowed: name the others in the remark"
+    )]
+    TooManyVehicles(usize),
+    /// A window that is over before it begins, or past the calendar.
+    #[error("the statement {0}")]
+    Window(#[from] StageFault),
+    /// Lines twice or out of order.
+    #[error("lines are named twice or out of order: name each once, rising")]
+    LinesOutOfOrder,
+    /// A leg or a condition that no offer can have, counted from 1.
+    #[error("there is no {0} {1} in any offer: correct its number")]
+    Nowhere(&'static str, usize),
     /// Lists beside a body that names none, or not as many as it names.
     #[error("{found} lists came with a body that names {named}")]
     ListCount {
@@ -262,6 +281,12 @@ impl Body {
         if !matches!(kind, Kind::Offer | Kind::Lines) && !lists.is_empty() {
             return Err(BodyError::ListCount { found: lists.len(), named: 0 });
         }
+        let content = Self::read(kind, bytes, lists)?;
+        content.check()?;
+        Ok(content)
+    }
+
+    fn read(kind: Kind, bytes: &[u8], lists: &[List]) -> Result<Content, BodyError> {
         match kind {
             Kind::Note => read(bytes).map(Content::Note),
             Kind::Offer => Offer::join(read(bytes)?, lists).map(|offer| Content::Offer(Box::new(offer))),
@@ -300,7 +325,10 @@ fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
 }
 
 fn write<T: Encode>(fields: &T) -> Result<Vec<u8>, BodyError> {
-    Ok(encode(&(BODY_FORMAT, fields), BODY_BYTES_MAX)?)
+    encode(&(BODY_FORMAT, fields), BODY_BYTES_MAX).map_err(|error| match error {
+        CodecError::TooLong { found, .. } => BodyError::TooLong(found),
+        other => other.into(),
+    })
 }
 
 impl Content {
@@ -332,6 +360,34 @@ impl Content {
         }
     }
 
+    /// The rules of its fields that no type holds; those of offers and of lines are held by their `join`.
+    fn check(&self) -> Result<(), BodyError> {
+        let known = |what, index: u16, max: usize| {
+            let index = usize::from(index);
+            if index < max { Ok(()) } else { Err(BodyError::Nowhere(what, index + 1)) }
+        };
+        let in_order = |lines: &[u32]| if rising(lines) { Ok(()) } else { Err(BodyError::LinesOutOfOrder) };
+        match self {
+            Self::Transport(Transport { vehicles, window, airspace, .. }) => {
+                if vehicles.len() > VEHICLES_MAX {
+                    return Err(BodyError::TooManyVehicles(vehicles.len()));
+                }
+                check_window(*window)?;
+                Ok(check_window(*airspace)?)
+            }
+            Self::Go(Go { window, .. }) => Ok(check_window(*window)?),
+            Self::TransferNotice(TransferNotice { leg, lines, .. }) => {
+                known("leg", *leg, LEGS_MAX)?;
+                in_order(lines)
+            }
+            Self::Breach(Breach { condition, lines, .. }) => {
+                known("condition", *condition, CONDITIONS_MAX)?;
+                in_order(lines)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The same without the records of an offer's lists, for who reads terms alone: lists are checked before, and
     /// are far larger than the rest.
     #[must_use]
@@ -345,8 +401,9 @@ impl Content {
     /// The body's bytes; an offer's lists are not among them.
     ///
     /// # Errors
-    /// [`BodyError::Malformed`] past [`BODY_BYTES_MAX`].
+    /// [`BodyError`] for what [`Body::parse`] would refuse.
     pub fn encode(&self) -> Result<Vec<u8>, BodyError> {
+        self.check()?;
         match self {
             Self::Note(fields) => write(fields),
             Self::Offer(offer) => write(&offer.body),
@@ -420,9 +477,9 @@ impl Offer {
     /// # Errors
     /// [`BodyError`] where terms and lists do not agree.
     pub fn join(body: OfferBody, lists: &[List]) -> Result<Self, BodyError> {
-        if let Some(fault) = body.terms.fault(body.lists.len()) {
-            return Err(fault.into());
-        }
+        let lines: Vec<u32> = body.lists.iter().map(|list| list.lines).collect();
+        body.terms.check(&lines)?;
+        check_moment(body.valid_until).map_err(TermsError::ValidUntil)?;
         if body.base == 0 && body.terms.legs.is_empty() {
             return Err(BodyError::OffersNothing);
         }
@@ -469,68 +526,6 @@ impl Offer {
     pub fn exceptions(&self, leg: &Leg) -> &[Line] {
         leg.except.and_then(|index| self.records.get(usize::from(index))).map_or(&[], Vec::as_slice)
     }
-
-    /// How many a leg is about, at least.
-    #[must_use]
-    pub fn number(&self, leg: &Leg) -> u32 {
-        *self.range(leg).start()
-    }
-
-    /// How many a leg is about: one number where it is exact, `u32::MAX` at the end where it is open.
-    #[must_use]
-    pub fn range(&self, leg: &Leg) -> std::ops::RangeInclusive<u32> {
-        match leg.quantity {
-            Quantity::Count(count) => count..=count,
-            Quantity::List(index) => {
-                let count = self.body.lists.get(usize::from(index)).map_or(0, |list| list.lines);
-                count..=count
-            }
-            Quantity::Estimate { least, most } => least..=most,
-            Quantity::All { least } => least..=u32::MAX,
-            Quantity::Ratio { give, per, leg, rounding } => {
-                // The other leg is no ratio: terms that say so are refused.
-                let other = self
-                    .legs()
-                    .get(usize::from(leg))
-                    .filter(|it| !matches!(it.quantity, Quantity::Ratio { .. }));
-                let other = other.map_or(0..=0, |other| self.range(other));
-                let of = |count: u32| ratio(count, give, per, rounding);
-                let end = if *other.end() == u32::MAX { u32::MAX } else { of(*other.end()) };
-                of(*other.start())..=end
-            }
-        }
-    }
-
-    /// How many `giver` gives, by the category of the legs, in the order of their numbers.
-    #[must_use]
-    pub fn given_by(&self, giver: Role) -> std::collections::BTreeMap<Category, u64> {
-        let mut counts = std::collections::BTreeMap::new();
-        for leg in self.legs().iter().filter(|leg| leg.giver == giver) {
-            *counts.entry(leg.category).or_insert(0) += u64::from(self.number(leg));
-        }
-        counts
-    }
-
-    /// How many persons on a leg's list share what `of` reads: by status, by health, by rank.
-    #[must_use]
-    pub fn tally<K: Ord>(&self, leg: &Leg, of: impl Fn(&Person) -> K) -> std::collections::BTreeMap<K, u32> {
-        let mut counts = std::collections::BTreeMap::new();
-        for person in self.lines(leg).iter().filter_map(Line::person) {
-            *counts.entry(of(person)).or_insert(0) += 1;
-        }
-        counts
-    }
-}
-
-/// `count * give / per`, rounded.
-pub(crate) fn ratio(count: u32, give: u32, per: u32, rounding: Rounding) -> u32 {
-    let (whole, per) = (u64::from(count) * u64::from(give), u64::from(per).max(1));
-    let rounded = match rounding {
-        Rounding::Down => whole / per,
-        Rounding::Up => whole.div_ceil(per),
-        Rounding::Nearest => (2 * whole + per) / (2 * per),
-    };
-    u32::try_from(rounded).unwrap_or(u32::MAX)
 }
 
 fn list_category(terms: &Terms, index: usize) -> Category {

@@ -230,11 +230,12 @@ impl<'h> Checker<'h, '_> {
         let own = self.history.offers().filter(|(made, _)| made.author == me);
         let most = own.filter_map(|(made, offer)| {
             let legs = offer.legs().iter().filter(|leg| leg.giver == me && leg.category == category);
-            legs.filter_map(|leg| match leg.quantity {
-                Quantity::Estimate { most, .. } => Some((made.id, most)),
-                _ => None,
-            })
-            .last()
+            legs.rev()
+                .filter_map(|leg| match leg.quantity {
+                    Quantity::Estimate { most, .. } => Some((made.id, most)),
+                    _ => None,
+                })
+                .next()
         });
         if let Some((statement, most)) = most.last().filter(|(_, most)| *most < number) {
             let place = Place { statement, line: None };

@@ -5,6 +5,7 @@ use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
 use crate::deal::case::Means;
 use crate::deal::date::PartialDate;
+use crate::deal::discrepancy::{Finding, LegResult, discrepancy};
 use crate::deal::handover::{HandoverLine, Outcome, Subject};
 use crate::deal::history::{History, Spoken, at};
 use crate::deal::person::{Line, Source, Status};
@@ -47,8 +48,8 @@ pub struct CaseFigures {
     pub returned: Given,
     /// Who or what came otherwise than agreed: substituted, of another category or identity, or surplus.
     pub otherwise: u64,
-    /// Lines of the current version on which the sides do not agree, or that say that something is missing.
-    pub discrepancies: u64,
+    /// Legs of the current version that are not as agreed, by what either side's lines say: see [`discrepancy`].
+    pub discrepancies: usize,
     /// The person held longest of those who have not come back, and of those who have.
     pub longest: [Option<Held>; 2],
 }
@@ -103,11 +104,11 @@ fn of_case(history: &History<'_>, case: &CaseState<'_>) -> Option<CaseFigures> {
             .extend(current.given_by(role).into_iter().map(|(category, number)| ((role, category), number)));
     }
     for version in 1..=version {
-        let Some((_, offer)) = history.version(&id, version) else { continue };
+        let Some((made, offer)) = history.version(&id, version) else { continue };
         let board = Board::of(history, &id, version);
         board.count(offer, &mut figures);
         if std::ptr::eq(offer, current) {
-            figures.discrepancies = board.discrepancies(offer);
+            figures.discrepancies = board.discrepancies(history, &made.id, offer);
             board.held(offer, &mut figures.longest);
         }
     }
@@ -142,6 +143,8 @@ struct Board<'h> {
     listed: BTreeMap<(u16, u32), [Option<&'h HandoverLine>; 2]>,
     /// Lines that name nobody on a list, with their authors.
     others: Vec<(Role, &'h HandoverLine)>,
+    /// All that the inviter said, and the joiner, in the order said.
+    said: [Vec<&'h HandoverLine>; 2],
 }
 
 impl<'h> Board<'h> {
@@ -152,6 +155,9 @@ impl<'h> Board<'h> {
             if !of_version(made, lines.body().version) {
                 continue;
             }
+            let [inviter, joiner] = &mut board.said;
+            let said = if made.author == Role::Inviter { inviter } else { joiner };
+            said.extend(lines.lines());
             for line in lines.lines() {
                 match line.subject {
                     Subject::Listed { leg, line: row } => {
@@ -173,7 +179,7 @@ impl<'h> Board<'h> {
 
     /// Counts by the receivers' lines alone: the giver's are a claim.
     fn count(&self, offer: &Offer, figures: &mut CaseFigures) {
-        for (place, _) in &self.listed {
+        for place in self.listed.keys() {
             let Some(leg) = offer.legs().get(usize::from(place.0)) else { continue };
             let Some(line) = self.receivers(leg, *place) else { continue };
             figures.came(leg, at(offer, place.0, place.1), line.outcome, 1);
@@ -187,21 +193,16 @@ impl<'h> Board<'h> {
         }
     }
 
-    /// Lines on which not both said that all is as listed.
-    fn discrepancies(&self, offer: &Offer) -> u64 {
-        let delivered =
-            |line: &Option<&HandoverLine>| line.is_none_or(|line| line.outcome == Outcome::Delivered);
-        let listed = self.listed.iter().filter(|((leg, _), _)| offer.legs().len() > usize::from(*leg));
-        let listed = listed.filter(|(_, said)| !said.iter().all(delivered)).count();
-        let receivers = self.others.iter().filter(|(author, line)| {
-            let leg = offer.legs().get(usize::from(line.subject.leg()));
-            leg.is_some_and(|leg| leg.receiver == *author) && line.outcome != Outcome::Delivered
-        });
-        let others = receivers.map(|(_, line)| match line.subject {
-            Subject::Counted { number, .. } => u64::from(number),
-            _ => 1,
-        });
-        listed as u64 + others.sum::<u64>()
+    /// Legs that are not as agreed. A side that has said nothing yet is none by itself.
+    fn discrepancies(&self, history: &History<'_>, id: &Digest, offer: &Offer) -> usize {
+        let notices: Vec<_> = history.notices(id).collect();
+        let [inviter, joiner] = &self.said;
+        let found = discrepancy(offer, [inviter, joiner], &notices);
+        let is_open = |leg: &&LegResult| {
+            let findings = leg.findings.iter().any(|finding| !matches!(finding, Finding::Silent(_)));
+            findings || leg.accounts.iter().any(|account| !account.causes.is_empty())
+        };
+        found.legs.iter().filter(is_open).count()
     }
 
     fn held(&self, offer: &Offer, longest: &mut [Option<Held>; 2]) {

@@ -276,9 +276,15 @@ impl HandoverLine {
     /// The record in a line's bytes.
     ///
     /// # Errors
-    /// Every form but the one encoding of a line.
+    /// Every form but the one encoding of a line about somebody or something: of some number, or a sound record.
     pub fn decode_line(bytes: &[u8]) -> Result<Self, crate::codec::CodecError> {
-        crate::codec::decode(bytes, LINE_BYTES_MAX)
+        let line: Self = crate::codec::decode(bytes, LINE_BYTES_MAX)?;
+        let sound = match &line.subject {
+            Subject::Listed { .. } => true,
+            Subject::Counted { number, .. } => *number > 0,
+            Subject::Unlisted { who, .. } => who.is_sound(),
+        };
+        if sound { Ok(line) } else { Err(crate::codec::CodecError::Malformed) }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Lines, Offer};
-use crate::deal::handover::{HandoverLine, Subject};
+use crate::deal::handover::{HandoverLine, Subject, TransferNotice};
 use crate::deal::judge::Ledger;
 use crate::deal::person::Line;
 use crate::party::role::Role;
@@ -85,6 +85,14 @@ impl<'a> History<'a> {
         let at = usize::try_from(version.checked_sub(1)?).ok()?;
         let id = self.ledger.case(case)?.sealed().get(at)?.offer;
         self.offer(&id)
+    }
+
+    /// The third-country notices given of an offer.
+    pub fn notices(&self, offer: &Digest) -> impl Iterator<Item = &TransferNotice> {
+        self.spoken.iter().filter_map(move |it| match &it.content {
+            Some(Content::TransferNotice(notice)) if notice.offer == *offer => Some(notice),
+            _ => None,
+        })
     }
 
     /// All statements of handover lines, with the sealed offer they are about.

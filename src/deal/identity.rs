@@ -1,55 +1,47 @@
 //! Whether two records are of one person or one bag. Careful: where it cannot be told, they are not.
 
-use crate::deal::date::PartialDate;
-use crate::deal::person::{Line, Person};
+use crate::deal::person::{IdentityKey, Line, Person, folded, identity_key, name_key};
 use crate::deal::word::Text;
 use std::collections::BTreeMap;
 
 /// What records of one person share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    /// The service number.
-    Number(String),
-    /// Name and birth date.
-    Name(String, PartialDate),
-    /// The same, of a record with no service number.
-    Unnumbered(String, PartialDate),
+    /// The service number, or name and birth date.
+    Person(IdentityKey),
+    /// Name and birth date of a record with no service number.
+    Unnumbered(IdentityKey),
     /// Nothing but all of it.
     Whole(Vec<u8>),
     /// The bag's number.
     Bag(String),
 }
 
-/// Text without regard to capitals and spaces: for comparing alone, never for showing.
-#[must_use]
-pub fn folded(text: &str) -> String {
-    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
-}
-
-fn name_and_birth(person: &Person) -> Option<(String, PartialDate)> {
-    let born = person.birth_date.filter(|date| date.from().day().is_some() && date.to().is_none())?;
-    (!person.name.is_empty()).then(|| (folded(&person.name.full()), born))
+/// Name and birth date, where the date is known to the day: namesakes of one year are common.
+fn certain_name(person: &Person) -> Option<IdentityKey> {
+    let born = person.birth_date.filter(|date| date.from().day().is_some() && date.to().is_none());
+    born.filter(|_| !person.name.is_empty()).map(|_| name_key(person))
 }
 
 /// The keys under which a record is sought, and those under which it is found.
 fn keys(line: &Line) -> (Vec<Key>, Vec<Key>) {
     let both = |key: Key| (vec![key.clone()], vec![key]);
     let person = match line {
-        Line::Remains(bag) => return both(Key::Bag(folded(bag.bag.as_str()))),
+        Line::Remains(bag) => return both(Key::Bag(folded(bag.bag.as_str(), ""))),
         Line::Person(person) => person,
     };
-    let number = person.service_number.as_ref().map(|number| Key::Number(folded(number.as_str())));
-    match (number, name_and_birth(person)) {
-        (Some(number), None) => both(number),
+    let key = identity_key(person);
+    match (key, certain_name(person)) {
+        (number @ IdentityKey::ServiceNumber(_), None) => both(Key::Person(number)),
         // Two numbers that differ are two persons, whatever they are called.
-        (Some(number), Some((name, born))) => {
-            (vec![number.clone(), Key::Unnumbered(name.clone(), born)], vec![number, Key::Name(name, born)])
+        (number @ IdentityKey::ServiceNumber(_), Some(name)) => {
+            let number = Key::Person(number);
+            (vec![number.clone(), Key::Unnumbered(name.clone())], vec![number, Key::Person(name)])
         }
-        (None, Some((name, born))) => {
-            let key = Key::Name(name.clone(), born);
-            (vec![key.clone()], vec![key, Key::Unnumbered(name, born)])
+        (IdentityKey::Name(..), Some(name)) => {
+            (vec![Key::Person(name.clone())], vec![Key::Person(name.clone()), Key::Unnumbered(name)])
         }
-        (None, None) => both(Key::Whole(line.encode_line().unwrap_or_default())),
+        (IdentityKey::Name(..), None) => both(Key::Whole(line.encode_line().unwrap_or_default())),
     }
 }
 
@@ -106,19 +98,19 @@ pub fn title(line: &Line) -> String {
     }
 }
 
-/// Whether free text names a person: by service number, or by surname and first names, or by the whole of what is
-/// known of the name; in either script.
+/// Whether free text names a person: by service number, or by surname and first names in either script. Words may have
+/// endings, as names are declined in many languages; numbers may not.
 #[must_use]
 pub fn is_named_in(text: &str, person: &Person) -> bool {
-    let text = folded(text);
-    let has = |part: &Text| {
-        let part = folded(part.as_str());
-        !part.is_empty() && text.contains(&part)
+    let text = format!(" {} ", folded(text, " "));
+    let has = |part: &Text, end: &str| {
+        let part = folded(part.as_str(), " ");
+        !part.is_empty() && text.contains(&format!(" {part}{end}"))
     };
     let names = [Some(&person.name), person.romanised.as_ref().map(|it| &it.name)];
-    person.service_number.as_ref().is_some_and(has)
+    person.service_number.as_ref().is_some_and(|number| has(number, " "))
         || names.into_iter().flatten().any(|name| match (&name.surname, &name.first_names) {
-            (Some(surname), Some(first)) => has(surname) && has(first),
+            (Some(surname), Some(first)) => has(surname, "") && has(first, ""),
             _ => false,
         })
 }
@@ -163,6 +155,7 @@ pub(crate) mod tests {
         let line = person(&[("surname", "Вельгин"), ("first_names", "Андрей"), ("service_number", "ТА-1")]);
         let person = line.person().unwrap();
         assert!(is_named_in("Где андрей  ВЕЛЬГИН?", person) && is_named_in("number та-1, please", person));
-        assert!(!is_named_in("Где Вельгин?", person));
+        assert!(is_named_in("Что с Вельгиным? Андрей жив?", person));
+        assert!(!is_named_in("Где Вельгин?", person) && !is_named_in("number ТА-12", person));
     }
 }

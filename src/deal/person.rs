@@ -243,6 +243,15 @@ impl Person {
     pub const fn is_named(&self) -> bool {
         !self.name.is_empty() || !self.aliases.is_empty()
     }
+
+    /// The name as far as it is known, or the first alias where none is.
+    #[must_use]
+    pub fn called(&self) -> String {
+        match self.aliases.first() {
+            Some(alias) if self.name.is_empty() => alias.as_str().to_owned(),
+            _ => self.name.full(),
+        }
+    }
 }
 
 /// What tells whether two records are about the same person, where their other fields may differ. For comparing
@@ -265,16 +274,13 @@ pub fn identity_key(person: &Person) -> IdentityKey {
 /// Name and birth date, for records of which only one has a service number.
 #[must_use]
 pub fn name_key(person: &Person) -> IdentityKey {
-    let name = match person.aliases.first() {
-        Some(alias) if person.name.is_empty() => alias.as_str().to_owned(),
-        _ => person.name.full(),
-    };
+    let name = person.called();
     let known = Some(folded(&name, " ")).filter(|folded| !folded.is_empty());
     IdentityKey::Name(known.unwrap_or(name), person.birth_date)
 }
 
 /// Compatibility forms and capitals made one (NFKC, lower case); the words of `text` with `between` them.
-fn folded(text: &str, between: &str) -> String {
+pub(crate) fn folded(text: &str, between: &str) -> String {
     let text: String = text.nfkc().flat_map(char::to_lowercase).collect();
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(between)
@@ -301,11 +307,29 @@ impl Line {
     /// The record in a line's bytes.
     ///
     /// # Errors
-    /// Every form but the one encoding of a person with a name, or of remains.
+    /// Every form but the one encoding of a sound record.
     pub fn decode_line(bytes: &[u8]) -> Result<Self, CodecError> {
-        match decode(bytes, LINE_BYTES_MAX)? {
-            Self::Person(person) if !person.is_named() => Err(CodecError::Malformed),
-            line => Ok(line),
+        let line: Self = decode(bytes, LINE_BYTES_MAX)?;
+        if line.is_sound() { Ok(line) } else { Err(CodecError::Malformed) }
+    }
+
+    /// Whether it is remains, or a person with a name, and with a romanised one where a system is named.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Self::Person(person) => {
+                person.is_named() && person.romanised.as_ref().is_none_or(|it| !it.name.is_empty())
+            }
+            Self::Remains(_) => true,
+        }
+    }
+
+    /// What it is called in one line: the name, the first alias where none is known, or the bag; as it is written.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Person(person) => person.called(),
+            Self::Remains(bag) => bag.bag.to_string(),
         }
     }
 

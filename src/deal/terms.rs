@@ -204,52 +204,10 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Whether it is about the dead alone, the one proposal that may be made before the safety words.
+    /// Whether it is about the dead alone, the one proposal that may be made before the safety words. Whatever else
+    /// stands in terms that were checked hangs on a leg, and neither conditions nor criteria hang on remains.
     #[must_use]
     pub fn is_remains_only(&self) -> bool {
         !self.legs.is_empty() && self.legs.iter().all(|leg| leg.category == Category::Remains)
     }
-
-    /// What is wrong with the legs, over an offer with `lists` lists: the rule in a clause.
-    pub(crate) fn fault(&self, lists: usize) -> Option<TermsError> {
-        if self.legs.len() > LEGS_MAX {
-            return Some(TermsError::TooManyLegs(self.legs.len()));
-        }
-        let mut next = 0usize;
-        for (leg, number) in self.legs.iter().zip(1..) {
-            if leg.giver == leg.receiver {
-                return Some(TermsError::GivenToItself(number));
-            }
-            match leg.quantity {
-                Quantity::Count(0) => return Some(TermsError::NobodyCounted(number)),
-                // Lists are numbered in the order of the legs that name them: one form, none unused.
-                Quantity::List(index) if usize::from(index) != next => {
-                    return Some(TermsError::WrongList(number));
-                }
-                Quantity::List(_) => next += 1,
-                _ => {}
-            }
-        }
-        (next != lists).then_some(TermsError::UnusedList)
-    }
-}
-
-/// Terms that contradict themselves. Legs are counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TermsError {
-    /// More than [`LEGS_MAX`].
-    #[error("the terms have {0} legs; at most {LEGS_MAX} are allowed: make several proposals of it")]
-    TooManyLegs(usize),
-    /// Giver and receiver are one.
-    #[error("leg {0} is given and received by the same side: name the other side as receiver")]
-    GivenToItself(usize),
-    /// A count of nobody.
-    #[error("leg {0} counts nobody: leave it out, or give a number from 1")]
-    NobodyCounted(usize),
-    /// A list index out of order.
-    #[error("leg {0} does not name the next list: number lists in the order of their legs")]
-    WrongList(usize),
-    /// A list that no leg names.
-    #[error("a list belongs to no leg: leave it out, or add its leg")]
-    UnusedList,
 }

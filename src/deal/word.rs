@@ -13,7 +13,7 @@ pub const TEXT_CHARS_MAX: usize = 4_000;
 /// A text that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// No character at all.
+    /// No character but blanks.
     #[error("the text is empty: write something, or leave it out")]
     Empty,
     /// More than [`TEXT_CHARS_MAX`] characters.
@@ -22,6 +22,7 @@ pub enum TextError {
 }
 
 /// Text of 1 to [`TEXT_CHARS_MAX`] characters in any script, kept byte for byte: never trimmed, never normalised.
+/// At least one is no blank (`White_Space` of Unicode): a blank name would name nobody.
 ///
 /// On the wire: `length in bytes u16 ‖ UTF-8`; 4,000 characters take at most 16,000 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,10 +32,10 @@ impl Text {
     /// `text` as it is.
     ///
     /// # Errors
-    /// [`TextError`] when it is empty or too long.
+    /// [`TextError`] when it is empty, blank or too long.
     pub fn new(text: &str) -> Result<Self, TextError> {
         match text.chars().count() {
-            0 => Err(TextError::Empty),
+            _ if text.trim().is_empty() => Err(TextError::Empty),
             count if count > TEXT_CHARS_MAX => Err(TextError::TooLong(count)),
             _ => Ok(Self(text.to_owned())),
         }
@@ -69,7 +70,8 @@ impl<C> Decode<C> for Text {
         let mut bytes = vec![0; length];
         decoder.reader().read(&mut bytes)?;
         let text = String::from_utf8(bytes).map_err(|_| DecodeError::Other("a text is UTF-8"))?;
-        Self::new(&text).map_err(|_| DecodeError::Other("a text has 1 to 4,000 characters"))
+        Self::new(&text)
+            .map_err(|_| DecodeError::Other("a text has 1 to 4,000 characters, one of them no blank"))
     }
 }
 
@@ -104,6 +106,17 @@ macro_rules! words {
             pub fn from_text(text: &str) -> Option<Self> {
                 let phrase = text.trim().to_lowercase().replace(['-', '_'], " ");
                 Self::ALL.iter().copied().find(|word| word.text().to_lowercase().replace('-', " ") == phrase)
+            }
+
+            /// The same, or what is wrong and what can be written.
+            ///
+            /// # Errors
+            /// A sentence that ends with its remedy.
+            pub fn read(text: &str) -> Result<Self, String> {
+                Self::from_text(text).ok_or_else(|| {
+                    let known: Vec<_> = Self::ALL.iter().map(|word| word.text()).collect();
+                    format!("{text:?} is not known: write one of {}", known.join(", "))
+                })
             }
         }
 
@@ -154,6 +167,8 @@ mod tests {
         assert_eq!(decode::<Text>(&bytes, 1 << 16).unwrap().as_str(), longest);
         assert_eq!(Text::new(&format!("{longest}a")), Err(TextError::TooLong(4_001)));
         assert_eq!(Text::new(""), Err(TextError::Empty));
+        assert_eq!(Text::new(" \u{2003}\n"), Err(TextError::Empty));
+        assert_eq!(Text::new(" a\n").unwrap().as_str(), " a\n");
         // The same letter composed and decomposed stays what it was.
         assert_ne!(Text::new("й").unwrap(), Text::new("и\u{306}").unwrap());
     }
@@ -162,6 +177,7 @@ mod tests {
     fn a_text_that_lies_about_its_length_is_refused() {
         assert!(decode::<Text>(&[5, 0, b'a'], 64).is_err());
         assert!(decode::<Text>(&[0, 0], 64).is_err());
+        assert!(decode::<Text>(&[1, 0, b' '], 64).is_err());
         assert!(decode::<Text>(&[2, 0, 0xff, 0xfe], 64).is_err());
         let mut long = vec![0xa1, 0x0f];
         long.extend([b'a'; 4_001]);

@@ -1,28 +1,23 @@
 //! What an officer says: notes, proposals and answers to them. A summary first, then the signature.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::{Accept, Confirm, Content, Lapse, Note, Reject, Withdraw};
+use crate::deal::body::{Accept, Confirm, Content, Lapse, Note, Offer, OfferBody, Reject, Withdraw};
 use crate::deal::import::{Draft, Sources, proposal_from_toml};
+use crate::deal::part::part;
+use crate::deal::terms::{Firmness, Terms};
 use crate::deal::verdict::Act;
 use crate::deal::word::Text;
-use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
-use crate::desk::mandate::{ruling_json, ruling_text};
+use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
-use crate::desk::record::{case_of, content_json};
-use crate::desk::screen::{Answer, duration, paragraphs, plain, short, time};
-use crate::desk::tell::{content_line, offer_text};
-use crate::officer::command::CommandError;
-use crate::officer::engine::Channel;
-use crate::officer::view::Shown;
+use crate::desk::record::case_of;
+use crate::desk::screen::{Answer, duration, plain, short};
+use crate::desk::sign::{Leave, sign};
 use crate::party::role::Role;
 use crate::statement::header::StatementId;
 use crate::statement::kind::Kind;
-use crate::statement::list::List;
-use crate::time::UnixMillis;
-use serde_json::json;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path};
@@ -30,19 +25,28 @@ use std::path::{Component, Path};
 /// Bytes of a proposal file, at most: inline persons included.
 const PROPOSAL_BYTES_MAX: u64 = 32 << 20;
 /// Bytes of a list file, at most: what a statement could hold, and room for a spreadsheet's ways.
-const LIST_BYTES_MAX: u64 = 32 << 20;
+pub(crate) const LIST_BYTES_MAX: u64 = 32 << 20;
 
-fn text_of(text: &str) -> Result<Text, Failure> {
+/// A text as an officer wrote it.
+///
+/// # Errors
+/// [`Cause::Input`].
+pub fn text_of(text: &str) -> Result<Text, Failure> {
     Text::new(text).map_err(|error| {
         Failure::with_remedy_inside(Cause::Input, &error.to_string(), "Say it in several statements.")
     })
 }
 
-fn reason_of(reason: Option<&String>) -> Result<Option<Text>, Failure> {
+/// A text that may have been left out.
+///
+/// # Errors
+/// [`Cause::Input`].
+pub fn text_if(reason: Option<&String>) -> Result<Option<Text>, Failure> {
     reason.map(|reason| text_of(reason)).transpose()
 }
 
-pub(super) fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+/// A file's bytes, at most `max`.
+pub(crate) fn read_bounded(path: &Path, max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(max + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
@@ -72,11 +76,14 @@ pub fn say(desk: &mut Desk, asked: &grammar::Say) -> Result<Answer, Failure> {
             (found.thread, Some(case(desk, &found)?))
         }
     };
-    sign(desk, thread, case, &content, Vec::new(), true)
+    sign(desk, thread, case, &content, Vec::new(), Leave::yes(true))
 }
 
 /// The case a statement belongs to.
-pub(super) fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
+///
+/// # Errors
+/// [`Cause::Refused`] where it belongs to none.
+pub fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
     let shown = channel.statements_of(found.author).find(|shown| shown.id == found.id);
@@ -87,7 +94,10 @@ pub(super) fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
 }
 
 /// Reads a proposal, and the lists beside it.
-pub(super) fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure> {
+///
+/// # Errors
+/// [`Failure`].
+pub fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure> {
     let me = desk.channel(thread)?.thread.role;
     let unreadable = |cause: String| {
         let what = format!("the proposal {} cannot be read: {cause}", path.display());
@@ -107,7 +117,9 @@ pub(super) fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, 
     };
     let service = &mut desk.service;
     let mut seed = || service.random_seed();
-    Ok(proposal_from_toml(&text, &mut Sources { me, now, list: &mut list, seed: &mut seed })?)
+    let read = proposal_from_toml(&text, &mut Sources { me, now, list: &mut list, seed: &mut seed });
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Ok(read.map_err(|error| error.in_file(&name))?)
 }
 
 /// `truceline propose`.
@@ -115,10 +127,72 @@ pub(super) fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, 
 /// # Errors
 /// [`Failure`]; nothing is signed then.
 pub fn propose(desk: &mut Desk, asked: &grammar::Propose) -> Result<Answer, Failure> {
-    let thread = desk.one()?;
+    let (thread, frame) = match &asked.frame {
+        None => (desk.one()?, None),
+        Some(id) => {
+            let found = desk.find(id)?;
+            (found.thread, Some(frame(desk, &found)?))
+        }
+    };
     let draft = draft(desk, thread, &asked.file)?;
-    let content = draft.offer(0, None)?;
-    sign(desk, thread, None, &content, draft.lists, asked.yes)
+    let content = draft.offer_in_frame(0, None, frame)?;
+    sign(desk, thread, None, &content, draft.lists, Leave::yes(asked.yes))
+}
+
+/// The sealed offer that stands for exchanges to come: the one named, or the last sealed one of the case named.
+fn frame(desk: &Desk, found: &Found) -> Result<Digest, Failure> {
+    let case_id = case(desk, found)?;
+    let channel = desk.channel(found.thread)?;
+    let ledger = channel.ledger();
+    let sealed: Vec<Digest> = ledger
+        .case(&case_id.0)
+        .map_or_else(Vec::new, |case| case.sealed().iter().map(|it| it.offer).collect());
+    let offer = if sealed.contains(&found.id.0) { Some(found.id.0) } else { sealed.last().copied() };
+    let stands = |id: &Digest| {
+        let shown = channel.statements().into_iter().find(|shown| shown.id.0 == *id);
+        let content = shown.and_then(|shown| shown.content());
+        matches!(content, Some(Ok(Content::Offer(offer))) if offer.body().terms.frame.is_some())
+    };
+    offer.filter(stands).ok_or_else(|| {
+        let what = format!("{} is no sealed offer that stands as a frame", short(&found.id.0));
+        Failure::new(Cause::Refused, what, "See what each offer says: truceline show ID")
+    })
+}
+
+/// `truceline amend`.
+///
+/// # Errors
+/// [`Failure`]; nothing is signed then.
+pub fn amend(desk: &mut Desk, asked: &grammar::Amend) -> Result<Answer, Failure> {
+    let found = desk.find(&asked.case)?;
+    let case_id = case(desk, &found)?;
+    let ledger = desk.channel(found.thread)?.ledger();
+    let case = ledger.case(&case_id.0);
+    let sealed = case.as_ref().and_then(|case| case.sealed().last().map(|it| (case.version(), it.offer)));
+    let Some((version, offer)) = sealed else {
+        let what =
+            format!("nothing is sealed in case {} yet, so there is nothing to amend", short(&case_id.0));
+        return Err(Failure::new(Cause::Refused, what, "Answer its offers: truceline counter OFFER FILE"));
+    };
+    let (content, lists) = match &asked.file {
+        Some(file) => {
+            let draft = draft(desk, found.thread, file)?;
+            (draft.offer(version, Some(offer))?, draft.lists)
+        }
+        None => {
+            let body = OfferBody {
+                base: version,
+                parent: Some(offer),
+                frame: None,
+                firmness: Firmness::Firm,
+                valid_until: None,
+                terms: Terms::default(),
+                lists: Vec::new(),
+            };
+            (Content::Offer(Box::new(Offer::join(body, &[])?)), Vec::new())
+        }
+    };
+    sign(desk, found.thread, Some(case_id), &content, lists, Leave::yes(asked.yes))
 }
 
 /// `truceline counter`.
@@ -140,10 +214,10 @@ pub fn counter(desk: &mut Desk, asked: &grammar::Counter) -> Result<Answer, Fail
     };
     let draft = draft(desk, found.thread, &asked.file)?;
     let content = draft.offer(version, Some(answers))?;
-    sign(desk, found.thread, Some(case_id), &content, draft.lists, asked.yes)
+    sign(desk, found.thread, Some(case_id), &content, draft.lists, Leave::yes(asked.yes))
 }
 
-/// `truceline accept`.
+/// `truceline accept`: an offer as it stands, or a counter-offer of some of its groups.
 ///
 /// # Errors
 /// [`Failure`].
@@ -153,19 +227,42 @@ pub fn accept(desk: &mut Desk, asked: &grammar::Accept) -> Result<Answer, Failur
         Failure::new(Cause::Usage, what, "Write it as 48h, '3 days' or 90m.")
     })?;
     let found = desk.find(&asked.id)?;
+    let case = case(desk, &found)?;
+    if !asked.groups.is_empty() {
+        return accept_part(desk, &found, case, asked);
+    }
     let hold_until = desk.service.now().plus(hold);
     let content = Content::Accept(Accept { offer: found.id.0, hold_until, remark: None });
-    let case = case(desk, &found)?;
-    sign(desk, found.thread, Some(case), &content, Vec::new(), asked.yes)
+    sign(desk, found.thread, Some(case), &content, Vec::new(), Leave::yes(asked.yes))
+}
+
+/// A part of an offer cannot be accepted: it is offered back, made from the offer itself, and its author accepts it.
+fn accept_part(
+    desk: &mut Desk,
+    found: &Found,
+    case: StatementId,
+    asked: &grammar::Accept,
+) -> Result<Answer, Failure> {
+    let channel = desk.channel(found.thread)?;
+    channel.ledger().would_be(channel.thread.role, Some(&case.0), &Act::Accept(found.id.0))?;
+    let shown = held::statement(channel, &found.id.0);
+    let held = shown.and_then(|shown| Some((held::offer(channel, &shown.id.0)?, shown.statement().ok()?)));
+    let Some((offer, statement)) = held else {
+        let what = format!("{} is no offer", short(&found.id.0));
+        return Err(Failure::new(Cause::Refused, what, "See the offers: truceline cases"));
+    };
+    let groups = asked.groups.iter().copied().collect();
+    let service = &mut desk.service;
+    let draft = part(&offer, &statement.said.lists, &groups, &mut || service.random_seed())?;
+    let content = draft.offer(offer.body().base, Some(found.id.0))?;
+    sign(desk, found.thread, Some(case), &content, draft.lists, Leave::yes(asked.yes))
 }
 
 /// The acceptance that an id means: itself, or the live one of the offer it names.
-pub(super) fn acceptance(
-    desk: &Desk,
-    found: &Found,
-    by: Role,
-    case_id: &StatementId,
-) -> Result<Digest, Failure> {
+///
+/// # Errors
+/// [`Cause::Refused`] where none stands.
+pub fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
     let is_offer =
@@ -191,138 +288,39 @@ pub(super) fn acceptance(
 ///
 /// # Errors
 /// [`Failure`].
-pub fn confirm(desk: &mut Desk, asked: &grammar::Act) -> Result<Answer, Failure> {
+pub fn confirm(desk: &mut Desk, asked: &grammar::Confirm) -> Result<Answer, Failure> {
     let found = desk.find(&asked.id)?;
     let case = case(desk, &found)?;
     let by = desk.channel(found.thread)?.thread.role.other();
     let content = Content::Confirm(Confirm { acceptance: acceptance(desk, &found, by, &case)? });
-    sign(desk, found.thread, Some(case), &content, Vec::new(), asked.yes)
+    sign(desk, found.thread, Some(case), &content, Vec::new(), Leave { yes: asked.yes, late: asked.late })
 }
 
-/// `truceline lapse`, `reject` and `withdraw`: an act on one statement, with a reason.
+/// `truceline lapse`.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn take_back(desk: &mut Desk, kind: Kind, asked: &grammar::Reasoned) -> Result<Answer, Failure> {
-    let reason = reason_of(asked.reason.as_ref())?;
+pub fn lapse(desk: &mut Desk, asked: &grammar::Lapse) -> Result<Answer, Failure> {
+    let reason = text_if(asked.reason.as_ref())?;
+    let found = desk.find(&asked.id)?;
+    let case = case(desk, &found)?;
+    let by = desk.channel(found.thread)?.thread.role;
+    let content = Content::Lapse(Lapse { acceptance: acceptance(desk, &found, by, &case)?, reason });
+    let leave = Leave { yes: asked.yes, late: asked.late };
+    sign(desk, found.thread, Some(case), &content, Vec::new(), leave)
+}
+
+/// `truceline reject` and `withdraw`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn turn_down(desk: &mut Desk, kind: Kind, asked: &grammar::Reasoned) -> Result<Answer, Failure> {
+    let reason = text_if(asked.reason.as_ref())?;
     let found = desk.find(&asked.id)?;
     let case = case(desk, &found)?;
     let content = match kind {
-        Kind::Lapse => {
-            let by = desk.channel(found.thread)?.thread.role;
-            Content::Lapse(Lapse { acceptance: acceptance(desk, &found, by, &case)?, reason })
-        }
         Kind::Withdraw => Content::Withdraw(Withdraw { offer: found.id.0, reason }),
         _ => Content::Reject(Reject { offer: found.id.0, reason }),
     };
-    sign(desk, found.thread, Some(case), &content, Vec::new(), asked.yes)
-}
-
-/// Shows what is about to be signed, asks where somebody is there, signs, and queues it.
-fn sign(
-    desk: &mut Desk,
-    thread: u32,
-    case: Option<StatementId>,
-    content: &Content,
-    lists: Vec<List>,
-    yes: bool,
-) -> Result<Answer, Failure> {
-    let channel = desk.channel(thread)?;
-    let names = Names::of(channel);
-    let label = channel.thread.label.clone();
-    let case_id = case.map(|case| case.0);
-    if channel.session().is_some() {
-        channel.ledger().would_be(names.me, case_id.as_ref(), &Act::of(content))?;
-    }
-    let ruling = desk.service.officer().ruling(thread, case_id, content, desk.service.now());
-    if let Some(ruling) = ruling.as_ref().filter(|ruling| !ruling.verdict().may_sign(false)) {
-        return Err(CommandError::Mandate(Box::new(ruling.clone())).into());
-    }
-    let kind = content.kind();
-    if kind != Kind::Note {
-        if !desk.place.json {
-            eprint!(
-                "To be signed as {}, for {} to read:\n\n{}\n",
-                names.own,
-                names.peer,
-                summary(channel, content, &names)
-            );
-            eprint!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
-        }
-        if !yes && can_ask() && !consent("Sign it?", "--yes")? {
-            return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));
-        }
-    }
-    let id = desk.service.command(|officer, now, rng| officer.say(thread, case, content, lists, now, rng))?;
-    let text = format!("{} {} is signed and waits to be sent.\n", capital(kind.name()), short(&id.0));
-    let json = json!({
-        "id": id.0.hex(),
-        "channel": label,
-        "kind": kind.name(),
-        "case": case_id.or((kind == Kind::Offer).then_some(id.0)).map(|case| case.hex()),
-        "summary": content_line(content),
-        "mandate": ruling_json(ruling.as_ref()),
-        "body": match content { Content::Offer(_) => serde_json::Value::Null, other => content_json(other, &names) },
-    });
-    Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
-}
-
-/// What is signed, in words, and the whole offer that it is about.
-pub(super) fn summary(channel: &Channel, content: &Content, names: &Names) -> String {
-    let peer = &names.peer;
-    let (offer, hold) = about(channel, content);
-    let means = match content {
-        Content::Offer(offer) => return offer_text(offer, names),
-        Content::Accept(accept) => format!(
-            "You accept the whole of the offer below, and hold to that until {}. Once {peer} confirms, it binds \
-             both, and only an amendment can change it.",
-            time(accept.hold_until)
-        ),
-        Content::Confirm(_) => format!(
-            "You confirm that {peer} accepted your offer below. Once {peer} acknowledges that, it binds both, and \
-             only an amendment can change it."
-        ),
-        Content::Lapse(_) => {
-            let promised = hold.map_or_else(String::new, |until| {
-                format!(" You promised to hold to it until {}.", time(until))
-            });
-            format!("You take back your acceptance of the offer below.{promised}")
-        }
-        Content::Reject(_) => "You reject the offer below.".to_owned(),
-        Content::Withdraw(_) => "You withdraw your offer below.".to_owned(),
-        other => format!("{}: {}", other.kind().name(), content_line(other)),
-    };
-    let mut text = paragraphs(&means, 0);
-    if let Some(shown) = offer {
-        if !shown.own && shown.item.marks.read.is_none() {
-            text.push_str("You have not opened it before.\n");
-        }
-        if let Some(Ok(Content::Offer(offer))) = shown.content() {
-            text.push('\n');
-            text.push_str(&offer_text(&offer, names));
-        }
-    }
-    text
-}
-
-/// The offer that an act is about, and until when our acceptance of it was promised to hold.
-fn about<'a>(channel: &'a Channel, content: &Content) -> (Option<Shown<'a>>, Option<UnixMillis>) {
-    let held = |id: Digest| channel.statements().into_iter().find(|shown| shown.id.0 == id);
-    match content {
-        Content::Accept(Accept { offer, .. })
-        | Content::Reject(Reject { offer, .. })
-        | Content::Withdraw(Withdraw { offer, .. }) => (held(*offer), None),
-        Content::Confirm(Confirm { acceptance }) | Content::Lapse(Lapse { acceptance, .. }) => {
-            match held(*acceptance).and_then(|shown| shown.content()) {
-                Some(Ok(Content::Accept(accept))) => (held(accept.offer), Some(accept.hold_until)),
-                _ => (None, None),
-            }
-        }
-        _ => (None, None),
-    }
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+    sign(desk, found.thread, Some(case), &content, Vec::new(), Leave::yes(asked.yes))
 }

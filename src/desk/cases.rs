@@ -1,21 +1,23 @@
-//! `truceline cases`: each negotiation, its state, whose turn it is and since when, what may be answered.
+//! `truceline cases`: each negotiation in short, its state, whose turn it is and since when, what may be answered.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::Content;
-use crate::deal::case::{Means, OfferRecord};
+use crate::deal::case::{Acceptance, Means, OfferRecord};
 use crate::deal::judge::Ledger;
+use crate::deal::progress::Handover;
 use crate::deal::state::{CaseState, Duty};
 use crate::deal::verdict::Act;
+use crate::desk::case::{overdue, overdue_json};
 use crate::desk::failure::Failure;
+use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
+use crate::desk::progress::Progress;
 use crate::desk::record::side;
 use crate::desk::screen::{
     Answer, COLUMNS, Style, count, cut, field, json_time_if, list_of, plain, short, span, time,
 };
-use crate::desk::tell::offer_title;
+use crate::desk::terms::offer_title;
 use crate::officer::engine::Channel;
-use crate::officer::view::Shown;
 use crate::party::role::Role;
 use crate::time::UnixMillis;
 use serde_json::{Value, json};
@@ -167,32 +169,71 @@ pub fn state(case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
     if open > 0 {
         return ("open", format!("{sealed}{}", count(open, "open offer", "open offers")));
     }
-    if version > 0 {
-        ("sealed", format!("sealed, version {version}"))
+    if let Some(handover) = case.handover() {
+        let text = if handover.is_cancelled() { "cancelled" } else { handover_text(&handover) };
+        ("sealed", format!("sealed, version {version}; {text}"))
     } else {
         ("idle", "no open offer".to_owned())
     }
 }
 
+/// How far a handover has come, in a few words.
+fn handover_text(handover: &Handover<'_>) -> &'static str {
+    if handover.is_closed() {
+        "handed over, closed by both"
+    } else if handover.is_effective() {
+        "both have said go"
+    } else if Role::BOTH.into_iter().all(|role| handover.is_ready(role)) {
+        "both are ready"
+    } else if handover.is_locked() {
+        "lists locked by both"
+    } else {
+        "lists not locked yet"
+    }
+}
+
+/// What one may do in a case, as it is written on the command line.
+#[must_use]
+pub fn may_text(case: &CaseState<'_>, me: Role) -> String {
+    let mut acts: Vec<String> = case.may(me).iter().filter_map(|act| act_text(act, case, me)).collect();
+    acts.dedup();
+    if acts.is_empty() { "nothing but say, query and standby".to_owned() } else { acts.join(", ") }
+}
+
 fn act_text(act: &Act, case: &CaseState<'_>, me: Role) -> Option<String> {
     let with = |what: &str, id: &Digest| Some(format!("{what} {}", short(id)));
+    let on = |what: &str| Some(format!("{what} {}", short(&case.id())));
     match act {
-        Act::Offer { .. } => {
+        Act::Offer { base, .. } => {
             let others = case.open_offers().find(|offer| offer.author != me);
-            let any = others.map(|offer| offer.id).or_else(|| case.offers().last().map(|offer| offer.id))?;
-            Some(format!("counter {} FILE", short(&any)))
+            match others {
+                Some(offer) => Some(format!("counter {} FILE", short(&offer.id))),
+                None if *base > 0 => Some(format!("amend {} FILE", short(&case.id()))),
+                None => Some(format!("counter {} FILE", short(&case.offers().last()?.id))),
+            }
         }
         Act::Withdraw(id) => with("withdraw", id),
         Act::Reject(id) => with("reject", id),
         Act::Accept(id) => with("accept", id),
         Act::Confirm(id) => with("confirm", id),
         Act::Lapse(id) => with("lapse", id),
-        _ => None,
+        Act::Answer(id) | Act::AnswerBreach(id) => with("answer", id),
+        Act::AcknowledgeTransport(id) => with("acknowledge", id),
+        Act::Lock { .. } => on("lock"),
+        Act::Transport(_) => on("transport"),
+        Act::Ready { .. } => on("ready"),
+        Act::Go { .. } => on("go"),
+        Act::Suspend { .. } => on("suspend"),
+        Act::Lines { .. } => on("lines"),
+        Act::Close(_) => on("close"),
+        Act::Breach(_) => on("breach"),
+        // These stand open whatever has come before.
+        Act::Note | Act::Standby | Act::Query | Act::TransferNotice(_) => None,
     }
 }
 
-const fn act_json(act: &Act) -> (&'static str, Option<Digest>) {
-    match act {
+fn act_json(act: &Act) -> Value {
+    let (what, id) = match act {
         Act::Note => ("say", None),
         Act::Offer { .. } => ("counter", None),
         Act::Withdraw(id) => ("withdraw", Some(*id)),
@@ -202,9 +243,72 @@ const fn act_json(act: &Act) -> (&'static str, Option<Digest>) {
         Act::Lapse(id) => ("lapse", Some(*id)),
         Act::Standby => ("standby", None),
         Act::Query => ("query", None),
-        Act::Answer(id) => ("answer", Some(*id)),
-        _ => ("say", None),
-    }
+        Act::Answer(id) | Act::AnswerBreach(id) => ("answer", Some(*id)),
+        Act::Lock { .. } => ("lock", None),
+        Act::Transport(_) => ("transport", None),
+        Act::AcknowledgeTransport(id) => ("acknowledge", Some(*id)),
+        Act::Ready { .. } => ("ready", None),
+        Act::Go { .. } => ("go", None),
+        Act::Suspend { .. } => ("suspend", None),
+        Act::Lines { .. } => ("lines", None),
+        Act::Close(_) => ("close", None),
+        Act::TransferNotice(id) => ("transfer-notice", Some(*id)),
+        Act::Breach(id) => ("breach", Some(*id)),
+    };
+    json!({"act": what, "id": id.map(|id| id.hex())})
+}
+
+/// The title of an offer that is held.
+fn title(channel: &Channel, id: &Digest) -> String {
+    held::offer(channel, id).map(|offer| offer_title(&offer)).unwrap_or_default()
+}
+
+/// A case's offers, the oldest first.
+fn offers<'c>(case: &CaseState<'c>, times: &Times) -> Vec<&'c OfferRecord> {
+    let mut offers: Vec<&OfferRecord> = case.offers().collect();
+    offers.sort_by_key(|offer| (times.get(&offer.id).copied(), offer.id));
+    offers
+}
+
+/// A case for machines.
+#[must_use]
+pub fn case_json(channel: &Channel, case: &CaseState<'_>, times: &Times, now: UnixMillis) -> Value {
+    let names = Names::of(channel);
+    let me = names.me;
+    let offer = |offer: &OfferRecord| {
+        json!({
+            "id": offer.id.hex(),
+            "author": side(offer.author, me),
+            "base": offer.base,
+            "parent": offer.parent.map(|parent| parent.hex()),
+            "state": case.offer_state(offer).to_string(),
+            "title": title(channel, &offer.id),
+        })
+    };
+    let acceptance = |it: &Acceptance| {
+        json!({
+            "id": it.id.hex(),
+            "author": side(it.author, me),
+            "offer": it.offer.hex(),
+            "lapsed": it.lapsed.is_some(),
+            "confirm": it.confirmed.map(|(confirm, _)| confirm.hex()),
+        })
+    };
+    json!({
+        "id": case.id().hex(),
+        "channel": channel.thread.label,
+        "title": title(channel, &case.id()),
+        "opened": json_time_if(times.get(&case.id()).copied()),
+        "opener": side(case.opener(), me),
+        "version": case.version(),
+        "state": state(case, &names).0,
+        "turns": turns_json(&turns(case, times), me),
+        "offers": offers(case, times).into_iter().map(offer).collect::<Vec<_>>(),
+        "acceptances": case.acceptances().map(acceptance).collect::<Vec<_>>(),
+        "may": case.may(me).iter().map(act_json).collect::<Vec<_>>(),
+        "handover": Progress::of(channel, case).map(|progress| progress.json(&names)),
+        "overdue": overdue_json(case, me, now),
+    })
 }
 
 /// What one needs to show the cases of a channel.
@@ -212,103 +316,53 @@ struct Board<'a> {
     channel: &'a Channel,
     names: Names,
     times: Times,
-    titles: BTreeMap<Digest, String>,
+    /// Which of how many cases of the same title each is, in the order they were opened.
+    twins: BTreeMap<Digest, (usize, usize)>,
     now: UnixMillis,
 }
 
-impl Board<'_> {
-    fn title(&self, id: &Digest) -> &str {
-        self.titles.get(id).map_or("", String::as_str)
-    }
-
-    /// A case's offers, the oldest first.
-    fn offers<'c>(&self, case: &CaseState<'c>) -> Vec<&'c OfferRecord> {
-        let mut offers: Vec<&OfferRecord> = case.offers().collect();
-        offers.sort_by_key(|offer| (self.times.get(&offer.id).copied(), offer.id));
-        offers
+impl<'a> Board<'a> {
+    fn of(channel: &'a Channel, ledger: &Ledger, now: UnixMillis) -> Self {
+        let times = times(channel);
+        let mut same: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+        for case in in_order(ledger, &times) {
+            same.entry(title(channel, &case.id())).or_default().push(case.id());
+        }
+        let twins = same
+            .values()
+            .flat_map(|ids| ids.iter().zip(1..).map(|(id, nth)| (*id, (nth, ids.len()))).collect::<Vec<_>>());
+        Self { channel, names: Names::of(channel), times, twins: twins.collect(), now }
     }
 
     fn text(&self, case: &CaseState<'_>, style: Style) -> String {
         let id = case.id();
-        let opener = self.names.name(case.opener());
-        let title = cut(&format!("{}, opened by {opener}", self.title(&id)), COLUMNS - FIELD);
+        let opened = self.times.get(&id).copied().map(time).unwrap_or_default();
+        let twin = match self.twins.get(&id) {
+            Some((nth, of)) if *of > 1 => format!(" ({nth} of {of} such cases)"),
+            _ => String::new(),
+        };
+        let title = cut(&format!("{}{twin}", title(self.channel, &id)), COLUMNS - FIELD);
         let mut out = format!("{}  {title}\n", style.bold(&short(&id)));
-        out.push_str(&field("  state", FIELD, &state(case, &self.names).1));
-        for offer in self.offers(case) {
-            let text = format!(
-                "{} of {}: {}; {}",
-                short(&offer.id),
-                self.names.name(offer.author),
-                self.title(&offer.id),
-                case.offer_state(offer)
-            );
-            out.push_str(&field("  offer", FIELD, &text));
+        let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
+        fact("  opened", &format!("by {}, {opened}", self.names.name(case.opener())));
+        fact("  state", &state(case, &self.names).1);
+        for offer in offers(case, &self.times) {
+            if case.open_offers().any(|open| open.id == offer.id) {
+                let (id, who) = (short(&offer.id), self.names.name(offer.author));
+                fact("  offer", &format!("{id} of {who}: {}", self::title(self.channel, &offer.id)));
+            }
+        }
+        let late = overdue(case, self.now);
+        if !late.is_empty() {
+            let told: Vec<String> = late.iter().map(|it| format!("{} {}", it.kind, short(&it.id))).collect();
+            fact("  overdue", &format!("answer to {}", list_of(&told)));
         }
         let turns = turns(case, &self.times);
         let turn = field("  turn", FIELD, &turns_text(&turns, &self.names, self.now));
         let mine = turns.iter().any(|turn| turn.role == self.names.me);
         out.push_str(&if mine { turn.replacen("yours", &style.waits("yours"), 1) } else { turn });
-        let acts: Vec<String> =
-            case.may(self.names.me).iter().filter_map(|act| act_text(act, case, self.names.me)).collect();
-        let acts = if acts.is_empty() { "nothing but say".to_owned() } else { acts.join(", ") };
-        out.push_str(&field("  you may", FIELD, &acts));
+        out.push_str(&field("  you may", FIELD, &may_text(case, self.names.me)));
         out
-    }
-
-    fn json(&self, case: &CaseState<'_>) -> Value {
-        let me = self.names.me;
-        let offers: Vec<Value> = self
-            .offers(case)
-            .into_iter()
-            .map(|offer| {
-                json!({
-                    "id": offer.id.hex(),
-                    "author": side(offer.author, me),
-                    "base": offer.base,
-                    "parent": offer.parent.map(|parent| parent.hex()),
-                    "state": case.offer_state(offer).to_string(),
-                    "title": self.title(&offer.id),
-                })
-            })
-            .collect();
-        let acceptances: Vec<Value> = case
-            .acceptances()
-            .map(|it| {
-                json!({
-                    "id": it.id.hex(),
-                    "author": side(it.author, me),
-                    "offer": it.offer.hex(),
-                    "lapsed": it.lapsed.is_some(),
-                    "confirm": it.confirmed.map(|(confirm, _)| confirm.hex()),
-                })
-            })
-            .collect();
-        let may: Vec<Value> = case
-            .may(me)
-            .iter()
-            .map(act_json)
-            .map(|(act, id)| json!({"act": act, "id": id.map(|id| id.hex())}))
-            .collect();
-        json!({
-            "id": case.id().hex(),
-            "channel": self.channel.thread.label,
-            "title": self.title(&case.id()),
-            "opener": side(case.opener(), me),
-            "version": case.version(),
-            "state": state(case, &self.names).0,
-            "turns": turns_json(&turns(case, &self.times), me),
-            "offers": offers,
-            "acceptances": acceptances,
-            "may": may,
-        })
-    }
-}
-
-/// An offer's title.
-fn title(shown: &Shown<'_>) -> Option<(Digest, String)> {
-    match shown.content()?.ok()? {
-        Content::Offer(offer) => Some((shown.id.0, offer_title(&offer))),
-        _ => None,
     }
 }
 
@@ -330,22 +384,21 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     for number in &chosen {
         let channel = desk.channel(*number)?;
         let ledger = channel.ledger();
-        let titles = channel.statements().iter().filter_map(title).collect();
-        let times = times(channel);
-        let board = Board { channel, names: Names::of(channel), times, titles, now: desk.service.now() };
+        let now = desk.service.now();
+        let board = Board::of(channel, &ledger, now);
         let cases = in_order(&ledger, &board.times);
         if chosen.len() > 1 && !cases.is_empty() {
             blocks.push(format!("Channel {}\n", plain(&channel.thread.label)));
         }
         for case in &cases {
             blocks.push(board.text(case, desk.place.style));
-            all.push(board.json(case));
+            all.push(case_json(channel, case, &board.times, now));
         }
     }
-    let text = if all.is_empty() {
-        "No case yet: open one with 'truceline propose FILE'.\n".to_owned()
+    let (text, aside) = if all.is_empty() {
+        ("No case yet: open one with 'truceline propose FILE'.\n".to_owned(), "")
     } else {
-        blocks.join("\n")
+        (blocks.join("\n"), "One in full: truceline case show ID\n")
     };
-    Ok(Answer::new(text, json!({"cases": all})))
+    Ok(Answer::new(text, json!({"cases": all})).aside(aside))
 }

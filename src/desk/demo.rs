@@ -4,6 +4,7 @@
 use crate::deal::body::{Accept, Confirm, Content, Note, Offer};
 use crate::deal::import::{Sources, proposal_from_toml};
 use crate::deal::word::Text;
+use crate::desk::demo_handover::Handover;
 use crate::desk::demo_relay::DemoRelay;
 use crate::desk::demo_text::{self as tell, Telling};
 use crate::officer::engine::Channel;
@@ -37,24 +38,29 @@ const KILL_AFTER_BYTES: u64 = 500_000;
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// One side: its vault, and its one channel.
-struct Side {
-    service: OfficerService,
+pub(crate) struct Side {
+    pub(crate) service: OfficerService,
     thread: u32,
 }
 
 impl Side {
-    fn channel(&self) -> Result<&Channel> {
+    pub(crate) fn channel(&self) -> Result<&Channel> {
         self.service.officer().channel(self.thread).context("the channel is not there")
     }
 
     /// Sends and fetches until nothing moves.
-    async fn sync(&mut self) -> Result<()> {
+    pub(crate) async fn sync(&mut self) -> Result<()> {
         let (options, _stop) = SyncOptions::once();
         self.service.sync(&options, &mut |_, _| {}).await?;
         Ok(())
     }
 
-    fn say(&mut self, case: Option<StatementId>, content: &Content, lists: Vec<List>) -> Result<StatementId> {
+    pub(crate) fn say(
+        &mut self,
+        case: Option<StatementId>,
+        content: &Content,
+        lists: Vec<List>,
+    ) -> Result<StatementId> {
         let thread = self.thread;
         let said =
             self.service.command(|officer, now, rng| officer.say(thread, case, content, lists, now, rng));
@@ -86,8 +92,9 @@ async fn play(keep: Option<&Path>) -> Result<()> {
     let (mut relay, mut velmara, mut tarrun) = prepare(&dir, &mut tell)?;
     introduce(&relay, &mut velmara, &mut tarrun, &mut tell).await?;
     compare_words(&mut velmara, &mut tarrun, &mut tell).await?;
-    negotiate(&dir, &mut velmara, &mut tarrun, &mut tell).await?;
+    let case = negotiate(&dir, &mut velmara, &mut tarrun, &mut tell).await?;
     tell.receipts(velmara.channel()?);
+    Handover { case, velmara: &mut velmara, tarrun: &mut tarrun }.play(&mut tell).await?;
     kill_the_relay(&mut relay, &mut velmara, &mut tarrun, &mut tell).await?;
     let export = verify(&dir, &velmara, &tarrun, &mut tell)?;
     relay.stop();
@@ -231,7 +238,12 @@ fn received(side: &Side, id: StatementId) -> Result<Box<Offer>> {
     }
 }
 
-async fn negotiate(dir: &Path, velmara: &mut Side, tarrun: &mut Side, tell: &mut Telling) -> Result<()> {
+async fn negotiate(
+    dir: &Path,
+    velmara: &mut Side,
+    tarrun: &mut Side,
+    tell: &mut Telling,
+) -> Result<StatementId> {
     tell.step("Velmara proposes", "From examples/exchange.toml and its lists: 40 named persons for 40.");
     let (offer, lists) = draft(dir, "exchange.toml", velmara, 0, None)?;
     let first = velmara.say(None, &offer, lists)?;
@@ -275,7 +287,8 @@ async fn negotiate(dir: &Path, velmara: &mut Side, tarrun: &mut Side, tell: &mut
             .command(|officer, now, rng| Ok(((), officer.open_statement(thread, sequence, now, rng))))?;
     }
     tarrun.sync().await?;
-    velmara.sync().await
+    velmara.sync().await?;
+    Ok(first)
 }
 
 async fn kill_the_relay(

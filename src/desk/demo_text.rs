@@ -39,7 +39,7 @@ pub struct Telling {
 impl Telling {
     /// What this is.
     pub fn title(&self) {
-        println!("Truceline: a relay and two officers on this machine, from invite to agreement.");
+        println!("Truceline: a relay and two officers on this machine, from invite to handover.");
         println!("Velmara and Tarrun are at war; neither they nor the persons listed exist.");
     }
 

@@ -3,14 +3,15 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Accept, Confirm, Content};
-use crate::desk::act::{acceptance, case, draft as read_draft, summary};
+use crate::desk::act::{acceptance, case, draft as read_draft};
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
-use crate::desk::mandate::{read_file, ruling_json, ruling_text};
+use crate::desk::mandate::{read_file, ruling_json, ruling_text, with};
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, resolve};
 use crate::desk::screen::{Answer, duration, field, json_time_if, paragraphs, plain, short, time};
+use crate::desk::sign::summary;
 use crate::desk::tell::{FIELD, content_line, content_text};
 use crate::host::folder::write_private;
 use crate::officer::draft::{APPROVAL_BYTES_MAX, Approval, DRAFT_FILE_BYTES_MAX, DraftError, DraftFile};
@@ -112,12 +113,16 @@ fn add(
     written(desk, &id, out)?;
     let mut text = format!("Draft {} is kept; nothing is signed.\n\n", short(&id));
     let channel = desk.channel(thread)?;
-    text.push_str(&summary(channel, content, &Names::of(channel)));
+    text.push_str(&summary(channel, case.map(|case| case.0).as_ref(), content, desk.service.now()));
     let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), content, desk.service.now());
     text.extend(ruling.as_ref().map(ruling_text));
-    let mut json = draft_json(desk, &id)?;
-    json["file"] = json!(out.map(|out| out.display().to_string()));
-    json["mandate"] = ruling_json(ruling.as_ref());
+    let json = with(
+        draft_json(desk, &id)?,
+        [
+            ("file", json!(out.map(|out| out.display().to_string()))),
+            ("mandate", ruling_json(ruling.as_ref())),
+        ],
+    );
     let approve = match out {
         Some(out) => format!(
             "Have it approved in the principal's vault: truceline approve {} --out APPROVAL\n",
@@ -203,9 +208,8 @@ fn show(desk: &Desk, asked: &grammar::DraftShow) -> Result<Answer, Failure> {
         text.push('\n');
         text.push_str(&ruling_text(ruling));
     }
-    let mut json = draft_json(desk, &id)?;
-    json["file"] = json!(asked.to.out.as_ref().map(|out| out.display().to_string()));
-    json["mandate"] = ruling_json(ruling.as_ref());
+    let file = json!(asked.to.out.as_ref().map(|out| out.display().to_string()));
+    let json = with(draft_json(desk, &id)?, [("file", file), ("mandate", ruling_json(ruling.as_ref()))]);
     Ok(Answer::new(text, json))
 }
 
@@ -247,9 +251,9 @@ fn file_text(file: &DraftFile) -> Result<String, Failure> {
             if author != draft.author() {
                 out.push_str(&format!("The offer, made by {}:\n", names.peer));
             }
-            out.push_str(&content_text(&offer, &names, true));
+            out.push_str(&content_text(&offer, &names, None, true));
         }
-        None => out.push_str(&content_text(&content, &names, true)),
+        None => out.push_str(&content_text(&content, &names, None, true)),
     }
     Ok(out)
 }
@@ -283,16 +287,16 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
     };
     overtaken(desk, &content)?;
     let channel = desk.channel(thread)?;
-    let (names, label) = (Names::of(channel), channel.thread.label.clone());
+    let names = Names::of(channel);
     let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), &content, desk.service.now());
     if !desk.place.json {
         eprint!(
             "To be signed as {}, for {} to read:\n\n{}",
             names.own,
             names.peer,
-            summary(channel, &content, &names)
+            summary(channel, case.map(|case| case.0).as_ref(), &content, desk.service.now())
         );
-        eprint!("{}\n", ruling.as_ref().map(ruling_text).unwrap_or_default());
+        eprintln!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
     }
     if !asked.yes && can_ask() && !consent("Sign it?", "--yes")? {
         return Err(Failure::new(Cause::Refused, "not signed", "Nothing was said."));
@@ -306,10 +310,8 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
         content.kind().name(),
         short(&statement.0)
     );
-    let mut json = draft_json(desk, &id)?;
-    json["id"] = json!(statement.0.hex());
-    json["channel"] = json!(label);
-    json["mandate"] = ruling_json(ruling.as_ref());
+    let id_json = json!(statement.0.hex());
+    let json = with(draft_json(desk, &id)?, [("id", id_json), ("mandate", ruling_json(ruling.as_ref()))]);
     Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
 }
 
@@ -326,13 +328,14 @@ fn forget(desk: &mut Desk, asked: &grammar::DraftDrop) -> Result<Answer, Failure
 pub fn approve(desk: &Desk, asked: &grammar::Approve) -> Result<Answer, Failure> {
     let file = DraftFile::decode(&read_file("draft", Path::new(&asked.file), DRAFT_FILE_BYTES_MAX)?)?;
     let identity = desk.service.officer().identity();
-    let approval = file.approve(identity, desk.service.now())?;
+    file.check_approver(identity.card())?;
     if !desk.place.json {
         eprint!("To be approved by {}:\n\n{}\n", plain(identity.card().name().as_str()), file_text(&file)?);
     }
     if !asked.yes && can_ask() && !consent("Approve exactly this?", "--yes")? {
         return Err(Failure::new(Cause::Refused, "not approved", "Nothing was written."));
     }
+    let approval = file.approve(identity, desk.service.now())?;
     write_private(&asked.out, &approval.encode()?)?;
     let id = file.draft.id();
     let text = format!("Draft {} is approved: {}\n", short(&id), asked.out.display());

@@ -3,6 +3,7 @@
 use crate::codec::CodecError;
 use crate::deal::body::BodyError;
 use crate::deal::import::ImportError;
+use crate::deal::part::PartError;
 use crate::deal::verdict::VoidReason;
 use crate::desk::screen::{COLUMNS, plain, wrap};
 use crate::host::folder::FolderError;
@@ -77,6 +78,8 @@ pub struct Failure {
     pub cause: Cause,
     /// What happened.
     pub what: String,
+    /// What happened one by one, where it is several things: such as each bad cell of a list.
+    pub details: Vec<String>,
     /// What to do.
     pub help: String,
 }
@@ -85,7 +88,7 @@ impl Failure {
     /// A failure.
     #[must_use]
     pub fn new(cause: Cause, what: impl ToString, help: impl ToString) -> Self {
-        Self { cause, what: what.to_string(), help: help.to_string() }
+        Self { cause, what: what.to_string(), details: Vec::new(), help: help.to_string() }
     }
 
     /// Of a message that ends with its remedy, after its last colon.
@@ -97,23 +100,29 @@ impl Failure {
         }
     }
 
-    /// For people: what happened in one line, what to do in another; both wrapped where a terminal shows them.
+    /// For people: what happened in one line, what to do in another; all wrapped where a terminal shows them.
     #[must_use]
     pub fn text(&self, wrapped: bool) -> String {
-        let lines = [format!("error: {}", plain(&self.what)), format!("help: {}", plain(&self.help))];
         let columns = if wrapped { COLUMNS - 2 } else { usize::MAX };
-        lines.map(|line| wrap(&line, columns).join("\n  ")).join("\n")
+        let what = [format!("error: {}", plain(&self.what))];
+        let details = self.details.iter().map(|detail| format!("  {}", plain(detail)));
+        let lines = what.into_iter().chain(details).chain([format!("help: {}", plain(&self.help))]);
+        lines.map(|line| wrap(&line, columns).join("\n  ")).collect::<Vec<_>>().join("\n")
     }
 
     /// For machines: one object.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        json!({"error": {
+        let mut error = json!({
             "code": self.cause.name(),
             "exit": self.cause.exit(),
             "message": self.what,
             "help": self.help,
-        }})
+        });
+        if let Some(fields) = error.as_object_mut().filter(|_| !self.details.is_empty()) {
+            fields.insert("details".to_owned(), self.details.clone().into());
+        }
+        json!({ "error": error })
     }
 }
 
@@ -186,7 +195,20 @@ impl From<BodyError> for Failure {
 
 impl From<ImportError> for Failure {
     fn from(error: ImportError) -> Self {
-        Self::with_remedy_inside(Cause::Input, &error.to_string(), "Correct the file; nothing was sent.")
+        const CORRECT: &str = "Correct the file; nothing was sent.";
+        match error.each().as_slice() {
+            [one] => Self::with_remedy_inside(Cause::Input, one, CORRECT),
+            several => Self {
+                details: several.to_vec(),
+                ..Self::new(Cause::Input, "the proposal cannot be used as it is", CORRECT)
+            },
+        }
+    }
+}
+
+impl From<PartError> for Failure {
+    fn from(error: PartError) -> Self {
+        Self::with_remedy_inside(Cause::Refused, &error.to_string(), "See its groups: truceline show OFFER")
     }
 }
 

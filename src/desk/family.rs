@@ -3,8 +3,8 @@
 
 use crate::deal::embargo::{MayTell, may_tell};
 use crate::deal::handover::Outcome;
-use crate::deal::identity::{Register, folded, is_named_in, title};
-use crate::deal::person::Line;
+use crate::deal::identity::{Register, is_named_in, title};
+use crate::deal::person::{Line, folded};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::names::Names;
@@ -55,7 +55,7 @@ fn look_up(desk: &Desk, thread: u32, text: &str) -> Result<Vec<Line>, Failure> {
     let mut found: Register<'_, ()> = Register::default();
     for (_, offer) in history.offers() {
         for line in offer.legs().iter().flat_map(|leg| offer.lines(leg)) {
-            let whole = |line: &Line| folded(&title(line)) == folded(text);
+            let whole = |line: &Line| folded(&title(line), " ") == folded(text, " ");
             if line.person().is_some_and(|person| is_named_in(text, person)) || whole(line) {
                 found.entry(line, || ());
             }

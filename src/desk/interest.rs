@@ -65,7 +65,7 @@ pub fn run(desk: &Desk, asked: &grammar::Interest) -> Result<Answer, Failure> {
         }
     }
     let text = if all.is_empty() {
-        "Nobody was asked for more than once. All who were asked for: truceline interest --all\n".to_owned()
+        "Nobody was asked for more than once. All: truceline interest --all\n".to_owned()
     } else {
         table(&WIDTHS, &rows)
     };

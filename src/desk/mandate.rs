@@ -27,6 +27,14 @@ pub(super) fn read_file(what: &str, path: &Path, max: usize) -> Result<Vec<u8>, 
     })
 }
 
+/// An object with more fields.
+pub(super) fn with<const N: usize>(mut object: Value, fields: [(&str, Value); N]) -> Value {
+    if let Value::Object(all) = &mut object {
+        all.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    }
+    object
+}
+
 /// `truceline mandate`.
 ///
 /// # Errors
@@ -57,8 +65,7 @@ fn sign(desk: &Desk, asked: &grammar::MandateSign) -> Result<Answer, Failure> {
         "Hand it to the officer, and tell them your fingerprint in person:\n{}\n",
         signed.principal().hex()
     );
-    let mut json = mandate_json(&signed);
-    json["file"] = json!(asked.out.display().to_string());
+    let json = with(mandate_json(&signed), [("file", json!(asked.out.display().to_string()))]);
     Ok(Answer::new(text, json).aside(aside))
 }
 
@@ -106,10 +113,9 @@ fn check(desk: &mut Desk, asked: &grammar::MandateCheck) -> Result<Answer, Failu
     let content: Content = draft(desk, thread, &asked.file)?.offer(base, None)?;
     let now = desk.service.now();
     let ruling = desk.service.officer().ruling(thread, case, &content, now);
-    let text = ruling.as_ref().map_or_else(
-        || "No mandate is in force: nothing is held against one.\n".to_owned(),
-        |ruling| ruling_text(ruling),
-    );
+    let text = ruling
+        .as_ref()
+        .map_or_else(|| "No mandate is in force: nothing is held against one.\n".to_owned(), ruling_text);
     Ok(Answer::new(text, json!({"mandate": ruling_json(ruling.as_ref())})))
 }
 

@@ -1,5 +1,6 @@
 //! Lists of persons and of remains: tables of 80 columns with names in both scripts, every field of each, JSON.
 
+use crate::deal::body::Offer;
 use crate::deal::person::{Line, Person};
 use crate::deal::remains::Remains;
 use crate::deal::word::Text;
@@ -23,6 +24,22 @@ fn name_of(person: &Person) -> String {
             .unwrap_or_default();
     }
     plain(&person.name.to_string())
+}
+
+/// What a record is called: a person's name, or a bag's number.
+#[must_use]
+pub fn name(line: &Line) -> String {
+    match line {
+        Line::Person(person) => name_of(person),
+        Line::Remains(bag) => format!("bag {}", plain(bag.bag.as_str())),
+    }
+}
+
+/// Who stands at a line of a leg's list; both count from 0.
+#[must_use]
+pub fn listed(offer: &Offer, leg: u16, line: u32) -> Option<String> {
+    let leg = offer.legs().get(usize::from(leg))?;
+    offer.lines(leg).get(usize::try_from(line).ok()?).map(name)
 }
 
 /// One or two lines a person: number, both names, birth date, service number. Or a bag, what is known of it.
@@ -77,7 +94,8 @@ pub fn in_table(lines: &[Line]) -> String {
     out
 }
 
-fn headed(widths: &[usize], heads: &[&str], rows: &[Vec<String>]) -> String {
+/// Rows under their heads.
+pub(crate) fn headed(widths: &[usize], heads: &[&str], rows: &[Vec<String>]) -> String {
     let heads = heads.iter().map(|head| (*head).to_owned()).collect();
     let rule: String = widths.iter().map(|wide| pad("", *wide).replace(' ', "─") + "  ").collect();
     format!("{}{}\n{}", table(widths, &[heads]), rule.trim_end(), table(widths, rows))

@@ -11,7 +11,7 @@ use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::own::{history, keep, text_of};
 use crate::desk::screen::{Answer, cut, field, json_time, plain, short, time};
-use crate::desk::tell::offer_title;
+use crate::desk::terms::offer_title;
 use crate::officer::own::Own;
 use crate::statement::kind::Kind;
 use serde_json::{Value, json};

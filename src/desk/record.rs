@@ -1,17 +1,13 @@
 //! A statement as machines read it (`docs/JSON.md`), and the log.
 
-use crate::deal::body::{Content, Offer};
 use crate::deal::judge::Ledger;
-use crate::deal::terms::Quantity;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
-use crate::desk::names::Names;
 use crate::desk::open::Desk;
-use crate::desk::persons;
 use crate::desk::screen::{
     Answer, COLUMNS, Style, cut, day_and_time, json_time, json_time_if, moment, pad, plain, short, width,
 };
-use crate::desk::tell::{content_line, kind_word, line};
+use crate::desk::tell::{kind_word, line};
 use crate::officer::engine::Channel;
 use crate::officer::receipt::Marks;
 use crate::officer::view::Shown;
@@ -85,69 +81,6 @@ pub fn json_of(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Value {
         "read": json_time_if(marks.read),
         "void": void(ledger, shown),
         "summary": line(shown),
-    })
-}
-
-/// What a statement says in a negotiation.
-#[must_use]
-pub fn content_json(content: &Content, names: &Names) -> Value {
-    match content {
-        Content::Note(it) => json!({"text": it.text.as_str()}),
-        Content::Offer(it) => offer_json(it, names),
-        Content::Withdraw(it) => {
-            json!({"offer": it.offer.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())})
-        }
-        Content::Reject(it) => {
-            json!({"offer": it.offer.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())})
-        }
-        Content::Accept(it) => json!({
-            "offer": it.offer.hex(),
-            "hold_until": json_time(it.hold_until),
-            "remark": it.remark.as_ref().map(|text| text.as_str()),
-        }),
-        Content::Confirm(it) => json!({"acceptance": it.acceptance.hex()}),
-        Content::Lapse(it) => {
-            json!({"acceptance": it.acceptance.hex(), "reason": it.reason.as_ref().map(|text| text.as_str())})
-        }
-        Content::Standby(it) => {
-            json!({"until": json_time_if(it.until), "reason": it.reason.as_ref().map(|text| text.as_str())})
-        }
-        Content::Query(it) => json!({"about": it.about.map(|id| id.hex()), "text": it.text.as_str()}),
-        Content::Answer(it) => {
-            json!({"query": it.query.hex(), "reply": it.reply.text(), "text": it.text.as_ref().map(|text| text.as_str())})
-        }
-        _ => Value::Null,
-    }
-}
-
-fn offer_json(offer: &Offer, names: &Names) -> Value {
-    let body = offer.body();
-    let legs: Vec<Value> = offer
-        .legs()
-        .iter()
-        .map(|leg| {
-            let list: Vec<Value> = offer.lines(leg).iter().map(|line| persons::json(line, names)).collect();
-            json!({
-                "giver": side(leg.giver, names.me),
-                "receiver": side(leg.receiver, names.me),
-                "category": leg.category.text(),
-                "number": offer.number(leg),
-                "named": matches!(leg.quantity, Quantity::List(_)),
-                "selection": leg.selection.text(),
-                "substitution": leg.substitution.text(),
-                "tolerance": leg.tolerance,
-                "list": list,
-            })
-        })
-        .collect();
-    json!({
-        "title": content_line(&Content::Offer(Box::new(offer.clone()))),
-        "base": body.base,
-        "parent": body.parent.map(|parent| parent.hex()),
-        "firmness": body.firmness.text(),
-        "valid_until": json_time_if(body.valid_until),
-        "remarks": body.terms.remarks.as_ref().map(|text| text.as_str()),
-        "legs": legs,
     })
 }
 

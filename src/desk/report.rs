@@ -10,7 +10,7 @@ use crate::desk::open::Desk;
 use crate::desk::own::history;
 use crate::desk::record::side;
 use crate::desk::screen::{Answer, count, field, json_time, json_time_if, list_of, plain, short, span, time};
-use crate::desk::tell::category_count;
+use crate::desk::terms::category_count;
 use crate::party::role::Role;
 use crate::time::Millis;
 use serde_json::{Map, Value, json};
@@ -44,7 +44,7 @@ struct Totals {
     closed: usize,
     came: Came,
     otherwise: u64,
-    discrepancies: u64,
+    discrepancies: usize,
     median: Option<Millis>,
     longest: Option<(Millis, String)>,
     /// Still held, and returned: the one held longest, with the side that holds or held them.
@@ -83,7 +83,7 @@ impl Totals {
         fact("came to us", &came_text(own));
         fact("came to them", &came_text(peer));
         fact("came otherwise", &format!("{} (substituted, mistaken or surplus)", self.otherwise));
-        fact("discrepancies", &format!("{} open", self.discrepancies));
+        fact("discrepancies", &format!("{} not as agreed", count(self.discrepancies as u64, "leg", "legs")));
         let took = match (self.median, &self.longest) {
             (Some(median), Some((longest, case))) => {
                 format!("half within {}, the longest {} ({case})", span(median), span(*longest))
@@ -152,7 +152,7 @@ impl Row {
             it.version,
             count(persons, "person", "persons"),
             it.otherwise,
-            count(it.discrepancies, "discrepancy", "discrepancies"),
+            count(it.discrepancies as u64, "leg not as agreed", "legs not as agreed"),
         );
         field(&short(&it.case), FIELD, &text)
     }

@@ -1,12 +1,12 @@
 //! From arguments to an exit code: one command, one answer or one failure.
 
 use crate::desk::failure::{Cause, Failure};
-use crate::desk::grammar::{Cli, Command, Transcript};
+use crate::desk::grammar::{Case, Cli, Command, Transcript};
 use crate::desk::open::Place;
 use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::{
-    act, cases, delays, demo, demo_relay, draft, family, interest, introduce, mandate, own, profile, record,
-    report, settings, show, status, sync, transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce,
+    mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -103,9 +103,25 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Counter(asked) => act::counter(&mut place.open()?, asked)?,
         Command::Accept(asked) => act::accept(&mut place.open()?, asked)?,
         Command::Confirm(asked) => act::confirm(&mut place.open()?, asked)?,
-        Command::Lapse(asked) => act::take_back(&mut place.open()?, Kind::Lapse, asked)?,
-        Command::Reject(asked) => act::take_back(&mut place.open()?, Kind::Reject, asked)?,
-        Command::Withdraw(asked) => act::take_back(&mut place.open()?, Kind::Withdraw, asked)?,
+        Command::Amend(asked) => act::amend(&mut place.open()?, asked)?,
+        Command::Lapse(asked) => act::lapse(&mut place.open()?, asked)?,
+        Command::Reject(asked) => act::turn_down(&mut place.open()?, Kind::Reject, asked)?,
+        Command::Withdraw(asked) => act::turn_down(&mut place.open()?, Kind::Withdraw, asked)?,
+        Command::Standby(asked) => converse::standby(&mut place.open()?, asked)?,
+        Command::Query(asked) => converse::query(&mut place.open()?, asked)?,
+        Command::Answer(asked) => converse::answer(&mut place.open()?, asked)?,
+        Command::Lock(asked) => handover::lock(&mut place.open()?, asked)?,
+        Command::Transport(asked) => handover::transport(&mut place.open()?, asked)?,
+        Command::Acknowledge(asked) => handover::acknowledge(&mut place.open()?, asked)?,
+        Command::Ready(asked) => handover::ready(&mut place.open()?, asked)?,
+        Command::Go(asked) => handover::go(&mut place.open()?, asked)?,
+        Command::Suspend(asked) => handover::suspend(&mut place.open()?, asked)?,
+        Command::Lines(asked) => outcome::lines(&mut place.open()?, asked)?,
+        Command::Discrepancy(asked) => outcome::discrepancy(&place.open()?, asked)?,
+        Command::Close(asked) => handover::close(&mut place.open()?, asked)?,
+        Command::TransferNotice(asked) => converse::transfer_notice(&mut place.open()?, asked)?,
+        Command::Breach(asked) => converse::breach(&mut place.open()?, asked)?,
+        Command::Case(Case::Show(asked)) => case::show(&place.open()?, asked)?,
         Command::Cases => cases::run(&place.open()?)?,
         Command::Show(asked) => show::run(&mut place.open()?, asked)?,
         Command::Log(asked) => record::log(&place.open()?, asked)?,

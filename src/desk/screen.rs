@@ -353,6 +353,16 @@ pub fn moment(text: &str, now: UnixMillis) -> Option<UnixMillis> {
     u64::try_from(stamp.as_millisecond()).ok().map(UnixMillis)
 }
 
+/// A moment to come as an officer writes it: in how long, RFC 3339, a date, or a date and time in UTC.
+#[must_use]
+pub fn future(text: &str, now: UnixMillis) -> Option<UnixMillis> {
+    let at = match duration(text) {
+        Some(ahead) => Some(now.plus(ahead)),
+        None => moment(text, now),
+    };
+    at.filter(|at| *at > now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,5 +427,8 @@ mod tests {
         assert_eq!(moment("2026-11-22 14:05Z", AT), Some(UnixMillis(AT.0 - 9_123)));
         assert_eq!(moment("2026-11-22", AT).map(time), Some("2026-11-22 00:00Z".to_owned()));
         assert_eq!(moment("yesterday", AT), None);
+        assert_eq!(future("2h", AT), Some(UnixMillis(AT.0 + 7_200_000)));
+        assert_eq!(future("2026-11-23", AT).map(time), Some("2026-11-23 00:00Z".to_owned()));
+        assert_eq!(future("2026-11-22", AT), None);
     }
 }

@@ -1,17 +1,31 @@
 //! `truceline show`: one statement in full. Showing the counterpart's to an officer is what `read` means.
 
+use crate::crypto::digest::Digest;
+use crate::deal::body::{Content, Offer};
+use crate::deal::change::changes;
+use crate::deal::criteria::misfits;
+use crate::deal::handover::TransferNotice;
 use crate::deal::judge::Ledger;
-use crate::desk::failure::Failure;
+use crate::deal::law::warnings;
+use crate::deal::state::CaseState;
+use crate::deal::write::{proposal_to_files, proposal_to_toml};
+use crate::desk::content::content_json;
+use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
+use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
-use crate::desk::record::{case_of, content_json, json_of, void};
-use crate::desk::screen::{Answer, Style, field, plain, short, time};
+use crate::desk::record::{case_of, json_of, void};
+use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
+use crate::host::folder::write_private;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
+use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use serde_json::{Value, json};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 /// Shows a statement, and notes that it was opened.
 ///
@@ -27,26 +41,146 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     let channel = desk.channel(thread)?;
     let ledger = channel.ledger();
     let shown = channel.statements_of(author).find(|shown| shown.id == found.id);
+    if asked.toml {
+        let content = shown.as_ref().and_then(Shown::content);
+        let Some(Ok(Content::Offer(offer))) = content else {
+            let what = format!("statement {} is no offer", short(&found.id.0));
+            return Err(Failure::new(
+                Cause::Usage,
+                what,
+                "Leave --toml out, or name an offer: truceline cases",
+            ));
+        };
+        return written(&offer, channel.thread.role, asked.out.as_deref());
+    }
     // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
+        let beside = Beside::of(channel, &ledger, &shown);
         if desk.place.json {
-            Answer::new("", json(channel, &ledger, &shown))
+            Answer::new("", json(channel, &ledger, &shown, &beside))
         } else {
-            Answer::new(text(channel, &ledger, &shown, asked.full, desk.place.style), Value::Null)
+            let text = text(channel, &ledger, &shown, asked.full, desk.place.style) + &beside.text();
+            Answer::new(text, Value::Null)
         }
     }))
 }
 
-fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Value {
+/// An offer as the proposal file that would make it again: printed, or in a new folder with its lists beside it.
+fn written(offer: &Offer, me: Role, out: Option<&Path>) -> Result<Answer, Failure> {
+    let Some(folder) = out else {
+        let text = proposal_to_toml(offer, me);
+        let json = json!({ "toml": text });
+        return Ok(Answer::new(harmless(&text), json));
+    };
+    let (text, lists) = proposal_to_files(offer, me);
+    let refused = |error: std::io::Error| {
+        let what = format!("{} cannot be made: {error}", folder.display());
+        Failure::new(Cause::Input, what, "Name a new folder, in one that exists.")
+    };
+    std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(refused)?;
+    let mut files = Vec::new();
+    for (name, text) in std::iter::once(("proposal.toml".to_owned(), text)).chain(lists) {
+        let file = folder.join(name);
+        write_private(&file, text.as_bytes())?;
+        files.push(file.display().to_string());
+    }
+    let told: String = files.iter().map(|file| format!("  {}\n", plain(file))).collect();
+    let names = "Whoever reads them learns every name: delete them when they have served.\n";
+    Ok(Answer::new(format!("Written, readable for you only:\n{told}"), json!({ "files": files }))
+        .aside(names))
+}
+
+/// TOML that cannot steer a terminal: what could stands in strings alone, and is written by its number there.
+fn harmless(toml: &str) -> String {
+    let mut out = String::with_capacity(toml.len());
+    for c in toml.chars() {
+        if c != '\n' && is_hostile(c) {
+            out.push_str(&format!("\\U{:08x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// What stands beside an offer, for the own side alone: what differs from the one it answers or amends, who does not
+/// fit, what the law says.
+#[derive(Default)]
+struct Beside {
+    against: Option<Digest>,
+    changes: Vec<String>,
+    misfits: Vec<String>,
+    law: Vec<String>,
+}
+
+impl Beside {
+    fn of(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>) -> Self {
+        let Some(Ok(Content::Offer(offer))) = shown.content() else { return Self::default() };
+        let names = Names::of(channel);
+        let case = case_of(ledger, shown).and_then(|id| ledger.case(&id.0));
+        let amended = || {
+            let base = usize::try_from(offer.body().base).ok()?.checked_sub(1)?;
+            Some(case.as_ref()?.sealed().get(base)?.offer)
+        };
+        let before = offer.body().parent.or_else(amended);
+        let before = before.and_then(|id| Some((id, held::offer(channel, &id)?)));
+        let changes = before.as_ref().map_or_else(Vec::new, |(_, before)| {
+            changes(before, &offer).lines(before, &offer, &|role| names.name(role).to_owned())
+        });
+        let misfits = offer.legs().iter().zip(1..).flat_map(|(leg, number)| {
+            misfits(&offer, leg).into_iter().map(move |misfit| format!("leg {number}, {misfit}"))
+        });
+        let notices: Vec<TransferNotice> = case.iter().flat_map(|case| notices(channel, case)).collect();
+        let law = warnings(&offer, &notices.iter().collect::<Vec<_>>());
+        Self {
+            against: before.map(|(id, _)| id),
+            changes,
+            misfits: misfits.collect(),
+            law: law.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        let mut part = |head: String, lines: &[String]| {
+            if !lines.is_empty() {
+                out.push_str(&format!("\n{head}\n"));
+                out.extend(lines.iter().map(|line| field("  -", 4, &plain(line))));
+            }
+        };
+        if let Some(against) = &self.against {
+            part(format!("Differs from offer {}:", short(against)), &self.changes);
+        }
+        part("Who does not fit, or may not:".to_owned(), &self.misfits);
+        part("For you alone, what the law says:".to_owned(), &self.law);
+        out
+    }
+}
+
+/// The transfer notices of a case.
+fn notices(channel: &Channel, case: &CaseState<'_>) -> Vec<TransferNotice> {
+    let held = case.transfer_notices().into_iter();
+    held.filter_map(|(id, _)| match held::content(channel, &id)? {
+        Content::TransferNotice(notice) => Some(notice),
+        _ => None,
+    })
+    .collect()
+}
+
+fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, beside: &Beside) -> Value {
     let mut statement = json_of(channel, ledger, shown);
     let names = Names::of(channel);
     let content = shown.content().and_then(Result::ok);
     if let Value::Object(fields) = &mut statement {
         let header = shown.header;
-        fields.insert("acknowledges".to_owned(), Value::from(header.peer_count));
-        fields.insert("author_name".to_owned(), Value::from(author_name(channel, shown)));
-        fields
-            .insert("body".to_owned(), content.map_or(Value::Null, |content| content_json(&content, &names)));
+        let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        add("acknowledges", header.peer_count.into());
+        add("author_name", author_name(channel, shown).into());
+        add("body", content.map_or(Value::Null, |content| content_json(&content, &names)));
+        add("against", beside.against.map(|id| id.hex()).into());
+        add("changes", beside.changes.clone().into());
+        add("misfits", beside.misfits.clone().into());
+        add("law", beside.law.clone().into());
     }
     json!({ "statement": statement })
 }
@@ -99,7 +233,11 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     }
     out.push('\n');
     match shown.content() {
-        Some(Ok(content)) => out.push_str(&content_text(&content, &names, full)),
+        Some(Ok(content)) => {
+            let case = case_of(ledger, shown).and_then(|id| ledger.case(&id.0));
+            let agreed = held::agreed(channel, case.as_ref(), &content);
+            out.push_str(&content_text(&content, &names, agreed.as_deref(), full));
+        }
         Some(Err(error)) => {
             out.push_str(&format!("Its body cannot be read: {}\n", plain(&error.to_string())))
         }

@@ -1,16 +1,19 @@
 //! What statements say, in words: one line for a log, all of it for the officer who opens one.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::{Content, Offer};
-use crate::deal::terms::{Category, Leg, Quantity, Selection, Substitution};
+use crate::deal::body::{Content, Lines, Offer};
+use crate::deal::handover::{
+    Breach, Cause, HandoverLine, Outcome, Remedy, Round, Subject, TransferNotice, Transport,
+};
 use crate::deal::word::Text;
 use crate::desk::names::Names;
 use crate::desk::persons;
 use crate::desk::screen::{count, day_and_time, field, list_of, paragraphs, plain, short, time};
+use crate::desk::terms::{condition_text, numbers, offer_text, offer_title, window_text};
 use crate::officer::view::Shown;
-use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use crate::statement::receipt::Read;
+use crate::time::UnixMillis;
 use std::collections::BTreeMap;
 
 /// Columns of the names of fields.
@@ -24,6 +27,10 @@ pub fn kind_word(kind: u16) -> &'static str {
         Some(Kind::Acknowledgement) => "receipt",
         Some(Kind::WordsConfirmed) => "words",
         Some(Kind::ForkNotice) => "fork",
+        Some(Kind::Transport) => "movement",
+        Some(Kind::TransportAcknowledged) => "informed",
+        Some(Kind::TransferNotice) => "transfer",
+        Some(Kind::BreachAnswered) => "answered",
         Some(kind) => kind.name(),
     }
 }
@@ -81,159 +88,238 @@ pub fn content_line(content: &Content) -> String {
         }
         Content::Query(it) => plain(it.text.as_str()),
         Content::Answer(it) => with_reason(&format!("{} to", it.reply), &it.query, it.text.as_ref()),
-        _ => String::new(),
-    }
-}
-
-/// An offer in a few words, from its author's side: `40 persons for 40 persons`.
-#[must_use]
-pub fn offer_title(offer: &Offer) -> String {
-    let Some(first) = offer.legs().first() else { return format!("cancels version {}", offer.body().base) };
-    // The legs tell who gives; the author is not in the body, so the first giver stands first.
-    let giver = first.giver;
-    let of = |role: Role| {
-        let given = offer.given_by(role);
-        list_of(
-            &given.into_iter().map(|(category, number)| category_count(category, number)).collect::<Vec<_>>(),
-        )
-    };
-    let (gives, gets) = (of(giver), of(giver.other()));
-    if gets.is_empty() { format!("{gives} for nothing in return") } else { format!("{gives} for {gets}") }
-}
-
-/// So many of a category.
-#[must_use]
-pub fn category_count(category: Category, number: u64) -> String {
-    let many = match category {
-        Category::Person => "persons",
-        Category::PrisonerOfWar => "prisoners of war",
-        Category::RetainedMedical => "retained medical personnel",
-        Category::RetainedReligious => "retained chaplains",
-        Category::CivilianInternee => "civilian internees",
-        Category::CivilianUnclassified => "unclassified civilians",
-        Category::Child => "children",
-        Category::WoundedOrSick => "wounded or sick",
-        Category::SeriouslyWounded => "seriously wounded",
-        Category::Remains => "remains",
-    };
-    count(number, category.text(), many)
-}
-
-fn leg_text(offer: &Offer, leg: &Leg, number: usize, names: &Names) -> String {
-    let named = if matches!(leg.quantity, Quantity::List(_)) { ", by name" } else { "" };
-    let chosen = match leg.selection {
-        Selection::Holder => "chosen by the holder",
-        Selection::Receiver => "chosen by the receiver",
-        Selection::Mutual => "chosen by both",
-        Selection::Mediator => "chosen by a mediator",
-        Selection::ByRule => "chosen by rule",
-    };
-    let substitution = match leg.substitution {
-        Substitution::None => "nobody else instead",
-        Substitution::SameCategory => "others of the same category may come instead",
-        Substitution::ByAgreement => "others may come instead by agreement",
-    };
-    let tolerance = match leg.tolerance {
-        0 => String::new(),
-        tolerance => format!("; {tolerance} more or fewer still fulfil it"),
-    };
-    let text = format!(
-        "{} gives {}{named}; {chosen}; {substitution}{tolerance}",
-        names.name(leg.giver),
-        category_count(leg.category, u64::from(offer.number(leg))),
-    );
-    let mut out = field(&format!("leg {number}"), FIELD, &text);
-    for (what, counts) in tallies(offer, leg) {
-        let counts: Vec<String> = counts.iter().map(|(word, number)| format!("{number} {word}")).collect();
-        out.push_str(&field("", FIELD, &format!("{what}: {}", counts.join(", "))));
-    }
-    out
-}
-
-/// How many persons of a leg's list share a status and a state of health, where there is more than one such group
-/// or it says something.
-#[must_use]
-pub fn tallies(offer: &Offer, leg: &Leg) -> Vec<(&'static str, BTreeMap<&'static str, u32>)> {
-    let status = offer.tally(leg, |person| person.status.text());
-    let health = offer.tally(leg, |person| person.health.text());
-    let told = |counts: &BTreeMap<&str, u32>| counts.keys().any(|word| *word != "unknown");
-    [("status", status), ("health", health)].into_iter().filter(|(_, counts)| told(counts)).collect()
-}
-
-/// An offer's terms in full, without its lists.
-#[must_use]
-pub fn offer_text(offer: &Offer, names: &Names) -> String {
-    let body = offer.body();
-    let mut out = field("terms", FIELD, &format!("{} ({})", offer_title(offer), body.firmness));
-    let base = match body.base {
-        0 => "none yet: it would become version 1".to_owned(),
-        base => format!("version {base}: it would become version {}", base + 1),
-    };
-    out.push_str(&field("on", FIELD, &base));
-    if let Some(parent) = body.parent {
-        out.push_str(&field("answers", FIELD, &format!("offer {}", short(&parent))));
-    }
-    if let Some(until) = body.valid_until {
-        out.push_str(&field("valid until", FIELD, &time(until)));
-    }
-    for (leg, number) in offer.legs().iter().zip(1..) {
-        out.push_str(&leg_text(offer, leg, number, names));
-    }
-    let named: usize = offer.legs().iter().map(|leg| offer.lines(leg).len()).sum();
-    if named > 0 {
-        out.push_str(&field("names", FIELD, &format!("{named} in all")));
-    }
-    if let Some(remarks) = &body.terms.remarks {
-        out.push_str("\nRemarks, which do not bind:\n");
-        out.push_str(&paragraphs(remarks.as_str(), 2));
-    }
-    out
-}
-
-/// Content in full.
-#[must_use]
-pub fn content_text(content: &Content, names: &Names, full: bool) -> String {
-    let reasoned = |what: &str, id: &Digest, reason: Option<&Text>| {
-        let mut out = field(what, FIELD, &short(id));
-        if let Some(reason) = reason {
-            out.push('\n');
-            out.push_str(&paragraphs(reason.as_str(), 2));
+        Content::Lock(it) => format!("the lists of version {}", it.version),
+        Content::Transport(it) => transport_line(it),
+        Content::TransportAcknowledged(it) => format!("transport notice {}", short(&it.notice)),
+        Content::Ready(it) => format!("version {}, {}", it.version, round_text(it.round)),
+        Content::Go(it) => {
+            let window = it.window.map(|window| format!(", until {}", time(window.to)));
+            format!("version {}, {}{}", it.version, round_text(it.round), window.unwrap_or_default())
         }
-        out
+        Content::Suspend(it) => {
+            let reason = it.reason.as_ref().map(|reason| format!(": {}", plain(reason.as_str())));
+            format!("version {}, {}{}", it.version, round_text(it.round), reason.unwrap_or_default())
+        }
+        Content::Lines(it) => lines_line(it),
+        Content::Closed(it) => {
+            let remark = it.remark.as_ref().map(|remark| format!(": {}", plain(remark.as_str())));
+            format!("the lines of version {} are complete{}", it.version, remark.unwrap_or_default())
+        }
+        Content::TransferNotice(it) => format!(
+            "{} of leg {} of offer {} to {}",
+            some_lines(&it.lines),
+            u32::from(it.leg) + 1,
+            short(&it.offer),
+            plain(it.country.as_str())
+        ),
+        Content::Breach(it) => format!(
+            "condition {} of offer {}: {}",
+            u32::from(it.condition) + 1,
+            short(&it.offer),
+            plain(it.facts.as_str())
+        ),
+        Content::BreachAnswered(it) => {
+            with_reason(&format!("{} to", it.answer), &it.breach, it.text.as_ref())
+        }
+    }
+}
+
+/// Lines of a list, or all of it.
+fn some_lines(lines: &[u32]) -> String {
+    match lines {
+        [] => "all".to_owned(),
+        lines => format!("line {}", numbers(lines)),
+    }
+}
+
+/// A round as people count it: how often it was broken off before.
+#[must_use]
+pub fn round_text(round: Round) -> String {
+    match (round.opener, round.other) {
+        (0, 0) => "first round".to_owned(),
+        (opener, other) => format!("round {opener}.{other}"),
+    }
+}
+
+fn transport_line(it: &Transport) -> String {
+    let persons = it.persons.map(|persons| format!(", {}", count(persons.into(), "person", "persons")));
+    let from = it.window.map(|window| format!(", from {}", time(window.from)));
+    format!("version {} {}{}{}", it.version, it.mode, persons.unwrap_or_default(), from.unwrap_or_default())
+}
+
+fn lines_line(it: &Lines) -> String {
+    let mut outcomes: BTreeMap<Outcome, u64> = BTreeMap::new();
+    for line in it.lines() {
+        let number = match line.subject {
+            Subject::Counted { number, .. } => number.into(),
+            Subject::Listed { .. } | Subject::Unlisted { .. } => 1,
+        };
+        *outcomes.entry(line.outcome).or_default() += number;
+    }
+    let told: Vec<String> = outcomes.iter().map(|(outcome, number)| format!("{number} {outcome}")).collect();
+    format!("version {}: {}", it.body().version, told.join(", "))
+}
+
+/// Content in full. `agreed` is the offer that it is about, where there is one: persons on its lists are then named.
+#[must_use]
+pub fn content_text(content: &Content, names: &Names, agreed: Option<&Offer>, full: bool) -> String {
+    let about = |name: &str, id: &Digest| field(name, FIELD, &short(id));
+    let version = |version: u32| field("version", FIELD, &version.to_string());
+    let words = |text: Option<&Text>| {
+        text.map(|text| format!("\n{}", paragraphs(text.as_str(), 2))).unwrap_or_default()
     };
+    let moment =
+        |name: &str, at: Option<UnixMillis>| at.map(|at| field(name, FIELD, &time(at))).unwrap_or_default();
+    let round = |round: Round| field("round", FIELD, &round_text(round));
     match content {
         Content::Note(note) => paragraphs(note.text.as_str(), 2),
-        Content::Offer(offer) => {
-            let mut out = offer_text(offer, names);
-            for (leg, number) in offer.legs().iter().zip(1..).filter(|(leg, _)| !offer.lines(leg).is_empty())
-            {
-                out.push_str(&format!("\nLeg {number}: {} gives\n", names.name(leg.giver)));
-                let lines = offer.lines(leg);
+        Content::Offer(offer) => offer_text(offer, names) + &lists_text(offer, names, full),
+        Content::Withdraw(it) => about("offer", &it.offer) + &words(it.reason.as_ref()),
+        Content::Reject(it) => about("offer", &it.offer) + &words(it.reason.as_ref()),
+        Content::Accept(it) => {
+            about("offer", &it.offer)
+                + &moment("held until", Some(it.hold_until))
+                + &words(it.remark.as_ref())
+        }
+        Content::Confirm(it) => about("acceptance", &it.acceptance),
+        Content::Lapse(it) => about("acceptance", &it.acceptance) + &words(it.reason.as_ref()),
+        Content::Standby(it) => moment("until", it.until) + &words(it.reason.as_ref()),
+        Content::Query(it) => {
+            it.about.map(|id| about("about", &id)).unwrap_or_default()
+                + &moment("answer by", it.answer_by)
+                + &words(Some(&it.text))
+        }
+        Content::Answer(it) => {
+            about("query", &it.query) + &field("answer", FIELD, it.reply.text()) + &words(it.text.as_ref())
+        }
+        Content::Lock(it) => version(it.version) + &field("lists", FIELD, &it.lists.hex()),
+        Content::Transport(it) => transport_text(it),
+        Content::TransportAcknowledged(it) => about("notice", &it.notice),
+        Content::Ready(it) => version(it.version) + &round(it.round),
+        Content::Go(it) => {
+            version(it.version)
+                + &round(it.round)
+                + &it.window.map(|window| field("window", FIELD, &window_text(window))).unwrap_or_default()
+        }
+        Content::Suspend(it) => version(it.version) + &round(it.round) + &words(it.reason.as_ref()),
+        Content::Lines(it) => version(it.body().version) + "\n" + &outcomes_text(it.lines(), agreed),
+        Content::Closed(it) => version(it.version) + &words(it.remark.as_ref()),
+        Content::TransferNotice(it) => transfer_text(it, agreed),
+        Content::Breach(it) => breach_text(it, agreed),
+        Content::BreachAnswered(it) => {
+            about("breach", &it.breach) + &field("answer", FIELD, it.answer.text()) + &words(it.text.as_ref())
+        }
+    }
+}
+
+/// The lists of an offer: who is given, and who is not.
+fn lists_text(offer: &Offer, names: &Names, full: bool) -> String {
+    let mut out = String::new();
+    for (leg, number) in offer.legs().iter().zip(1..) {
+        for (what, lines) in [("gives", offer.lines(leg)), ("does not give", offer.exceptions(leg))] {
+            if !lines.is_empty() {
+                out.push_str(&format!("\nLeg {number}: {} {what}\n", names.name(leg.giver)));
                 out.push_str(&if full { persons::in_full(lines, names) } else { persons::in_table(lines) });
             }
-            out
         }
-        Content::Withdraw(it) => reasoned("offer", &it.offer, it.reason.as_ref()),
-        Content::Reject(it) => reasoned("offer", &it.offer, it.reason.as_ref()),
-        Content::Accept(it) => {
-            let mut out = field("held until", FIELD, &time(it.hold_until));
-            out.insert_str(0, &reasoned("offer", &it.offer, None));
-            out.push_str(
-                &it.remark.as_ref().map(|remark| paragraphs(remark.as_str(), 2)).unwrap_or_default(),
-            );
-            out
-        }
-        Content::Confirm(it) => reasoned("acceptance", &it.acceptance, None),
-        Content::Lapse(it) => reasoned("acceptance", &it.acceptance, it.reason.as_ref()),
-        Content::Standby(it) => {
-            let mut out = it.until.map(|until| field("until", FIELD, &time(until))).unwrap_or_default();
-            out.push_str(
-                &it.reason.as_ref().map(|reason| paragraphs(reason.as_str(), 2)).unwrap_or_default(),
-            );
-            out
-        }
-        Content::Query(it) => paragraphs(it.text.as_str(), 2),
-        Content::Answer(it) => reasoned("query", &it.query, it.text.as_ref()),
-        _ => String::new(),
     }
+    out
+}
+
+fn transport_text(it: &Transport) -> String {
+    let mut facts = vec![("version", it.version.to_string()), ("by", it.mode.text().to_owned())];
+    facts.extend(it.vehicles.iter().map(|vehicle| {
+        let looks = vehicle.description.as_ref().map(|text| format!(": {}", plain(text.as_str())));
+        ("vehicle", format!("{}{}", plain(vehicle.mark.as_str()), looks.unwrap_or_default()))
+    }));
+    facts.extend(it.persons.map(|persons| ("persons", persons.to_string())));
+    facts.extend(it.corridor.map(|at| ("corridor", (u32::from(at) + 1).to_string())));
+    facts.extend(it.route.as_ref().map(|route| ("route", plain(route.as_str()))));
+    facts.extend(it.window.map(|window| ("moves", window_text(window))));
+    facts.extend(it.airspace.map(|window| ("airspace", format!("free {}", window_text(window)))));
+    let mut out: String = facts.iter().map(|(name, text)| field(name, FIELD, text)).collect();
+    if let Some(remark) = &it.remark {
+        out.push_str(&format!("\n{}", paragraphs(remark.as_str(), 2)));
+    }
+    out
+}
+
+/// Whom a leg's lines are about, by name where the offer is known.
+fn persons_named(leg: u16, lines: &[u32], agreed: Option<&Offer>) -> String {
+    let named: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let name = agreed.and_then(|offer| persons::listed(offer, leg, *line));
+            format!("{}{}", line + 1, name.map(|name| format!(" ({name})")).unwrap_or_default())
+        })
+        .collect();
+    let leg = u32::from(leg) + 1;
+    if named.is_empty() {
+        format!("leg {leg}, all of it")
+    } else {
+        format!("leg {leg}, line {}", list_of(&named))
+    }
+}
+
+fn transfer_text(it: &TransferNotice, agreed: Option<&Offer>) -> String {
+    let mut facts = vec![
+        ("offer", short(&it.offer)),
+        ("persons", persons_named(it.leg, &it.lines, agreed)),
+        ("country", plain(it.country.as_str())),
+    ];
+    facts.extend(it.on.map(|on| ("on", on.to_string())));
+    facts.extend(it.accommodation.as_ref().map(|text| ("accommodated", plain(text.as_str()))));
+    facts.extend(it.reason.as_ref().map(|text| ("reason", plain(text.as_str()))));
+    facts.iter().map(|(name, text)| field(name, FIELD, text)).collect()
+}
+
+fn breach_text(it: &Breach, agreed: Option<&Offer>) -> String {
+    let condition = agreed.and_then(|offer| offer.body().terms.conditions.get(usize::from(it.condition)));
+    let told = condition.map(|condition| format!(": {}", condition_text(condition)));
+    let mut facts = vec![
+        ("offer", short(&it.offer)),
+        ("condition", format!("{}{}", u32::from(it.condition) + 1, told.unwrap_or_default())),
+    ];
+    if let (Some(condition), false) = (condition, it.lines.is_empty()) {
+        facts.push(("by", persons_named(condition.leg, &it.lines, agreed)));
+    } else {
+        facts.push(("by", if it.lines.is_empty() { "not known".to_owned() } else { some_lines(&it.lines) }));
+    }
+    facts.extend(it.on.map(|on| ("on", on.to_string())));
+    facts.push(("asked", it.remedy.text().to_owned()));
+    facts.extend(it.answer_by.map(|at| ("answer by", time(at))));
+    let facts: String = facts.iter().map(|(name, text)| field(name, FIELD, text)).collect();
+    format!("{facts}\n{}", paragraphs(it.facts.as_str(), 2))
+}
+
+/// Handover lines as a table: about whom, what became of them, and what is said of it.
+#[must_use]
+pub fn outcomes_text(lines: &[HandoverLine], agreed: Option<&Offer>) -> String {
+    let row = |line: &HandoverLine| {
+        let (place, who) = match &line.subject {
+            Subject::Listed { leg, line } => {
+                let name = agreed.and_then(|offer| persons::listed(offer, *leg, *line));
+                (format!("{}.{}", u32::from(*leg) + 1, line + 1), name.unwrap_or_default())
+            }
+            Subject::Counted { leg, number } => {
+                (format!("{}", u32::from(*leg) + 1), format!("{number} of the leg, not named"))
+            }
+            Subject::Unlisted { leg, who } => {
+                (format!("{}", u32::from(*leg) + 1), format!("{}, on no list", persons::name(who)))
+            }
+        };
+        let mut more: Vec<String> = Vec::new();
+        if line.outcome != Outcome::Delivered || line.cause != Cause::Unknown {
+            more.push(format!("cause {}", line.cause));
+        }
+        if line.remedy != Remedy::None {
+            let by = line.deadline.map(|at| format!(" by {}", time(at)));
+            more.push(format!("asked: {}{}", line.remedy, by.unwrap_or_default()));
+        }
+        more.extend(line.detail.as_ref().map(|text| plain(text.as_str())));
+        more.extend(line.evidence.as_ref().map(|text| format!("shown by {}", plain(text.as_str()))));
+        vec![place, who, line.outcome.text().to_owned(), more.join("; ")]
+    };
+    let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
+    persons::headed(&[7, 26, 19, 22], &["line", "who", "outcome", "more"], &rows)
 }

@@ -1,10 +1,12 @@
-//! What an officer should be warned of before signing: what does not fit what was said before, what of that was not
-//! true. Shown at the own desk alone, and never sent.
+//! What an officer should be warned of before signing: what the law says against it, what does not fit what was said
+//! before, what of that was not true. Shown at the own desk alone, and never sent.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::Content;
+use crate::deal::body::{Content, Offer};
 use crate::deal::consistent::{Contradiction, Fit, Untruth, fit};
+use crate::deal::handover::TransferNotice;
 use crate::deal::history::History;
+use crate::deal::law;
 use crate::desk::open::Desk;
 use crate::desk::own::history;
 use crate::desk::screen::{count, plain, short, time};
@@ -25,7 +27,30 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
     let ledger = channel.ledger();
     let history = history(channel, &ledger);
     let untruths = desk.service.officer().untruths(thread);
-    told(&history, &untruths, &fit(&history, &untruths, case, content))
+    let mut all = lawful(&history, content);
+    all.extend(told(&history, &untruths, &fit(&history, &untruths, case, content)));
+    all
+}
+
+/// What the law says against the offer that is made, accepted or confirmed.
+fn lawful(history: &History<'_>, content: &Content) -> Vec<String> {
+    let accepted = match content {
+        Content::Offer(offer) => return of_law(offer, &[]),
+        Content::Accept(accept) => Some(accept.offer),
+        Content::Confirm(confirm) => {
+            match history.get(&confirm.acceptance).and_then(|said| said.content.as_ref()) {
+                Some(Content::Accept(accept)) => Some(accept.offer),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let made = accepted.and_then(|id| history.offer(&id));
+    made.map_or_else(Vec::new, |(made, offer)| of_law(offer, &history.notices(&made.id).collect::<Vec<_>>()))
+}
+
+fn of_law(offer: &Offer, notices: &[&TransferNotice]) -> Vec<String> {
+    law::warnings(offer, notices).iter().map(|warning| plain(&warning.to_string())).collect()
 }
 
 fn told(history: &History<'_>, untruths: &[Untruth], fit: &Fit) -> Vec<String> {

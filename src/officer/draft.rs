@@ -306,14 +306,20 @@ impl DraftFile {
         Ok((header.author, content.ok_or(CodecError::Malformed)?))
     }
 
+    /// Whether this party may approve the draft: any but who drafted it, under whatever name.
+    ///
+    /// # Errors
+    /// [`ApprovalError::OwnDraft`].
+    pub fn check_approver(&self, approver: &Card) -> Result<(), ApprovalError> {
+        if approver.key().shares_with(self.drafter.key()) { Err(ApprovalError::OwnDraft) } else { Ok(()) }
+    }
+
     /// Approves exactly this draft.
     ///
     /// # Errors
     /// [`ApprovalError::OwnDraft`] where the drafter would approve.
     pub fn approve(&self, principal: &Identity, now: UnixMillis) -> Result<Approval, ApprovalError> {
-        if principal.card().key().shares_with(self.drafter.key()) {
-            return Err(ApprovalError::OwnDraft);
-        }
+        self.check_approver(principal.card())?;
         Approval::sign(principal, self.draft.id(), now)
     }
 }

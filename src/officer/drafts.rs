@@ -15,6 +15,7 @@ use crate::statement::list::List;
 use crate::step::Record;
 use crate::time::UnixMillis;
 use rand_core::CryptoRng;
+use std::collections::btree_map::Entry;
 
 /// The row of a draft itself.
 pub(super) const PART_DRAFT: u8 = 0;
@@ -66,10 +67,10 @@ impl Officer {
         }
         let id = draft.id();
         let mut step = OfficerStep::new();
-        if !self.drafts.contains_key(&id) {
+        if let Entry::Vacant(place) = self.drafts.entry(id) {
             let key = table::draft_key(thread, &id, PART_DRAFT);
             step.records.push(Record::put(table::DRAFT, key, draft.encode()?));
-            self.drafts.insert(id, HeldDraft { thread, draft, approval: None, sent: None });
+            place.insert(HeldDraft { thread, draft, approval: None, sent: None });
         }
         Ok((id, step))
     }

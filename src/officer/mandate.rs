@@ -183,11 +183,9 @@ impl Officer {
         }
         let found = signed.principal;
         let expected = [self.mandate.as_ref().map(|held| held.principal), principal];
-        for principal in expected.into_iter().flatten().filter(|principal| *principal != found) {
-            return Err(SignedMandateError::OtherPrincipal {
-                found: found.hex(),
-                principal: principal.hex(),
-            });
+        if let Some(principal) = expected.into_iter().flatten().find(|principal| *principal != found) {
+            let principal = principal.hex();
+            return Err(SignedMandateError::OtherPrincipal { found: found.hex(), principal });
         }
         if expected == [None, None] {
             return Err(SignedMandateError::PrincipalNotNamed { found: found.hex() });
@@ -234,26 +232,26 @@ impl Officer {
         let mandate = &self.mandate.as_ref()?.mandate;
         let channel = self.channel(thread)?;
         let me = channel.thread.role;
-        let offers = match content {
-            Content::Offer(offer) => vec![offer.as_ref().clone()],
-            Content::Accept(accept) => {
-                let ledger = channel.ledger();
-                let case = case.and_then(|case| ledger.case(&case));
-                let crossing = case.map(|case| crossing(&case, me)).unwrap_or_default();
-                let ids = [accept.offer].into_iter().chain(crossing);
-                ids.filter_map(|id| channel.offer(&id)).collect()
-            }
-            Content::Confirm(confirm) => {
-                let ledger = channel.ledger();
-                let case = ledger.case(&case?)?;
-                let acceptance = case.acceptances().find(|it| it.id == confirm.acceptance)?;
-                vec![channel.offer(&acceptance.offer)?]
-            }
+        let offer = match content {
+            Content::Offer(offer) => offer.as_ref().clone(),
+            Content::Accept(accept) => channel.offer(&accept.offer)?,
+            Content::Confirm(confirm) => match channel.content(&confirm.acceptance)? {
+                Content::Accept(accept) => channel.offer(&accept.offer)?,
+                _ => return None,
+            },
             _ => return None,
         };
         let totals = self.totals(thread, case);
-        let rulings = offers.iter().map(|offer| mandate.weigh(offer, me, &totals, now));
-        rulings.reduce(Ruling::and)
+        let mut ruling = mandate.weigh(&offer, me, &totals, now);
+        if let Content::Accept(_) = content {
+            let ledger = channel.ledger();
+            let crossing = case.and_then(|case| ledger.case(&case)).map(|case| crossing(&case, me));
+            for id in crossing.unwrap_or_default() {
+                let Some(own) = channel.offer(&id) else { continue };
+                ruling = ruling.and(if_crossed(&id, mandate.weigh(&own, me, &totals, now)));
+            }
+        }
+        Some(ruling)
     }
 
     /// What stands in all cases but this one, whose version would be replaced.
@@ -283,6 +281,20 @@ impl Officer {
 fn crossing(case: &CaseState<'_>, me: Role) -> Vec<Digest> {
     let own = case.open_offers().filter(|offer| offer.author == me && case.opener() == me);
     own.map(|offer| offer.id).collect()
+}
+
+/// What stands against an own offer that an acceptance of another could bring about.
+fn if_crossed(own: &Digest, mut ruling: Ruling) -> Ruling {
+    ruling.findings.retain(|finding| !finding.verdict.may_sign(false));
+    let id: String = own.hex().chars().take(8).collect();
+    for finding in &mut ruling.findings {
+        finding.why = format!(
+            "your own offer {id} is open, and is agreed if both sides accept at once; {}",
+            finding.why
+        );
+        finding.remedy = format!("withdraw offer {id} first");
+    }
+    ruling
 }
 
 impl Channel {

@@ -157,6 +157,28 @@ fn two_officers_meet_and_agree_an_exchange_by_commands_and_anyone_can_check_it()
     let shown = velmara.text(&["show", &counter, "--full"]);
     assert!(shown.contains("Вельгин") && shown.contains("Achterveld") && shown.contains("K-0117"), "{shown}");
     anyone_can_check(&velmara, &tarrun);
+    written_and_proposed_again(&velmara, &counter);
+}
+
+/// What the file written for an offer says, proposed again, is what the offer said.
+fn written_and_proposed_again(officer: &Officer, offer: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let legs = |id: &str| officer.ok(&["show", id])["statement"]["body"]["legs"].clone();
+    let folder = officer.dir.join("written");
+    let out = folder.to_str().unwrap();
+    let files = officer.ok(&["show", offer, "--toml", "--out", out])["files"].clone();
+    let names = ["proposal.toml", "leg-1.csv", "leg-2.csv", "leg-3.csv"];
+    assert_eq!(files.as_array().unwrap().len(), names.len(), "{files}");
+    for name in names {
+        let mode = std::fs::metadata(folder.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    officer.refused(&["show", offer, "--toml", "--out", out], 6, "exists", "new folder");
+    let inline = officer.write("inline.toml", officer.text(&["show", offer, "--toml"]));
+    for file in [format!("{out}/proposal.toml"), inline] {
+        let again = id(&officer.ok(&["propose", &file, "--yes"]));
+        assert_eq!(legs(&again), legs(offer));
+    }
 }
 
 fn anyone_can_check(velmara: &Officer, tarrun: &Officer) {
@@ -200,7 +222,7 @@ fn an_offer_is_withdrawn_another_rejected_and_an_acceptance_lapses() {
     tarrun.refused(&["withdraw", &second, "--yes"], 3, "other side's offer", "");
     tarrun.ok(&["reject", &second, "--reason", "Три имени нам неизвестны.", "--yes"]);
     let acceptance = id(&tarrun.ok(&["accept", &third, "--yes"]));
-    tarrun.ok(&["lapse", &acceptance, "--yes"]);
+    tarrun.ok(&["lapse", &acceptance, "--late", "--yes"]);
     tarrun.sync();
     velmara.sync();
     velmara.refused(&["confirm", &acceptance, "--yes"], 3, "lapsed", "");

@@ -75,12 +75,20 @@ fn a_bad_row_is_named_by_line_and_column_and_nothing_is_said() {
             velmara.refused(&["propose", &proposal, "--yes"], 6, name, "");
         }
     }
+    velmara.write("list.csv", "surname,sex\nКадошев,soldier\n,\nBrand,male,\n");
+    velmara.refused(&["propose", &proposal, "--yes"], 6, "cannot be used", "Correct the file");
+    let told = velmara.run(&["propose", &proposal, "--yes"]).err;
+    for fault in
+        ["  list.csv, line 2, column sex: ", "  list.csv, line 3, column surname: ", "  list.csv, line 4: "]
+    {
+        assert!(told.contains(fault), "{told}");
+    }
     std::fs::remove_file(velmara.dir.join("list.csv")).unwrap();
     velmara.refused(&["propose", &proposal, "--yes"], 6, "list.csv", "beside the proposal");
     let outside = velmara.write("outside.toml", PROPOSAL.replace("list.csv", "../passphrase"));
     velmara.refused(&["propose", &outside, "--yes"], 6, "outside the proposal's folder", "");
     let unknown = velmara.write("unknown.toml", "firmnes = \"firm\"\n");
-    velmara.refused(&["propose", &unknown, "--yes"], 6, "line 1", "examples/exchange.toml");
+    velmara.refused(&["propose", &unknown, "--yes"], 6, "unknown.toml, line 1", "examples/package.toml");
     velmara.refused(&["propose", "/nonexistent.toml", "--yes"], 6, "/nonexistent.toml", "Check the path");
 }
 

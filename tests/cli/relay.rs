@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -42,6 +42,8 @@ pub struct Relay {
     pub port: u16,
     /// `ADDR#PIN`.
     pub place: String,
+    /// All that it has written to standard error.
+    pub said: Arc<Mutex<String>>,
     serving: Option<Child>,
 }
 
@@ -75,7 +77,7 @@ impl Relay {
             .collect();
         kept.push_str(config);
         std::fs::write(&file, kept).unwrap();
-        let mut relay = Self { _place: keep, dir, port, place, serving: None };
+        let mut relay = Self { _place: keep, dir, port, place, said: Arc::default(), serving: None };
         relay.start();
         relay
     }
@@ -89,8 +91,10 @@ impl Relay {
         self.serving = Some(child);
         let (tell, told) = mpsc::channel();
         // What it says is read to the end, so that it never waits for a reader.
+        let log = Arc::clone(&self.said);
         std::thread::spawn(move || {
             for line in errors.lines().map_while(Result::ok) {
+                log.lock().unwrap().push_str(&format!("{line}\n"));
                 let _ = tell.send(line);
             }
         });

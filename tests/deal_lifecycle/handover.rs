@@ -1,8 +1,8 @@
 //! The races and rules of the handover by name.
 
 use crate::talk::{
-    Talk, accept, acknowledged, amended_deal, breach, breach_answered, closed, confirm, go, gone_deal, lapse,
-    leg, lines, lock, locked_deal, offer_of, offer_with, ready, ready_deal, reject, sealed_deal,
+    Talk, accept, acknowledged, amended_deal, breach, breach_answered, closed, confirm, given_deal, go,
+    gone_deal, lapse, lines, lock, locked_deal, offer_of, offer_with, ready, ready_deal, reject, sealed_deal,
     settled_deal, suspend, transfer_notice, transport, two_offers, withdraw,
 };
 use truceline::crypto::digest::Digest;
@@ -174,19 +174,9 @@ fn a_notice_acknowledged_without_having_seen_that_it_was_changed_settles_nothing
 
 #[test]
 fn who_gives_nobody_need_not_say_how_they_are_moved() {
-    let mut talk = Talk::trusted();
-    let legs = vec![leg(Inviter, Category::WoundedOrSick, 5)];
-    let case = talk.say(Inviter, None, offer_with(0, legs));
-    let accepted = talk.say(Joiner, Some(case), accept(case));
-    talk.say(Inviter, Some(case), confirm(accepted));
-    talk.acknowledge(Joiner);
-    let lists = talk.handover(case, |handover| handover.lists());
-    talk.say(Inviter, Some(case), lock(1, lists));
-    talk.say(Joiner, Some(case), lock(1, lists));
+    let (mut talk, case) = given_deal();
     assert!(talk.handover(case, |handover| handover.needs_transport(Inviter)));
     assert!(!talk.handover(case, |handover| handover.needs_transport(Joiner)));
-    let notice = talk.say(Inviter, Some(case), transport(1));
-    talk.say(Joiner, Some(case), acknowledged(notice));
     assert!(talk.handover(case, |handover| handover.transport_settled()));
     // It may all the same, such as where it fetches them; once it was ready, that is a change.
     talk.say(Joiner, Some(case), ready(1, FIRST));

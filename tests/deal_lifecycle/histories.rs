@@ -2,8 +2,8 @@
 
 use crate::oracle::Oracle;
 use crate::talk::{
-    Dice, Spoken, Talk, accept, amended_deal, content_of, gone_deal, lapse, locked_deal, ready_deal,
-    sealed_deal, settled_deal, two_offers,
+    Dice, Spoken, Talk, accept, amended_deal, content_of, given_deal, gone_deal, lapse, locked_deal, ready,
+    ready_deal, sealed_deal, settled_deal, two_offers,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::crypto::digest::Digest;
@@ -151,8 +151,13 @@ fn beginning(dice: &mut Dice) -> Talk {
         12 | 13 => sealed_deal().0,
         14 => locked_deal().0,
         15 | 16 => amended_deal().0,
-        17 | 18 => settled_deal().0,
-        19..=21 => ready_deal().0,
+        17 => settled_deal().0,
+        18 | 19 => {
+            let (mut talk, case) = given_deal();
+            talk.say(Joiner, Some(case), ready(1, Round::default()));
+            talk
+        }
+        20 | 21 => ready_deal().0,
         _ => gone_deal().0,
     }
 }

@@ -256,6 +256,22 @@ pub fn amended_deal() -> (Talk, Digest) {
     (talk, case)
 }
 
+/// Wounded that the inviter alone gives: sealed, locked, and its notice of transport acknowledged by the joiner.
+pub fn given_deal() -> (Talk, Digest) {
+    let mut talk = Talk::trusted();
+    let case = talk.say(Inviter, None, offer_with(0, vec![leg(Inviter, Category::WoundedOrSick, 5)]));
+    let accepted = talk.say(Joiner, Some(case), accept(case));
+    talk.say(Inviter, Some(case), confirm(accepted));
+    talk.acknowledge(Joiner);
+    let lists = talk.handover(case, |handover| handover.lists());
+    talk.say(Inviter, Some(case), lock(1, lists));
+    talk.say(Joiner, Some(case), lock(1, lists));
+    let notice = talk.say(Inviter, Some(case), transport(1));
+    talk.say(Joiner, Some(case), acknowledged(notice));
+    talk.acknowledge(Inviter);
+    (talk, case)
+}
+
 /// Settled, and both are ready.
 pub fn ready_deal() -> (Talk, Digest) {
     let (mut talk, case, _) = settled_deal();

@@ -3,7 +3,8 @@
 
 mod text;
 
-use crate::deal::body::{Offer, ratio};
+use crate::deal::body::Offer;
+use crate::deal::count::ratio;
 use crate::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject, TransferNotice};
 use crate::deal::law::Cover;
 use crate::deal::person::{IdentityKey, Line, identity_key};

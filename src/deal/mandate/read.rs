@@ -7,7 +7,6 @@ use crate::deal::mandate::{
 };
 use crate::deal::person::{Health, Judicial, Status, Wish};
 use crate::deal::pledge::{Obligation, Part, Sight};
-use crate::deal::row::known;
 use crate::deal::terms::{Category, Firmness};
 use crate::time::UnixMillis;
 use serde::Deserialize;
@@ -151,6 +150,11 @@ impl Mandate {
 }
 
 type Fault = (&'static str, String);
+
+/// The phrases of a vocabulary.
+fn known<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().map(|word| text(*word)).collect()
+}
 
 fn moment(value: &toml::Value) -> Result<UnixMillis, String> {
     let text = match value {

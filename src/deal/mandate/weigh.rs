@@ -146,8 +146,7 @@ impl Draft<'_> {
 
     fn weigh_count(&self, rule: &Rule, who: &Who, way: Way) -> Option<Finding> {
         let here = who.count(self.offer, way, self.me);
-        let any = here.any();
-        if any == Match::No && here.first.is_none() {
+        if here.any == Match::No {
             return None;
         }
         let all = self.count(rule, who, way);
@@ -171,7 +170,7 @@ impl Draft<'_> {
 
     /// A rule about persons that has no number: it speaks of whether there is anyone at all.
     fn weigh_bare(&self, rule: &Rule, here: Count, what: String) -> Option<Finding> {
-        match (rule.class, here.any()) {
+        match (rule.class, here.any) {
             (Class::NonNegotiable, Match::Yes) => rule.finding(Verdict::Forbidden, format!("{what}, never")),
             (Class::NonNegotiable, _) => rule.finding(
                 Verdict::NeedsPrincipal,
@@ -187,19 +186,17 @@ impl Draft<'_> {
     fn weigh_swap(&self, rule: &Rule, give: &Who, against: &Who) -> Option<Finding> {
         let given = give.count(self.offer, Way::Give, self.me);
         let got = against.count(self.offer, Way::Get, self.me);
-        let any = given.any().min(got.any());
+        let any = given.any.min(got.any);
         if any == Match::No {
             return None;
         }
         let what = format!("gives {give}{} for {against}{}", place(&given), place(&got));
-        let count =
-            if any == Match::Yes { given } else { Count { sure: 0, doubtful: given.most(), ..given } };
-        self.weigh_bare(rule, count, what)
+        self.weigh_bare(rule, Count { any, ..given }, what)
     }
 
     fn weigh_ratio(&self, rule: &Rule, give: &Who, against: &Who) -> Option<Finding> {
         let here = give.count(self.offer, Way::Give, self.me);
-        if here.any() == Match::No {
+        if here.any == Match::No {
             return None;
         }
         let (given, got) = (self.count(rule, give, Way::Give), self.count(rule, against, Way::Get));
@@ -245,7 +242,7 @@ impl Draft<'_> {
 
     /// A rule about a part that is there or not.
     fn weigh_plain(&self, rule: &Rule, what: &str) -> Option<Finding> {
-        self.weigh_bare(rule, Count { sure: 1, first: Some((1, None)), ..Count::default() }, what.to_owned())
+        self.weigh_bare(rule, Count { sure: 1, any: Match::Yes, ..Count::default() }, what.to_owned())
     }
 
     /// A verdict, and the price where the rule has one.

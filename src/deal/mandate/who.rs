@@ -29,9 +29,10 @@ pub struct Who {
 }
 
 /// Whether something matches, as far as the offer says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Match {
     /// It does not.
+    #[default]
     No,
     /// The offer does not say.
     Maybe,
@@ -63,6 +64,8 @@ pub struct Count {
     pub doubtful: u64,
     /// Whether there is no greatest number.
     pub open: bool,
+    /// Whether anyone matches, also where their least number is 0.
+    pub any: Match,
     /// The first place that matches or may: leg and, on a list, line, from 1.
     pub first: Option<(usize, Option<usize>)>,
 }
@@ -74,16 +77,6 @@ impl Count {
         if self.open { u64::MAX } else { self.sure.saturating_add(self.doubtful) }
     }
 
-    /// Whether anyone matches.
-    #[must_use]
-    pub fn any(&self) -> Match {
-        match self.first {
-            Some(_) if self.sure > 0 => Match::Yes,
-            Some(_) => Match::Maybe,
-            None => Match::No,
-        }
-    }
-
     /// Both together; the place is that of the first.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -91,6 +84,7 @@ impl Count {
             sure: self.sure.saturating_add(other.sure),
             doubtful: self.doubtful.saturating_add(other.doubtful),
             open: self.open || other.open,
+            any: self.any.max(other.any),
             first: self.first.or(other.first),
         }
     }
@@ -120,11 +114,13 @@ impl Who {
     fn listed(&self, offer: &Offer, leg: &Leg, number: usize) -> Count {
         let mut count = Count::default();
         for (line, at) in offer.lines(leg).iter().zip(1..) {
-            match self.fits_line(leg, line) {
+            let fits = self.fits_line(leg, line);
+            match fits {
                 Match::No => continue,
                 Match::Maybe => count.doubtful += 1,
                 Match::Yes => count.sure += 1,
             }
+            count.any = count.any.max(fits);
             count.first = count.first.or(Some((number, Some(at))));
         }
         count
@@ -148,7 +144,7 @@ impl Who {
             Way::Get => range.start().saturating_sub(leg.tolerance),
         };
         let (sure, doubtful) = if fits == Match::Yes { (many, 0) } else { (0, many) };
-        Count { sure: sure.into(), doubtful: doubtful.into(), open, first: Some((number, None)) }
+        Count { sure: sure.into(), doubtful: doubtful.into(), open, any: fits, first: Some((number, None)) }
     }
 
     /// Whether a line of a leg's list matches.

@@ -1,11 +1,14 @@
 //! The commands of `truceline`, as they are written.
 
-pub mod mandate;
+mod handover;
+mod mandate;
+mod negotiation;
 mod own;
 
-pub use mandate::*;
-
 use clap::{Args, Parser, Subcommand};
+pub use handover::*;
+pub use mandate::*;
+pub use negotiation::*;
 pub use own::{
     Family, Honesty, HonestyAdd, Interest, Private, PrivateDrop, PrivateList, PrivateNote, Profile,
     ProfileSet, Report,
@@ -107,12 +110,23 @@ Example:
     #[command(after_help = "Example:
   truceline counter 3f2a91c0 examples/counter.toml")]
     Counter(Counter),
-    /// Accepts the other side's offer as it stands
+    /// Offers to change or cancel what is sealed
+    #[command(
+        after_help = "The file holds the whole of what is to hold, not the difference. It takes the other side's \
+acceptance and your confirm, as every offer does.
+
+Example:
+  truceline amend 3f2a91c0 amended.toml
+  truceline amend 3f2a91c0 --cancel"
+    )]
+    Amend(Amend),
+    /// Accepts the other side's offer as it stands, or makes a counter-offer of some of its groups
     #[command(
         after_help = "The other side then confirms. Until --hold is over you promise not to let the acceptance lapse.
 
 Example:
-  truceline accept 3f2a91c0 --hold 48h"
+  truceline accept 3f2a91c0 --hold 48h
+  truceline accept 3f2a91c0 --groups 1,3"
     )]
     Accept(Accept),
     /// Confirms the other side's acceptance of your offer: it is then agreed
@@ -120,13 +134,13 @@ Example:
 
 Example:
   truceline confirm 77aa88bb")]
-    Confirm(Act),
+    Confirm(Confirm),
     /// Takes back your acceptance, as long as it is not confirmed
     #[command(after_help = "Takes the id of the acceptance, or of the offer it accepts.
 
 Example:
   truceline lapse 77aa88bb --reason \"The list has changed.\"")]
-    Lapse(Reasoned),
+    Lapse(Lapse),
     /// Turns down the other side's offer
     #[command(after_help = "Example:
   truceline reject 3f2a91c0 --reason \"Three of those named are not held by us.\"")]
@@ -135,14 +149,96 @@ Example:
     #[command(after_help = "Example:
   truceline withdraw 3f2a91c0")]
     Withdraw(Reasoned),
-    /// Shows each case: its state, whose turn it is, what may be answered
+    /// Asks the other side for time
+    #[command(after_help = "WHEN is in how long (2h, 3 days) or a moment in UTC (2026-11-22 14:05Z).
+
+Example:
+  truceline standby 3f2a91c0 --until '3 days' --reason \"The lists are being compared.\"")]
+    Standby(Standby),
+    /// Asks a question about a statement
+    #[command(after_help = "Example:
+  truceline query 3f2a91c0 \"Is the third of those named in your hands?\" --answer-by 24h")]
+    Query(Query),
+    /// Answers a question, or a breach
+    #[command(after_help = "Example:
+  truceline answer 77aa88bb --reply yes
+  truceline answer 77aa88bb \"Since March, in Kelda.\"
+  truceline answer 99cc00dd --reply \"under inquiry\"")]
+    Answer(Answer),
+    /// Freezes the lists of what is sealed: the first step of its handover
+    #[command(after_help = "Both sides lock; who accepted acts only after the other's lock.
+
+Example:
+  truceline lock 3f2a91c0")]
+    Lock(OnCase),
+    /// Says how your persons are moved; a changed notice starts a new round
+    #[command(after_help = "WHEN is in how long (2h, 3 days) or a moment in UTC (2026-11-22 14:05Z).
+
+Example:
+  truceline transport 3f2a91c0 --mode bus --vehicle KA-2201 --persons 40 --from 6h --to 9h")]
+    Transport(Transport),
+    /// Acknowledges the other side's transport notice: your own forces have been told
+    #[command(after_help = "Example:
+  truceline acknowledge 55ee66ff")]
+    Acknowledge(Act),
+    /// Says that you are ready to move
+    #[command(after_help = "Example:
+  truceline ready 3f2a91c0")]
+    Ready(OnCase),
+    /// Says that you move, once both sides have said so
+    #[command(
+        after_help = "Nobody moves on their own go: wait until 'truceline case show' says that both hold both.
+
+Example:
+  truceline go 3f2a91c0 --until 2h"
+    )]
+    Go(Go),
+    /// Breaks the round off: ready and go of it no longer count
+    #[command(after_help = "Example:
+  truceline suspend 3f2a91c0 --reason \"Shelling at the bridge.\"")]
+    Suspend(Suspend),
+    /// Says what became of whom at the handover
+    #[command(
+        after_help = "Each side says its own lines; what differs is computed, never typed. Lines can be said in parts.
+
+Example:
+  truceline lines 3f2a91c0 --template lines.csv
+  truceline lines 3f2a91c0 lines.csv
+  truceline lines 3f2a91c0 --all-delivered"
+    )]
+    Lines(Lines),
+    /// Computes from both sides' lines what differs from what was agreed
+    #[command(after_help = "Example:
+  truceline discrepancy 3f2a91c0")]
+    Discrepancy(OneCase),
+    /// Says that your lines are complete; results on remains may still change for 24 months
+    #[command(after_help = "Example:
+  truceline close 3f2a91c0")]
+    Close(Close),
+    /// Tells the home side of persons taken to a third country
+    #[command(after_help = "Example:
+  truceline transfer-notice 3f2a91c0 --leg 2 --lines 1,2,5 --country Helvia --on 2031-05")]
+    TransferNotice(TransferNotice),
+    /// Says that a condition of what is sealed was broken
+    #[command(after_help = "Example:
+  truceline breach 3f2a91c0 --condition 1 --lines 4 --facts \"Seen in uniform at Kelda.\" --answer-by '7 days'")]
+    Breach(Breach),
+    /// Lists the cases: state, whose turn it is, what may be answered
     #[command(after_help = "Example:
   truceline cases")]
     Cases,
+    /// Shows one case in full
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline case show 3f2a91c0"
+    )]
+    Case(Case),
     /// Shows one statement in full, and notes that you read it
     #[command(after_help = "Example:
   truceline show 3f2a91c0
-  truceline show 3f2a91c0 --full")]
+  truceline show 3f2a91c0 --full
+  truceline show 3f2a91c0 --toml --out counter")]
     Show(Show),
     /// Lists all statements, the newest last
     #[command(
@@ -345,86 +441,6 @@ pub struct Sync {
     /// Connects through this SOCKS5 proxy
     #[arg(long, value_name = "socks5://ADDR")]
     pub via: Option<String>,
-}
-
-/// See [`Command::Say`].
-#[derive(Debug, Args)]
-pub struct Say {
-    /// What to say, up to 4,000 characters
-    pub text: String,
-    /// The case it belongs to
-    #[arg(long, value_name = "ID")]
-    pub case: Option<String>,
-}
-
-/// See [`Command::Propose`].
-#[derive(Debug, Args)]
-pub struct Propose {
-    /// The proposal
-    #[arg(value_name = "FILE.toml")]
-    pub file: PathBuf,
-    /// Signs without asking
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// See [`Command::Counter`].
-#[derive(Debug, Args)]
-pub struct Counter {
-    /// The offer it answers
-    pub id: String,
-    /// The counter-proposal
-    #[arg(value_name = "FILE.toml")]
-    pub file: PathBuf,
-    /// Signs without asking
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// See [`Command::Accept`].
-#[derive(Debug, Args)]
-pub struct Accept {
-    /// The offer
-    pub id: String,
-    /// How long you promise to stand by it
-    #[arg(long, value_name = "DURATION", default_value = "48h")]
-    pub hold: String,
-    /// Signs without asking
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// An act on one statement.
-#[derive(Debug, Args)]
-pub struct Act {
-    /// The statement it is about
-    pub id: String,
-    /// Signs without asking
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// An act on one statement, with a reason.
-#[derive(Debug, Args)]
-pub struct Reasoned {
-    /// The statement it is about
-    pub id: String,
-    /// Why, for the other side to read
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
-    /// Signs without asking
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// See [`Command::Show`].
-#[derive(Debug, Args)]
-pub struct Show {
-    /// The statement
-    pub id: String,
-    /// Every field of every person
-    #[arg(long)]
-    pub full: bool,
 }
 
 /// See [`Command::Log`].

@@ -1,0 +1,189 @@
+//! How far the stages of an exchange have come, by both sides' handover lines, and which lines come too early. Binds
+//! the author's own client alone: no rule of the state reads it.
+
+use crate::deal::body::Offer;
+use crate::deal::handover::{HandoverLine, Outcome, Subject};
+use crate::deal::terms::{Leg, Quantity};
+use std::collections::BTreeSet;
+
+/// How far one stage has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageProgress {
+    /// The stage, from 0.
+    pub stage: u8,
+    /// How many persons or bags its legs are about, at least.
+    pub expected: u32,
+    /// Of how many of them the inviter and the joiner have said what became.
+    pub said: [u32; 2],
+}
+
+impl StageProgress {
+    /// Whether both sides have said of everybody what became of them.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        let [inviter, joiner] = self.said;
+        inviter >= self.expected && joiner >= self.expected
+    }
+}
+
+/// Lines about a stage that others must come before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a line is about stage {stage}, which begins only after stage {waits_for} is complete by both sides' lines: \
+     say those lines first, and wait for the other side's"
+)]
+pub struct TooEarly {
+    /// The stage, from 1.
+    pub stage: u32,
+    /// The one that must be complete before, from 1.
+    pub waits_for: u32,
+}
+
+/// The stages of an offer, by what the inviter and the joiner have said.
+#[must_use]
+pub fn progress(offer: &Offer, said: [&[&HandoverLine]; 2]) -> Vec<StageProgress> {
+    let legs = || offer.legs().iter().zip(0u16..);
+    (0u8..)
+        .zip(&offer.body().terms.stages)
+        .map(|(stage, _)| {
+            let of = || legs().filter(|(leg, _)| leg.stage == Some(stage));
+            let expected = of().map(|(leg, _)| expected(offer, leg)).fold(0, u32::saturating_add);
+            let told = |lines: &[&HandoverLine]| {
+                of().map(|(leg, at)| told(offer, leg, at, lines)).fold(0, u32::saturating_add)
+            };
+            StageProgress { stage, expected, said: said.map(told) }
+        })
+        .collect()
+}
+
+/// The first line that comes too early: its stage is to begin after one that is not complete.
+#[must_use]
+pub fn too_early(offer: &Offer, said: [&[&HandoverLine]; 2], lines: &[HandoverLine]) -> Option<TooEarly> {
+    let progress = progress(offer, said);
+    let about: BTreeSet<u8> =
+        lines.iter().filter_map(|line| offer.legs().get(usize::from(line.subject.leg()))?.stage).collect();
+    about.into_iter().find_map(|stage| {
+        let after = &offer.body().terms.stages.get(usize::from(stage))?.after;
+        let open = |before: &&u8| progress.get(usize::from(**before)).is_some_and(|it| !it.is_complete());
+        let waits_for = after.iter().find(open)?;
+        Some(TooEarly { stage: u32::from(stage) + 1, waits_for: u32::from(*waits_for) + 1 })
+    })
+}
+
+/// How many a leg is about, at least; one where nobody knows, for a stage is not complete before anything is said.
+fn expected(offer: &Offer, leg: &Leg) -> u32 {
+    let range = offer.range(leg);
+    if *range.end() == 0 { 0 } else { (*range.start()).max(1) }
+}
+
+/// Of how many of a leg something was said, each counted once.
+fn told(offer: &Offer, leg: &Leg, at: u16, lines: &[&HandoverLine]) -> u32 {
+    let listed = u32::try_from(offer.lines(leg).len()).unwrap_or(u32::MAX);
+    let (mut named, mut counted) = (BTreeSet::new(), 0u32);
+    for line in lines.iter().filter(|line| line.subject.leg() == at) {
+        match &line.subject {
+            Subject::Listed { line, .. } if *line < listed => {
+                named.insert(*line);
+            }
+            Subject::Counted { number, .. } => counted = counted.saturating_add(*number),
+            // Somebody by name where only a number was agreed.
+            Subject::Unlisted { .. }
+                if !matches!(leg.quantity, Quantity::List(_))
+                    && !matches!(line.outcome, Outcome::Surplus | Outcome::Duplicate) =>
+            {
+                counted = counted.saturating_add(1);
+            }
+            Subject::Listed { .. } | Subject::Unlisted { .. } => {}
+        }
+    }
+    counted.saturating_add(u32::try_from(named.len()).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deal::body::OfferBody;
+    use crate::deal::handover::{Cause, Remedy};
+    use crate::deal::stage::{Abort, Order, Stage};
+    use crate::deal::terms::{Category, Firmness, Selection, Substitution, Terms};
+    use crate::party::role::Role;
+
+    fn leg(count: u32, stage: u8) -> Leg {
+        Leg {
+            giver: Role::Inviter,
+            receiver: Role::Joiner,
+            category: Category::Person,
+            quantity: Quantity::Count(count),
+            except: None,
+            criteria: None,
+            selection: Selection::Holder,
+            substitution: Substitution::None,
+            tolerance: 0,
+            third_country: None,
+            stage: Some(stage),
+            group: 0,
+        }
+    }
+
+    fn stage(after: &[u8]) -> Stage {
+        Stage {
+            name: None,
+            after: after.to_vec(),
+            place: None,
+            window: None,
+            corridor: None,
+            order: Order::Simultaneous,
+            abort: Abort::Stop,
+        }
+    }
+
+    fn offer() -> Offer {
+        let terms = Terms {
+            legs: vec![leg(10, 0), leg(5, 1), leg(1, 2)],
+            stages: vec![stage(&[]), stage(&[0]), stage(&[])],
+            ..Terms::default()
+        };
+        let body = OfferBody {
+            base: 0,
+            parent: None,
+            frame: None,
+            firmness: Firmness::Firm,
+            valid_until: None,
+            terms,
+            lists: Vec::new(),
+        };
+        Offer::join(body, &[]).unwrap()
+    }
+
+    fn line(leg: u16, number: u32) -> HandoverLine {
+        HandoverLine {
+            subject: Subject::Counted { leg, number },
+            outcome: Outcome::Delivered,
+            cause: Cause::Unknown,
+            detail: None,
+            evidence: None,
+            remedy: Remedy::None,
+            deadline: None,
+        }
+    }
+
+    #[test]
+    fn a_stage_waits_for_both_sides_lines_on_those_before_it() {
+        let (offer, all, some) = (offer(), line(0, 10), line(0, 9));
+        let second = [line(1, 5)];
+        let refused = Some(TooEarly { stage: 2, waits_for: 1 });
+        assert_eq!(too_early(&offer, [&[], &[]], &second), refused);
+        assert_eq!(too_early(&offer, [&[&all], &[]], &second), refused);
+        assert_eq!(too_early(&offer, [&[&all], &[&some]], &second), refused);
+        assert_eq!(too_early(&offer, [&[&all], &[&some, &line(0, 1)]], &second), None);
+    }
+
+    #[test]
+    fn a_stage_with_nothing_before_it_waits_for_nobody() {
+        let offer = offer();
+        assert_eq!(too_early(&offer, [&[], &[]], &[line(0, 3), line(2, 1)]), None);
+        let progress = progress(&offer, [&[&line(2, 1)], &[&line(2, 1)]]);
+        let complete: Vec<bool> = progress.iter().map(StageProgress::is_complete).collect();
+        assert_eq!(complete, [false, false, true]);
+    }
+}

@@ -1,0 +1,167 @@
+//! How far a handover has come: locks, transport, ready, go, lines, closing, stages, and what the two sides' lines
+//! come to.
+
+use crate::crypto::digest::Digest;
+use crate::deal::body::{Content, Offer};
+use crate::deal::discrepancy::{Discrepancy, discrepancy};
+use crate::deal::handover::{HandoverLine, Round, TransferNotice};
+use crate::deal::progress::Handover;
+use crate::deal::staging;
+use crate::deal::state::CaseState;
+use crate::desk::content::round_json;
+use crate::desk::held;
+use crate::desk::names::Names;
+use crate::desk::screen::{count, field, short};
+use crate::desk::tell::{FIELD, round_text};
+use crate::officer::engine::Channel;
+use crate::party::role::Role;
+use serde_json::{Value, json};
+
+/// The handover of a case's current version, with what was agreed and what was said of it.
+pub struct Progress<'a> {
+    handover: Handover<'a>,
+    offer: Box<Offer>,
+    /// The inviter's lines, and the joiner's.
+    lines: [Vec<HandoverLine>; 2],
+    notices: Vec<TransferNotice>,
+}
+
+impl<'a> Progress<'a> {
+    /// Of a case; none where nothing is sealed, or what is sealed is a cancellation.
+    #[must_use]
+    pub fn of(channel: &Channel, case: &CaseState<'a>) -> Option<Self> {
+        let handover = case.handover()?;
+        let offer = held::offer(channel, &handover.offer()).filter(|offer| !offer.legs().is_empty())?;
+        let lines = Role::BOTH.map(|role| held::lines(channel, &handover, role));
+        let notices =
+            case.transfer_notices().into_iter().filter_map(|(id, _)| match held::content(channel, &id)? {
+                Content::TransferNotice(notice) if notice.offer == handover.offer() => Some(notice),
+                _ => None,
+            });
+        Some(Self { offer, lines, notices: notices.collect(), handover })
+    }
+
+    /// The round.
+    #[must_use]
+    pub fn round(&self) -> Round {
+        self.handover.round()
+    }
+
+    fn said(&self) -> [Vec<&HandoverLine>; 2] {
+        self.lines.each_ref().map(|lines| lines.iter().collect())
+    }
+
+    /// Whether anybody has said lines.
+    #[must_use]
+    pub fn has_lines(&self) -> bool {
+        self.lines.iter().any(|lines| !lines.is_empty())
+    }
+
+    /// What the two sides' lines come to.
+    #[must_use]
+    pub fn discrepancy(&self) -> Discrepancy {
+        let [inviters, joiners] = &self.said();
+        discrepancy(&self.offer, [inviters, joiners], &self.notices.iter().collect::<Vec<_>>())
+    }
+
+    fn stages(&self) -> Vec<staging::StageProgress> {
+        let [inviters, joiners] = &self.said();
+        staging::progress(&self.offer, [inviters, joiners])
+    }
+
+    /// In full, for people.
+    #[must_use]
+    pub fn text(&self, names: &Names) -> String {
+        let it = &self.handover;
+        let sides = [names.me, names.me.other()];
+        let each = |told: &dyn Fn(Role) -> String| {
+            sides.map(|role| format!("{}: {}", names.name(role), told(role))).join("; ")
+        };
+        let yes = |is: bool| (if is { "yes" } else { "not yet" }).to_owned();
+        let mut out =
+            field("handover", FIELD, &format!("version {}, {}", it.version(), round_text(it.round())));
+        let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
+        fact(
+            "  locked",
+            &each(&|role| match it.lock(role) {
+                Some(_) if !it.has_locked(role) => "OTHER LISTS than were sealed".to_owned(),
+                lock => yes(lock.is_some()),
+            }),
+        );
+        fact(
+            "  transport",
+            &each(&|role| match it.transport(role) {
+                Some((notice, Some(_))) => format!("notice {}, acknowledged", short(&notice)),
+                Some((notice, None)) => format!("notice {}, not acknowledged yet", short(&notice)),
+                None if it.needs_transport(role) => "no notice yet".to_owned(),
+                None => "gives nobody".to_owned(),
+            }),
+        );
+        fact("  ready", &each(&|role| yes(it.is_ready(role))));
+        let both = if it.is_effective() { "; both: persons move" } else { "" };
+        fact("  go", &format!("{}{both}", each(&|role| yes(it.is_gone(role)))));
+        fact(
+            "  lines",
+            &each(&|role| match self.lines_of(role).len() as u64 {
+                0 => "none yet".to_owned(),
+                said => count(said, "line", "lines"),
+            }),
+        );
+        fact("  closed", &each(&|role| yes(it.closed(role).is_some())));
+        for stage in self.stages() {
+            let [inviter, joiner] = stage.said;
+            let said = |role| if role == Role::Inviter { inviter } else { joiner };
+            let state = if stage.is_complete() { "complete; " } else { "" };
+            let told = each(&|role| format!("{} of {} told", said(role), stage.expected));
+            fact(&format!("  stage {}", u32::from(stage.stage) + 1), &format!("{state}{told}"));
+        }
+        if self.has_lines() {
+            for leg in &self.discrepancy().legs {
+                fact(&format!("  leg {}", leg.leg + 1), &leg.both());
+            }
+        }
+        out
+    }
+
+    fn lines_of(&self, role: Role) -> &[HandoverLine] {
+        let [inviters, joiners] = &self.lines;
+        if role == Role::Inviter { inviters } else { joiners }
+    }
+
+    /// For machines.
+    #[must_use]
+    pub fn json(&self, names: &Names) -> Value {
+        let it = &self.handover;
+        let sides =
+            |told: &dyn Fn(Role) -> Value| json!({"own": told(names.me), "peer": told(names.me.other())});
+        let transport = |role| {
+            it.transport(role).map_or(Value::Null, |(notice, acknowledged)| {
+                json!({"notice": notice.hex(), "acknowledged": acknowledged.map(|id: Digest| id.hex())})
+            })
+        };
+        let stage = |stage: &staging::StageProgress| {
+            let [inviter, joiner] = stage.said;
+            let said = |role| Value::from(if role == Role::Inviter { inviter } else { joiner });
+            json!({
+                "stage": u32::from(stage.stage) + 1,
+                "expected": stage.expected,
+                "told": sides(&said),
+                "complete": stage.is_complete(),
+            })
+        };
+        json!({
+            "version": it.version(),
+            "offer": it.offer().hex(),
+            "round": round_json(it.round()),
+            "lists": it.lists().hex(),
+            "locked": sides(&|role| it.has_locked(role).into()),
+            "transport": sides(&transport),
+            "ready": sides(&|role| it.is_ready(role).into()),
+            "go": sides(&|role| it.is_gone(role).into()),
+            "effective": it.is_effective(),
+            "lines": sides(&|role| self.lines_of(role).len().into()),
+            "closed": sides(&|role| it.closed(role).is_some().into()),
+            "stages": self.stages().iter().map(stage).collect::<Vec<_>>(),
+        })
+    }
+}

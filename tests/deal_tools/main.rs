@@ -1,0 +1,11 @@
+//! What is computed beside a negotiation: who fits a leg, what the law says, what changed, a part of an offer, the
+//! handover's table, and what both sides' lines come to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod build;
+mod change;
+mod criteria;
+mod discrepancy;
+mod law;
+mod lines;
+mod part;
