@@ -684,7 +684,6 @@ fn refused_handovers() -> Vec<Defect> {
             raw(&Breach { condition: 64, ..breach() }),
             "there is no condition 65 in any offer",
         ),
-        lines("lines-of-nobody", no_record, about(Subject::Counted { leg: 0, number: 0 })),
         lines("lines-of-leg-129", no_record, about(Subject::Listed { leg: 128, line: 0 })),
         lines(
             "lines-of-somebody-without-a-name",

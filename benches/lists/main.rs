@@ -2,7 +2,7 @@
 //! programs, over a relay on this machine. Prints time, processor time and peak memory of each step, how they grow,
 //! and whether that is linear. Exit code 1 where it is worse. Linux only: costs are read from `/proc`.
 //!
-//! The least of several runs counts; `TRUCELINE_BENCH_RUNS` says how many, 3 where it is not set.
+//! The least of several runs counts; `TRUCELINE_BENCH_RUNS` says of how many, 3 where it is not set.
 
 #![allow(clippy::indexing_slicing, reason = "JSON that lacks a field is null")]
 
@@ -58,23 +58,20 @@ fn steps(lines: u32) -> anyhow::Result<Steps> {
 }
 
 /// The steps at the least that any of the runs took.
-fn least(lines: u32, runs: u32) -> anyhow::Result<Steps> {
-    let mut least = steps(lines)?;
+fn least(runs: u32, lines: u32) -> anyhow::Result<Steps> {
+    let mut all = steps(lines)?;
     for _ in 1..runs {
-        for ((_, least), (_, cost)) in least.iter_mut().zip(steps(lines)?) {
-            *least = least.least(cost);
+        for ((_, all), (_, cost)) in all.iter_mut().zip(steps(lines)?) {
+            *all = all.least(cost);
         }
     }
-    Ok(least)
-}
-
-fn runs() -> u32 {
-    std::env::var("TRUCELINE_BENCH_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(3)
+    Ok(all)
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let [few, some, many] = LINES;
-    let costs = [least(few, runs())?, least(some, runs())?, least(many, runs())?];
+    let runs = std::env::var("TRUCELINE_BENCH_RUNS").map_or(Ok(3), |runs| runs.parse())?;
+    let costs = [least(runs, few)?, least(runs, some)?, least(runs, many)?];
     let rows: Vec<(&str, [Cost; 3])> = {
         let [few, some, many] = &costs;
         few.iter().zip(some).zip(many).map(|((few, some), many)| (few.0, [few.1, some.1, many.1])).collect()

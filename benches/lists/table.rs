@@ -14,8 +14,7 @@ struct Measure {
 const MEASURES: [Measure; 3] = [
     Measure { name: "time, seconds", of: |cost| cost.wall.as_secs_f64(), noise: 0.1 },
     Measure { name: "processor, seconds", of: |cost| cost.cpu.as_secs_f64(), noise: 0.03 },
-    // A vault's passphrase takes 64 MiB for a moment: what a command needs later is hidden below that.
-    Measure { name: "peak memory, MiB", of: |cost| cost.peak_kib as f64 / 1024.0, noise: 4.0 },
+    Measure { name: "peak memory, MiB", of: |cost| cost.peak_kib as f64 / 1024.0, noise: 1.0 },
 ];
 
 /// How much steeper the growth may be from the second size to the third than from the first to the second.
@@ -28,6 +27,11 @@ fn is_linear(lines: [f64; 3], costs: [f64; 3], noise: f64) -> bool {
     let [least, middle, most] = costs;
     let before = ((middle - least).max(0.0) + noise) / (some - few);
     (most - middle) / (many - some) <= STEEPER_MAX * before
+}
+
+/// How many times `of` is `to`; a dash where that is too little to be told.
+fn ratio(of: f64, to: f64) -> String {
+    if to < 0.005 { format!("{:>9}", "-") } else { format!("{:>9.1}", of / to) }
 }
 
 /// A table for each measure, and how many costs grow worse than linear.
@@ -46,13 +50,13 @@ pub fn tables(lines: [u32; 3], rows: &[(&str, [Cost; 3])]) -> (String, usize) {
             worse += usize::from(!linear);
             let growth = if linear { "linear" } else { "WORSE" };
             let cells = format!("{least:>8.2} {middle:>8.2} {most:>8.2}");
-            let ratios = format!("{:>9.1} {:>9.1}", middle / least, most / middle);
-            let _ = writeln!(out, "{name:<22}{cells} {ratios}  {growth}");
+            let _ =
+                writeln!(out, "{name:<22}{cells} {} {}  {growth}", ratio(middle, least), ratio(most, middle));
         }
     }
     let _ = match worse {
         0 => writeln!(out, "\nEvery cost grows linearly with the list, or slower."),
-        _ => writeln!(out, "\n{worse} costs grow WORSE than linear with the list."),
+        _ => writeln!(out, "\nCosts that grow WORSE than linear with the list: {worse}."),
     };
     (out, worse)
 }

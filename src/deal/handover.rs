@@ -223,7 +223,7 @@ pub enum Subject {
     Counted {
         /// The leg.
         leg: u16,
-        /// How many, from 1.
+        /// How many; 0 takes back what was counted of this outcome before.
         number: u32,
     },
     /// Somebody or something that is on no list of the leg.
@@ -276,12 +276,11 @@ impl HandoverLine {
     /// The record in a line's bytes.
     ///
     /// # Errors
-    /// Every form but the one encoding of a line about somebody or something: of some number, or a sound record.
+    /// Every form but the one encoding of a line; a record in it must be sound.
     pub fn decode_line(bytes: &[u8]) -> Result<Self, crate::codec::CodecError> {
         let line: Self = crate::codec::decode(bytes, LINE_BYTES_MAX)?;
         let sound = match &line.subject {
-            Subject::Listed { .. } => true,
-            Subject::Counted { number, .. } => *number > 0,
+            Subject::Listed { .. } | Subject::Counted { .. } => true,
             Subject::Unlisted { who, .. } => who.is_sound(),
         };
         if sound { Ok(line) } else { Err(crate::codec::CodecError::Malformed) }

@@ -18,6 +18,7 @@ use crate::desk::sign::{Leave, sign};
 use crate::party::role::Role;
 use crate::statement::header::StatementId;
 use crate::statement::kind::Kind;
+use crate::statement::list::List;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path};
@@ -129,21 +130,42 @@ pub fn draft(desk: &mut Desk, thread: u32, path: &Path) -> Result<Draft, Failure
     Ok(read.map_err(|error| error.in_file(&name))?)
 }
 
-/// `truceline propose`.
+/// What is to be said, and where: to be signed, or kept as a draft.
+pub struct Saying {
+    /// The thread.
+    pub thread: u32,
+    /// The case; none where it opens one.
+    pub case: Option<StatementId>,
+    /// What.
+    pub content: Content,
+    /// Its lists.
+    pub lists: Vec<List>,
+}
+
+impl Saying {
+    /// Signs it.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing is signed then.
+    pub fn sign(self, desk: &mut Desk, leave: Leave) -> Result<Answer, Failure> {
+        sign(desk, self.thread, self.case, &self.content, self.lists, leave)
+    }
+}
+
+/// `truceline propose`: what it says.
 ///
 /// # Errors
-/// [`Failure`]; nothing is signed then.
-pub fn propose(desk: &mut Desk, asked: &grammar::Propose) -> Result<Answer, Failure> {
-    let (thread, frame) = match &asked.frame {
+/// [`Failure`].
+pub fn propose(desk: &mut Desk, file: &Path, in_frame: Option<&String>) -> Result<Saying, Failure> {
+    let (thread, frame) = match in_frame {
         None => (desk.one()?, None),
         Some(id) => {
             let found = desk.find(id)?;
             (found.thread, Some(frame(desk, &found)?))
         }
     };
-    let draft = draft(desk, thread, &asked.file)?;
-    let content = draft.offer_in_frame(0, None, frame)?;
-    sign(desk, thread, None, &content, draft.lists, Leave::yes(asked.yes))
+    let draft = draft(desk, thread, file)?;
+    Ok(Saying { thread, case: None, content: draft.offer_in_frame(0, None, frame)?, lists: draft.lists })
 }
 
 /// The sealed offer that stands for exchanges to come: the one named, or the last sealed one of the case named.
@@ -166,12 +188,12 @@ fn frame(desk: &Desk, found: &Found) -> Result<Digest, Failure> {
     })
 }
 
-/// `truceline amend`.
+/// `truceline amend`: what it says. No file cancels what is sealed.
 ///
 /// # Errors
-/// [`Failure`]; nothing is signed then.
-pub fn amend(desk: &mut Desk, asked: &grammar::Amend) -> Result<Answer, Failure> {
-    let found = desk.find(&asked.case)?;
+/// [`Failure`].
+pub fn amend(desk: &mut Desk, case_named: &str, file: Option<&Path>) -> Result<Saying, Failure> {
+    let found = desk.find(case_named)?;
     let case_id = case(desk, &found)?;
     let ledger = desk.channel(found.thread)?.ledger();
     let case = ledger.case(&case_id.0);
@@ -181,7 +203,7 @@ pub fn amend(desk: &mut Desk, asked: &grammar::Amend) -> Result<Answer, Failure>
             format!("nothing is sealed in case {} yet, so there is nothing to amend", short(&case_id.0));
         return Err(Failure::new(Cause::Refused, what, "Answer its offers: truceline counter OFFER FILE"));
     };
-    let (content, lists) = match &asked.file {
+    let (content, lists) = match file {
         Some(file) => {
             let draft = draft(desk, found.thread, file)?;
             (draft.offer(version, Some(offer))?, draft.lists)
@@ -199,15 +221,15 @@ pub fn amend(desk: &mut Desk, asked: &grammar::Amend) -> Result<Answer, Failure>
             (Content::Offer(Box::new(Offer::join(body, &[])?)), Vec::new())
         }
     };
-    sign(desk, found.thread, Some(case_id), &content, lists, Leave::yes(asked.yes))
+    Ok(Saying { thread: found.thread, case: Some(case_id), content, lists })
 }
 
-/// `truceline counter`.
+/// `truceline counter`: what it says.
 ///
 /// # Errors
-/// [`Failure`]; nothing is signed then.
-pub fn counter(desk: &mut Desk, asked: &grammar::Counter) -> Result<Answer, Failure> {
-    let found = desk.find(&asked.id)?;
+/// [`Failure`].
+pub fn counter(desk: &mut Desk, offer: &str, file: &Path) -> Result<Saying, Failure> {
+    let found = desk.find(offer)?;
     let case_id = case(desk, &found)?;
     let (version, answers) = {
         let ledger = desk.channel(found.thread)?.ledger();
@@ -219,37 +241,32 @@ pub fn counter(desk: &mut Desk, asked: &grammar::Counter) -> Result<Answer, Fail
         })?;
         (case.map_or(0, |case| case.version()), answers)
     };
-    let draft = draft(desk, found.thread, &asked.file)?;
+    let draft = draft(desk, found.thread, file)?;
     let content = draft.offer(version, Some(answers))?;
-    sign(desk, found.thread, Some(case_id), &content, draft.lists, Leave::yes(asked.yes))
+    Ok(Saying { thread: found.thread, case: Some(case_id), content, lists: draft.lists })
 }
 
-/// `truceline accept`: an offer as it stands, or a counter-offer of some of its groups.
+/// `truceline accept`: what it says, of an offer as it stands, or as a counter-offer of some of its groups.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn accept(desk: &mut Desk, asked: &grammar::Accept) -> Result<Answer, Failure> {
-    let hold = duration(&asked.hold).ok_or_else(|| {
-        let what = format!("'{}' is no duration", plain(&asked.hold));
+pub fn accept(desk: &mut Desk, offer: &str, hold: &str, groups: &[u8]) -> Result<Saying, Failure> {
+    let hold = duration(hold).ok_or_else(|| {
+        let what = format!("'{}' is no duration", plain(hold));
         Failure::new(Cause::Usage, what, "Write it as 48h, '3 days' or 90m.")
     })?;
-    let found = desk.find(&asked.id)?;
+    let found = desk.find(offer)?;
     let case = case(desk, &found)?;
-    if !asked.groups.is_empty() {
-        return accept_part(desk, &found, case, asked);
+    if !groups.is_empty() {
+        return accept_part(desk, &found, case, groups);
     }
     let hold_until = desk.service.now().plus(hold);
     let content = Content::Accept(Accept { offer: found.id.0, hold_until, remark: None });
-    sign(desk, found.thread, Some(case), &content, Vec::new(), Leave::yes(asked.yes))
+    Ok(Saying { thread: found.thread, case: Some(case), content, lists: Vec::new() })
 }
 
 /// A part of an offer cannot be accepted: it is offered back, made from the offer itself, and its author accepts it.
-fn accept_part(
-    desk: &mut Desk,
-    found: &Found,
-    case: StatementId,
-    asked: &grammar::Accept,
-) -> Result<Answer, Failure> {
+fn accept_part(desk: &mut Desk, found: &Found, case: StatementId, groups: &[u8]) -> Result<Saying, Failure> {
     let channel = desk.channel(found.thread)?;
     channel.ledger().would_be(channel.thread.role, Some(&case.0), &Act::Accept(found.id.0))?;
     let shown = held::statement(channel, &found.id.0);
@@ -258,18 +275,18 @@ fn accept_part(
         let what = format!("{} is no offer", short(&found.id.0));
         return Err(Failure::new(Cause::Refused, what, "See the offers: truceline cases"));
     };
-    let groups = asked.groups.iter().copied().collect();
+    let groups = groups.iter().copied().collect();
     let service = &mut desk.service;
     let draft = part(&offer, &statement.said.lists, &groups, &mut || service.random_seed())?;
     let content = draft.offer(offer.body().base, Some(found.id.0))?;
-    sign(desk, found.thread, Some(case), &content, draft.lists, Leave::yes(asked.yes))
+    Ok(Saying { thread: found.thread, case: Some(case), content, lists: draft.lists })
 }
 
 /// The acceptance that an id means: itself, or the live one of the offer it names.
 ///
 /// # Errors
 /// [`Cause::Refused`] where none stands.
-pub fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
+fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
     let is_offer =
@@ -291,16 +308,16 @@ pub fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -
     )
 }
 
-/// `truceline confirm`.
+/// `truceline confirm`: what it says.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn confirm(desk: &mut Desk, asked: &grammar::Confirm) -> Result<Answer, Failure> {
-    let found = desk.find(&asked.id)?;
+pub fn confirm(desk: &Desk, id: &str) -> Result<Saying, Failure> {
+    let found = desk.find(id)?;
     let case = case(desk, &found)?;
     let by = desk.channel(found.thread)?.thread.role.other();
     let content = Content::Confirm(Confirm { acceptance: acceptance(desk, &found, by, &case)? });
-    sign(desk, found.thread, Some(case), &content, Vec::new(), Leave { yes: asked.yes, late: asked.late })
+    Ok(Saying { thread: found.thread, case: Some(case), content, lists: Vec::new() })
 }
 
 /// `truceline lapse`.

@@ -2,6 +2,7 @@
 //! conditions are counted from 1, as people count them.
 
 use crate::deal::body::{Content, Offer};
+use crate::deal::formula::{Formula, formulas};
 use crate::deal::handover::{HandoverLine, Round, Subject, Transport};
 use crate::deal::pledge::{Condition, End, Guarantor};
 use crate::deal::stage::{Corridor, Point, Stage, Window};
@@ -159,6 +160,7 @@ fn offer_json(offer: &Offer, names: &Names) -> Value {
         "parent": body.parent.map(|parent| parent.hex()),
         "frame_offer": body.frame.map(|frame| frame.hex()),
         "firmness": body.firmness.text(),
+        "formulas": formulas(offer).into_iter().map(Formula::text).collect::<Vec<_>>(),
         "valid_until": json_time_if(body.valid_until),
         "remarks": text(terms.remarks.as_ref()),
         "legs": offer.legs().iter().map(|leg| leg_json(offer, leg, names)).collect::<Vec<_>>(),

@@ -2,22 +2,23 @@
 //! so. May not decide who may sign what.
 
 use crate::crypto::digest::Digest;
-use crate::deal::body::{Accept, Confirm, Content};
-use crate::desk::act::{acceptance, case, draft as read_draft};
+use crate::deal::body::Content;
+use crate::deal::verdict::Act;
+use crate::desk::act::{self, Saying};
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::mandate::{read_file, ruling_json, ruling_text, with};
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, resolve};
-use crate::desk::screen::{Answer, duration, field, json_time_if, paragraphs, plain, short, time};
-use crate::desk::sign::summary;
+use crate::desk::promise;
+use crate::desk::screen::{Answer, field, json_time_if, paragraphs, plain, short, time};
+use crate::desk::sign::{summary, warnings_text};
 use crate::desk::tell::{FIELD, content_line, content_text};
+use crate::desk::warn::warnings_in;
 use crate::host::folder::write_private;
 use crate::officer::draft::{APPROVAL_BYTES_MAX, Approval, DRAFT_FILE_BYTES_MAX, DraftError, DraftFile};
 use crate::officer::drafts::HeldDraft;
-use crate::statement::header::StatementId;
-use crate::statement::list::List;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -27,11 +28,26 @@ use std::path::{Path, PathBuf};
 /// [`Failure`].
 pub fn run(desk: &mut Desk, asked: &grammar::Draft) -> Result<Answer, Failure> {
     match asked {
-        grammar::Draft::Propose(asked) => propose(desk, asked),
-        grammar::Draft::Counter(asked) => counter(desk, asked),
-        grammar::Draft::Amend(asked) => amend(desk, asked),
-        grammar::Draft::Accept(asked) => accept(desk, asked),
-        grammar::Draft::Confirm(asked) => confirm(desk, asked),
+        grammar::Draft::Propose(asked) => {
+            let saying = act::propose(desk, &asked.file, asked.frame.as_ref())?;
+            add(desk, saying, asked.to.out.as_ref())
+        }
+        grammar::Draft::Counter(asked) => {
+            let saying = act::counter(desk, &asked.id, &asked.file)?;
+            add(desk, saying, asked.to.out.as_ref())
+        }
+        grammar::Draft::Amend(asked) => {
+            let saying = act::amend(desk, &asked.case, asked.file.as_deref())?;
+            add(desk, saying, asked.to.out.as_ref())
+        }
+        grammar::Draft::Accept(asked) => {
+            let saying = act::accept(desk, &asked.id, &asked.hold, &asked.groups)?;
+            add(desk, saying, asked.to.out.as_ref())
+        }
+        grammar::Draft::Confirm(asked) => {
+            let saying = act::confirm(desk, &asked.id)?;
+            add(desk, saying, asked.to.out.as_ref())
+        }
         grammar::Draft::List => list(desk),
         grammar::Draft::Show(asked) => show(desk, asked),
         grammar::Draft::Send(asked) => send(desk, asked),
@@ -39,81 +55,17 @@ pub fn run(desk: &mut Desk, asked: &grammar::Draft) -> Result<Answer, Failure> {
     }
 }
 
-fn propose(desk: &mut Desk, asked: &grammar::DraftPropose) -> Result<Answer, Failure> {
-    let thread = desk.one()?;
-    let draft = read_draft(desk, thread, &asked.file)?;
-    let content = draft.offer(0, None)?;
-    add(desk, thread, None, &content, draft.lists, asked.to.out.as_ref())
-}
-
-fn counter(desk: &mut Desk, asked: &grammar::DraftAnswer) -> Result<Answer, Failure> {
-    let found = desk.find(&asked.id)?;
-    let case_id = case(desk, &found)?;
-    let (version, is_offer) = {
-        let ledger = desk.channel(found.thread)?.ledger();
-        let case = ledger.case(&case_id.0);
-        let mut offers = case.iter().flat_map(|case| case.offers());
-        (case.as_ref().map_or(0, |case| case.version()), offers.any(|offer| offer.id == found.id.0))
-    };
-    if !is_offer {
-        let what = format!("{} is not a valid offer", short(&found.id.0));
-        return Err(Failure::new(Cause::Refused, what, "See the offers: truceline cases"));
-    }
-    let draft = read_draft(desk, found.thread, &asked.file)?;
-    let content = draft.offer(version, Some(found.id.0))?;
-    add(desk, found.thread, Some(case_id), &content, draft.lists, asked.to.out.as_ref())
-}
-
-fn amend(desk: &mut Desk, asked: &grammar::DraftAnswer) -> Result<Answer, Failure> {
-    let found = desk.find(&asked.id)?;
-    let case_id = case(desk, &found)?;
-    let sealed = {
-        let ledger = desk.channel(found.thread)?.ledger();
-        ledger.case(&case_id.0).and_then(|case| Some((case.version(), case.sealed().last()?.offer)))
-    };
-    let Some((version, parent)) = sealed else {
-        let what = format!("nothing is sealed in case {}", short(&case_id.0));
-        return Err(Failure::new(Cause::Refused, what, "Answer the offer instead: truceline draft counter"));
-    };
-    let draft = read_draft(desk, found.thread, &asked.file)?;
-    let content = draft.offer(version, Some(parent))?;
-    add(desk, found.thread, Some(case_id), &content, draft.lists, asked.to.out.as_ref())
-}
-
-fn accept(desk: &mut Desk, asked: &grammar::DraftAccept) -> Result<Answer, Failure> {
-    let hold = duration(&asked.hold).ok_or_else(|| {
-        let what = format!("'{}' is no duration", plain(&asked.hold));
-        Failure::new(Cause::Usage, what, "Write it as 48h, '3 days' or 90m.")
-    })?;
-    let found = desk.find(&asked.id)?;
-    let hold_until = desk.service.now().plus(hold);
-    let content = Content::Accept(Accept { offer: found.id.0, hold_until, remark: None });
-    let case = case(desk, &found)?;
-    add(desk, found.thread, Some(case), &content, Vec::new(), asked.to.out.as_ref())
-}
-
-fn confirm(desk: &mut Desk, asked: &grammar::DraftConfirm) -> Result<Answer, Failure> {
-    let found = desk.find(&asked.id)?;
-    let case = case(desk, &found)?;
-    let by = desk.channel(found.thread)?.thread.role.other();
-    let content = Content::Confirm(Confirm { acceptance: acceptance(desk, &found, by, &case)? });
-    add(desk, found.thread, Some(case), &content, Vec::new(), asked.to.out.as_ref())
-}
-
 /// Keeps a draft, and writes it for the principal.
-fn add(
-    desk: &mut Desk,
-    thread: u32,
-    case: Option<StatementId>,
-    content: &Content,
-    lists: Vec<List>,
-    out: Option<&PathBuf>,
-) -> Result<Answer, Failure> {
+fn add(desk: &mut Desk, saying: Saying, out: Option<&PathBuf>) -> Result<Answer, Failure> {
+    let Saying { thread, case, content, lists } = saying;
+    let content = &content;
     let id = desk.service.command(|officer, now, _| officer.add_draft(thread, case, content, lists, now))?;
     written(desk, &id, out)?;
     let mut text = format!("Draft {} is kept; nothing is signed.\n\n", short(&id));
     let channel = desk.channel(thread)?;
     text.push_str(&summary(channel, case.map(|case| case.0).as_ref(), content, desk.service.now()));
+    let warnings = warnings_in(desk, thread, case.map(|case| case.0), content);
+    text.push_str(&warnings_text(&warnings));
     let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), content, desk.service.now());
     text.extend(ruling.as_ref().map(ruling_text));
     let json = with(
@@ -121,6 +73,7 @@ fn add(
         [
             ("file", json!(out.map(|out| out.display().to_string()))),
             ("mandate", ruling_json(ruling.as_ref())),
+            ("warnings", json!(warnings)),
         ],
     );
     let approve = match out {
@@ -229,14 +182,16 @@ fn file_text(file: &DraftFile) -> Result<String, Failure> {
     out.push_str(&field("kind", FIELD, content.kind().name()));
     out.push('\n');
     match &content {
-        Content::Accept(accept) => out.push_str(&paragraphs(
-            &format!(
+        Content::Accept(accept) => {
+            let text = format!(
                 "{} accepts the whole of the offer below, and holds to that until {}.",
                 names.own,
                 time(accept.hold_until)
-            ),
-            0,
-        )),
+            );
+            out.push_str(&paragraphs(&text, 0));
+            let remark = accept.remark.as_ref().map(|remark| paragraphs(remark.as_str(), 2));
+            out.push_str(&remark.unwrap_or_default());
+        }
         Content::Confirm(_) => out.push_str(&paragraphs(
             &format!(
                 "{} confirms that {} accepted the offer below, which then binds both.",
@@ -288,13 +243,22 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
     overtaken(desk, &content)?;
     let channel = desk.channel(thread)?;
     let names = Names::of(channel);
-    let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), &content, desk.service.now());
+    let (case_id, now) = (case.map(|case| case.0), desk.service.now());
+    if channel.session().is_some() {
+        let ledger = channel.ledger();
+        ledger.would_be(names.me, case_id.as_ref(), &Act::of(&content))?;
+        let case = case_id.and_then(|id| ledger.case(&id));
+        promise::kept(channel, case.as_ref(), &content, asked.late, now)?;
+    }
+    let ruling = desk.service.officer().ruling(thread, case_id, &content, now);
+    let warnings = warnings_in(desk, thread, case_id, &content);
     if !desk.place.json {
+        eprint!("{}", warnings_text(&warnings));
         eprint!(
             "To be signed as {}, for {} to read:\n\n{}",
             names.own,
             names.peer,
-            summary(channel, case.map(|case| case.0).as_ref(), &content, desk.service.now())
+            summary(channel, case_id.as_ref(), &content, now)
         );
         eprintln!("{}", ruling.as_ref().map(ruling_text).unwrap_or_default());
     }
@@ -311,7 +275,10 @@ fn send(desk: &mut Desk, asked: &grammar::DraftSend) -> Result<Answer, Failure> 
         short(&statement.0)
     );
     let id_json = json!(statement.0.hex());
-    let json = with(draft_json(desk, &id)?, [("id", id_json), ("mandate", ruling_json(ruling.as_ref()))]);
+    let json = with(
+        draft_json(desk, &id)?,
+        [("id", id_json), ("mandate", ruling_json(ruling.as_ref())), ("warnings", json!(warnings))],
+    );
     Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
 }
 

@@ -2,10 +2,9 @@
 //! decide anything: a mandate's rules are weighed in `deal/`, and held to in `officer/`.
 
 use crate::crypto::digest::{Digest, unhex};
-use crate::deal::body::Content;
 use crate::deal::mandate::ruling::{Finding, Ruling, Verdict};
 use crate::deal::mandate::{MANDATE_BYTES_MAX, Mandate};
-use crate::desk::act::{case, draft, read_bounded};
+use crate::desk::act::{self, Saying, read_bounded};
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
@@ -100,19 +99,13 @@ fn show(desk: &Desk) -> Result<Answer, Failure> {
 }
 
 fn check(desk: &mut Desk, asked: &grammar::MandateCheck) -> Result<Answer, Failure> {
-    let (thread, case, base) = match asked.counter.as_ref().or(asked.amend.as_ref()) {
-        None => (desk.one()?, None, 0),
-        Some(id) => {
-            let found = desk.find(id)?;
-            let case_id = case(desk, &found)?;
-            let version =
-                desk.channel(found.thread)?.ledger().case(&case_id.0).map_or(0, |case| case.version());
-            (found.thread, Some(case_id.0), version)
-        }
+    let Saying { thread, case, content, .. } = match (&asked.counter, &asked.amend) {
+        (Some(offer), _) => act::counter(desk, offer, &asked.file)?,
+        (None, Some(case)) => act::amend(desk, case, Some(&asked.file))?,
+        (None, None) => act::propose(desk, &asked.file, None)?,
     };
-    let content: Content = draft(desk, thread, &asked.file)?.offer(base, None)?;
     let now = desk.service.now();
-    let ruling = desk.service.officer().ruling(thread, case, &content, now);
+    let ruling = desk.service.officer().ruling(thread, case.map(|case| case.0), &content, now);
     let text = ruling
         .as_ref()
         .map_or_else(|| "No mandate is in force: nothing is held against one.\n".to_owned(), ruling_text);

@@ -1,9 +1,11 @@
 //! From arguments to an exit code: one command, one answer or one failure.
 
+use crate::desk::act::Saying;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar::{Case, Cli, Command, Transcript};
-use crate::desk::open::Place;
+use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, json_line, write_json};
+use crate::desk::sign::Leave;
 use crate::desk::{
     act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce,
     mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
@@ -84,6 +86,16 @@ fn tell(answer: &Answer, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Signs what a command says.
+fn say(
+    place: &Place,
+    leave: Leave,
+    what: impl FnOnce(&mut Desk) -> Result<Saying, Failure>,
+) -> Result<Answer, Failure> {
+    let mut desk = place.open()?;
+    what(&mut desk)?.sign(&mut desk, leave)
+}
+
 /// The answer to a command; none where the command has told everything itself.
 fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
     if let Command::Demo(asked) = &cli.command {
@@ -99,11 +111,22 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Words(asked) => words::run(&mut place.open()?, asked)?,
         Command::Sync(asked) => sync::run(&mut place.open()?, asked)?,
         Command::Say(asked) => act::say(&mut place.open()?, asked)?,
-        Command::Propose(asked) => act::propose(&mut place.open()?, asked)?,
-        Command::Counter(asked) => act::counter(&mut place.open()?, asked)?,
-        Command::Accept(asked) => act::accept(&mut place.open()?, asked)?,
-        Command::Confirm(asked) => act::confirm(&mut place.open()?, asked)?,
-        Command::Amend(asked) => act::amend(&mut place.open()?, asked)?,
+        Command::Propose(asked) => {
+            say(&place, Leave::yes(asked.yes), |desk| act::propose(desk, &asked.file, asked.frame.as_ref()))?
+        }
+        Command::Counter(asked) => {
+            say(&place, Leave::yes(asked.yes), |desk| act::counter(desk, &asked.id, &asked.file))?
+        }
+        Command::Accept(asked) => say(&place, Leave::yes(asked.yes), |desk| {
+            act::accept(desk, &asked.id, &asked.hold, &asked.groups)
+        })?,
+        Command::Confirm(asked) => {
+            let leave = Leave { yes: asked.yes, late: asked.late };
+            say(&place, leave, |desk| act::confirm(desk, &asked.id))?
+        }
+        Command::Amend(asked) => {
+            say(&place, Leave::yes(asked.yes), |desk| act::amend(desk, &asked.case, asked.file.as_deref()))?
+        }
         Command::Lapse(asked) => act::lapse(&mut place.open()?, asked)?,
         Command::Reject(asked) => act::turn_down(&mut place.open()?, Kind::Reject, asked)?,
         Command::Withdraw(asked) => act::turn_down(&mut place.open()?, Kind::Withdraw, asked)?,

@@ -71,9 +71,8 @@ pub fn sign(
     }
     let kind = content.kind();
     let warnings = warnings_in(desk, thread, case_id, content);
-    if !desk.place.json && !warnings.is_empty() {
-        let told: String = warnings.iter().map(|warning| paragraphs(&format!("- {warning}"), 2)).collect();
-        eprint!("For you alone, before you sign:\n{told}\n");
+    if !desk.place.json {
+        eprint!("{}", warnings_text(&warnings));
     }
     if kind != Kind::Note {
         if !desk.place.json {
@@ -105,6 +104,16 @@ pub fn sign(
         },
     });
     Ok(Answer::new(text, json).aside("Send it: truceline sync\n"))
+}
+
+/// What the officer is to know before signing, in a paragraph of its own; nothing where there is nothing.
+#[must_use]
+pub fn warnings_text(warnings: &[String]) -> String {
+    if warnings.is_empty() {
+        return String::new();
+    }
+    let told: String = warnings.iter().map(|warning| paragraphs(&format!("- {warning}"), 2)).collect();
+    format!("\nFor you alone, before you sign:\n{told}\n")
 }
 
 /// What is signed, in words, and the whole offer that it is about.

@@ -2,6 +2,7 @@
 //! shown as the range it is, never as exact. May not know how an offer is answered.
 
 use crate::deal::body::Offer;
+use crate::deal::formula::{Formula, formulas};
 use crate::deal::pledge::{Condition, End, Frame, Guarantor};
 use crate::deal::stage::{Corridor, Place, Point, Stage, Window};
 use crate::deal::terms::{Category, Criteria, Leg, Quantity, Rounding, Selection, Substitution};
@@ -263,6 +264,10 @@ fn frame_text(frame: &Frame) -> String {
 pub fn offer_text(offer: &Offer, names: &Names) -> String {
     let (body, terms) = (offer.body(), &offer.body().terms);
     let mut out = field("terms", FIELD, &format!("{} ({})", offer_title(offer), body.firmness));
+    let formulas: Vec<&str> = formulas(offer).into_iter().map(Formula::text).collect();
+    if !formulas.is_empty() {
+        out.push_str(&field("formula", FIELD, &formulas.join(", ")));
+    }
     out.push_str(&match body.base {
         0 => field("on", FIELD, "none yet: it would become version 1"),
         base => field("on", FIELD, &format!("version {base}: it would become version {}", base + 1)),

@@ -20,7 +20,7 @@ const EACH: u64 = 100;
 const ROUNDS_MAX: u32 = 4;
 
 fn seeds() -> u64 {
-    std::env::var("TRUCELINE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(20)
+    std::env::var("TRUCELINE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(6)
 }
 
 fn note(name: &str, at: u64) -> String {

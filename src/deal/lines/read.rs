@@ -132,7 +132,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn line(&self) -> Result<HandoverLine, Wrong> {
         let legs = self.offer.legs();
-        let Some(number) = self.number("leg")? else {
+        let Some(number) = self.number("leg", 1)? else {
             return Err(wrong("leg", format!("is empty: write a number from 1 to {}", legs.len())));
         };
         let at = u16::try_from(number - 1).unwrap_or(u16::MAX);
@@ -168,7 +168,8 @@ impl Reader<'_> {
             let right = if of_remains { "a leg of remains has bags" } else { "this leg has persons" };
             return Err(wrong(stray, format!("does not fit the leg: {right}; leave the column empty")));
         }
-        let (line, number) = (self.number("line")?, self.number("number")?);
+        // A count of nobody takes back the count before.
+        let (line, number) = (self.number("line", 1)?, self.number("number", 0)?);
         let lines = self.offer.lines(leg).len();
         match (line, number, column(of_remains)) {
             (Some(line), None, None) if usize::try_from(line).is_ok_and(|line| line <= lines) => {
@@ -214,10 +215,10 @@ impl Reader<'_> {
         self.row.get(column).map(|cell| read(cell)).transpose().map_err(|fault| wrong(column, fault))
     }
 
-    fn number(&self, column: &'static str) -> Result<Option<u32>, Wrong> {
+    fn number(&self, column: &'static str, least: u32) -> Result<Option<u32>, Wrong> {
         self.read(column, |cell| {
-            let number = cell.trim().parse().ok().filter(|number| *number > 0);
-            number.ok_or_else(|| format!("{cell:?} is no such number: write a whole number from 1"))
+            let number = cell.trim().parse().ok().filter(|number| *number >= least);
+            number.ok_or_else(|| format!("{cell:?} is no such number: write a whole number from {least}"))
         })
     }
 

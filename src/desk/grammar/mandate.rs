@@ -85,7 +85,7 @@ pub enum Draft {
     /// Drafts an amendment of what is sealed in a case
     #[command(after_help = "Example:
   truceline draft amend 3f2a91c0 amendment.toml --out amendment.draft")]
-    Amend(DraftAnswer),
+    Amend(DraftAmend),
     /// Drafts an acceptance
     #[command(after_help = "Hold it long enough for the principal to answer.
 
@@ -131,15 +131,34 @@ pub struct DraftPropose {
     /// The proposal
     #[arg(value_name = "FILE.toml")]
     pub file: PathBuf,
+    /// The sealed offer of another case in whose frame it is made
+    #[arg(long, value_name = "OFFER")]
+    pub frame: Option<String>,
     /// See [`DraftOut`].
     #[command(flatten)]
     pub to: DraftOut,
 }
 
-/// See [`Draft::Counter`] and [`Draft::Amend`].
+/// See [`Draft::Amend`].
+#[derive(Debug, Args)]
+pub struct DraftAmend {
+    /// The case, by its id or that of any statement in it
+    pub case: String,
+    /// The whole of what is to hold from then on
+    #[arg(value_name = "FILE.toml", required_unless_present = "cancel")]
+    pub file: Option<PathBuf>,
+    /// Offers to cancel what is sealed
+    #[arg(long, conflicts_with = "file")]
+    pub cancel: bool,
+    /// See [`DraftOut`].
+    #[command(flatten)]
+    pub to: DraftOut,
+}
+
+/// See [`Draft::Counter`].
 #[derive(Debug, Args)]
 pub struct DraftAnswer {
-    /// The offer it answers, or the case it amends
+    /// The offer it answers
     pub id: String,
     /// The proposal
     #[arg(value_name = "FILE.toml")]
@@ -157,6 +176,9 @@ pub struct DraftAccept {
     /// How long you would promise to stand by it, from now on
     #[arg(long, value_name = "DURATION", default_value = "5 days")]
     pub hold: String,
+    /// Only these of its separable groups: drafts the counter-offer that consists of them
+    #[arg(long, value_name = "1,3", value_delimiter = ',')]
+    pub groups: Vec<u8>,
     /// See [`DraftOut`].
     #[command(flatten)]
     pub to: DraftOut,
@@ -190,6 +212,9 @@ pub struct DraftSend {
     /// The principal's approval of it
     #[arg(long, value_name = "APPROVAL")]
     pub approval: Option<PathBuf>,
+    /// Signs although a promise of time stands against it
+    #[arg(long)]
+    pub late: bool,
     /// Signs without asking
     #[arg(long)]
     pub yes: bool,
