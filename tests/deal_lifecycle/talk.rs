@@ -97,7 +97,8 @@ pub fn offer_with(base: u32, legs: Vec<Leg>) -> Content {
         monitor: None,
         consequence: text("return"),
     };
-    let conditions = if legs.is_empty() { Vec::new() } else { vec![condition] };
+    let living = legs.first().is_some_and(|leg| leg.category != Category::Remains);
+    let conditions = if living { vec![condition] } else { Vec::new() };
     let terms = Terms { legs, conditions, ..Terms::default() };
     let body = OfferBody {
         base,
