@@ -99,7 +99,7 @@ fn an_unequal_package_is_handed_over_and_its_condition_is_broken_admitted_and_ma
         &["answer", &broken, "--reply", "denied", "--yes"],
         3,
         "own breach",
-        "only the other side",
+        "Only the other side",
     );
     pass(tarrun, velmara);
     let shown = velmara.text(&["show", &broken]);
