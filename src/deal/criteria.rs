@@ -84,14 +84,15 @@ pub fn misfits(offer: &Offer, leg: &Leg) -> Vec<Misfit> {
 pub fn misfits_in_short(offer: &Offer) -> Vec<String> {
     let mut short = Vec::new();
     for (leg, number) in offer.legs().iter().zip(1..) {
+        let all = offer.lines(leg).len();
         let (certain, open): (Vec<_>, Vec<_>) = misfits(offer, leg).into_iter().partition(Misfit::is_certain);
         let parts = [
-            (certain, "do not belong to their leg: take them out, or correct their records or the leg"),
-            (open, "may not belong to their leg: find it out and complete their records, or take them out"),
+            (certain, "not whom the leg is for: take them out, or correct the records or the leg"),
+            (open, "perhaps not whom the leg is for: find it out and complete the records, or take them out"),
         ];
         for (found, verdict) in parts.into_iter().filter(|(found, _)| !found.is_empty()) {
             let (lines, many) = (numbered("line", found.iter().map(|misfit| misfit.line)), found.len());
-            short.push(format!("leg {number}, {lines}: {many} of the list {verdict}"));
+            short.push(format!("leg {number}, {lines} ({many} of {all}): {verdict}"));
         }
     }
     short

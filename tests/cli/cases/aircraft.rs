@@ -1,7 +1,9 @@
 //! A bus was announced, and an aircraft comes: by a changed notice, which begins a new round; and without one, which
 //! the receiver answers by breaking the round off.
 
-use crate::cases::story::{agree, exports_agree, go, legs, names_are, pass, people, ready, same_case, say};
+use crate::cases::story::{
+    agree, exchange, exports_agree, go, legs, names_are, pass, people, ready, same_case, say,
+};
 use crate::scene::Scene;
 use serde_json::{Value, json};
 
@@ -68,8 +70,7 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
     say(velmara, &["suspend", on, "--reason", "Над полем самолёт, а обещан автобус."]);
     say(tarrun, &["go", on, "--until", "2h"]);
     velmara.refused(&["go", on, "--yes"], 3, "has not said in this round that it is ready", "");
-    pass(velmara, tarrun);
-    pass(tarrun, velmara);
+    exchange(velmara, tarrun);
     let case = same_case(velmara, tarrun, on);
     assert_eq!(stands(&case), [json!({"opener": 2, "other": 0}), none.clone(), none, json!(false)]);
     for officer in [velmara, tarrun] {
@@ -97,8 +98,6 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
     say(tarrun, &["ready", on]);
     pass(tarrun, velmara);
     go(velmara, tarrun, on);
-    velmara.sync();
-    tarrun.sync();
     let case = exports_agree(velmara, tarrun, on);
     let both = json!({"own": true, "peer": true});
     assert_eq!(stands(&case), [json!({"opener": 2, "other": 1}), both.clone(), both, json!(true)]);

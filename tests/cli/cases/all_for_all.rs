@@ -63,7 +63,8 @@ fn lines_that_do_not_belong_to_an_all_for_all_are_found_and_taken_out_and_the_re
     );
     let listed = tarrun.write("listed.toml", listed);
     let countered = tarrun.ok(&["counter", &asked, &listed, "--yes"]);
-    let many = ["leg 2, lines 1-20, 101-115, 201-206 and 251: 42 of the list do not belong", "take them out"];
+    let many =
+        ["leg 2, lines 1-20, 101-115, 201-206 and 251 (42 of 300): not whom the leg is for", "take them out"];
     one_says(&sentences(&countered["warnings"]), &many);
     let counter = countered["id"].as_str().unwrap().to_owned();
     pass(tarrun, velmara);
@@ -93,8 +94,11 @@ fn lines_that_do_not_belong_to_an_all_for_all_are_found_and_taken_out_and_the_re
     let file = folder.join("proposal.toml");
     let answered = velmara.ok(&["counter", &counter, file.to_str().unwrap(), "--yes"]);
     let warned = sentences(&answered["warnings"]);
-    assert!(!warned.iter().any(|it| it.contains("do not belong")), "{warned:?}");
-    one_says(&warned, &["lines 239-240 and 258: 3 of the list may not belong", "find it out"]);
+    assert!(!warned.iter().any(|it| it.contains(": not whom")), "{warned:?}");
+    one_says(
+        &warned,
+        &["leg 2, lines 239-240 and 258 (3 of 258): perhaps not whom the leg is for", "find it out"],
+    );
     let answer = answered["id"].as_str().unwrap().to_owned();
     agree(velmara, tarrun, &answer);
 

@@ -1,6 +1,6 @@
 //! A mandate that forbids soldiers for civilians, and an approval that one changed number voids.
 
-use crate::cases::story::{exports_agree, legs, names_are, pass, people, say};
+use crate::cases::story::{exchange, exports_agree, legs, names_are, pass, people, say};
 use crate::officer::{Officer, id};
 use crate::scene::Scene;
 
@@ -69,13 +69,13 @@ fn what_the_mandate_forbids_is_not_signed_though_approved_and_an_approval_holds_
     velmara.ok(&["reject", &swap, "--yes"]);
 
     // Eleven for eleven is past the bottom line: the principal decides.
-    let exchange = |name: &str, give: usize| {
+    let terms = |name: &str, give: usize| {
         velmara.write("ours.csv", people(0..give, ["status"], |_| ["prisoner of war".to_owned()]));
-        let terms = "[[leg]]\ngiver = \"me\"\npersons = \"ours.csv\"\n\
+        let text = "[[leg]]\ngiver = \"me\"\npersons = \"ours.csv\"\n\
                      [[leg]]\ngiver = \"them\"\ncategory = \"prisoner of war\"\ncount = 11\n";
-        velmara.write(name, terms)
+        velmara.write(name, text)
     };
-    let eleven = exchange("eleven.toml", 11);
+    let eleven = terms("eleven.toml", 11);
     let past =
         "rule 'not more than ten': gives 11 (anyone) (leg 1, line 1), at most 10; past the bottom line";
     velmara.refused(&["propose", &eleven, "--yes"], 3, past, "have the principal approve it");
@@ -85,7 +85,7 @@ fn what_the_mandate_forbids_is_not_signed_though_approved_and_an_approval_holds_
     assert!(read.code == Some(0) && read.err.contains("gives 11"), "{read:?}");
 
     // One more, and it is not what was approved.
-    let twelve = exchange("twelve.toml", 12);
+    let twelve = terms("twelve.toml", 12);
     let changed = velmara.ok(&["draft", "propose", &twelve])["draft"].as_str().unwrap().to_owned();
     let what = format!("for draft {draft}, and this is draft {changed}");
     let send = |draft: &str| velmara.json(&["draft", "send", draft, "--approval", &approval, "--yes"]);
@@ -109,8 +109,7 @@ fn what_the_mandate_forbids_is_not_signed_though_approved_and_an_approval_holds_
     let draft = velmara.ok(&["draft", "confirm", &offer, "--out", &draft_file])["draft"].clone();
     ministry.ok(&["approve", &draft_file, "--out", &approval, "--yes"]);
     velmara.ok(&["draft", "send", draft.as_str().unwrap(), "--approval", &approval, "--yes"]);
-    pass(velmara, tarrun);
-    velmara.sync();
+    exchange(velmara, tarrun);
     let case = exports_agree(velmara, tarrun, &offer);
     assert_eq!(case["version"], 1, "{case}");
     // Nothing of the mandate or the principal is in what the other side holds.

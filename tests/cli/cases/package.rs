@@ -1,8 +1,8 @@
 //! 215 for 55 and one civilian by name: five of the 215 stay in a third country, on a condition that is then broken.
 
 use crate::cases::story::{
-    agree, exports_agree, go, legs, names_are, one_says, pass, people, ready, same_case, same_discrepancy,
-    say, sentences, surname,
+    agree, exchange, exports_agree, go, legs, names_are, one_says, pass, people, ready, same_case,
+    same_discrepancy, say, sentences, surname,
 };
 use crate::scene::Scene;
 
@@ -82,8 +82,7 @@ fn an_unequal_package_is_handed_over_and_its_condition_is_broken_admitted_and_ma
         say(officer, &["lines", on, "--all-delivered"]);
         say(officer, &["close", on]);
     }
-    pass(velmara, tarrun);
-    pass(tarrun, velmara);
+    exchange(velmara, tarrun);
     assert_eq!(same_discrepancy(velmara, tarrun, on)["none"], true);
 
     // Two of the five are seen at home. Only what was agreed can be broken, by whom it binds.
@@ -116,9 +115,7 @@ fn an_unequal_package_is_handed_over_and_its_condition_is_broken_admitted_and_ma
     velmara.refused(&["answer", &broken, "Это не они.", "--yes"], 2, "fixed set", "admitted");
     say(velmara, &["answer", &broken, "--reply", "admitted", "Двое уехали сами."]);
     say(velmara, &["answer", &broken, "--reply", "remedied"]);
-    pass(velmara, tarrun);
-    tarrun.sync();
-    velmara.sync();
+    exchange(velmara, tarrun);
     let case = exports_agree(velmara, tarrun, on);
     let answers: Vec<_> =
         case["statements"].as_array().unwrap().iter().filter(|it| it["kind"] == "breach-answered").collect();

@@ -1,7 +1,7 @@
 //! 1,212 dead of whom 20 are the giver's own, and of whom two bags hold one person.
 
 use crate::cases::story::{
-    agree, exports_agree, go, legs, one_says, pass, ready, same_discrepancy, say, sentences, table,
+    agree, exchange, exports_agree, go, legs, one_says, ready, same_discrepancy, say, sentences, table,
 };
 use crate::scene::Scene;
 use serde_json::json;
@@ -89,8 +89,10 @@ fn own_side_remains_and_two_bags_of_one_person_are_counted_apart_and_results_may
     );
     let exact = velmara.write("exact.csv", examined(&template, "Тот же человек, что в мешке К-0700"));
     say(velmara, &["lines", on, &exact]);
-    pass(tarrun, velmara);
-    pass(velmara, tarrun);
+    for officer in [velmara, tarrun] {
+        say(officer, &["close", on]);
+    }
+    exchange(tarrun, velmara);
 
     let found = same_discrepancy(velmara, tarrun, on);
     let leg = &found["legs"][0];
@@ -114,17 +116,11 @@ fn own_side_remains_and_two_bags_of_one_person_are_counted_apart_and_results_may
     );
     assert_eq!(found["legs"][1]["summary"], "as agreed", "{found}");
 
-    for officer in [velmara, tarrun] {
-        say(officer, &["close", on]);
-    }
-    pass(velmara, tarrun);
-    pass(tarrun, velmara);
     // A second examination: one of the twenty is Velmara's after all. Remains alone may still change.
     let later =
         velmara.write("later.csv", "leg,line,outcome,evidence\n1,60,delivered as listed,Второй анализ\n");
     say(velmara, &["lines", on, &later]);
-    pass(velmara, tarrun);
-    velmara.sync();
+    exchange(velmara, tarrun);
     let found = same_discrepancy(velmara, tarrun, on);
     let told = "19 own-side remains (error in the list), 1 duplicate (cause unknown)";
     assert_eq!(found["legs"][0]["own"]["summary"], told, "{found}");

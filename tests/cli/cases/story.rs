@@ -93,6 +93,13 @@ pub fn pass(from: &Officer, to: &Officer) {
     to.sync();
 }
 
+/// What both have said comes to both.
+#[track_caller]
+pub fn exchange(one: &Officer, two: &Officer) {
+    pass(one, two);
+    one.sync();
+}
+
 /// The legs of an offer, as one side reads them.
 #[track_caller]
 pub fn legs(officer: &Officer, offer: &str) -> Value {
@@ -247,9 +254,9 @@ fn told_by_export(bytes: &[u8], on: &str) -> Value {
 #[track_caller]
 pub fn exports_agree(inviter: &Officer, joiner: &Officer, on: &str) -> Value {
     let case = same_case(inviter, joiner, on);
-    let fingerprints =
-        [inviter, joiner].map(|officer| officer.ok(&["status"])["party"]["fingerprint"].clone());
-    let [ours, theirs] = fingerprints.each_ref().map(|it| it.as_str().unwrap());
+    let status = inviter.ok(&["status"]);
+    let fingerprints = [&status["party"]["fingerprint"], &status["channels"][0]["peer"]["fingerprint"]];
+    let [ours, theirs] = fingerprints.map(|it| it.as_str().unwrap());
     let offers: BTreeMap<&str, &str> = case["offers"]
         .as_array()
         .unwrap()

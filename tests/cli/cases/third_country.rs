@@ -1,8 +1,8 @@
 //! Eleven of forty do not come: they were moved to a third country, and nobody had been told.
 
 use crate::cases::story::{
-    agree, exports_agree, go, legs, names_are, one_says, pass, people, ready, same_discrepancy, say,
-    sentences, surname, table,
+    agree, exchange, exports_agree, go, legs, names_are, one_says, pass, people, ready, same_discrepancy,
+    say, sentences, surname, table,
 };
 use crate::officer::Officer;
 use crate::scene::Scene;
@@ -45,8 +45,7 @@ fn persons_moved_to_a_third_country_with_no_notice_are_named_until_the_notice_is
         &["leg 1, lines 21-31", "third country", "transfer notice", SOURCE],
     );
     say(velmara, &["lines", on, &came(velmara, ["not delivered", ""])]);
-    pass(tarrun, velmara);
-    pass(velmara, tarrun);
+    exchange(tarrun, velmara);
     let found = same_discrepancy(velmara, tarrun, on);
     let leg = &found["legs"][0];
     assert_eq!(
@@ -87,8 +86,7 @@ fn persons_moved_to_a_third_country_with_no_notice_are_named_until_the_notice_is
     let findings = sentences(&same_discrepancy(velmara, tarrun, on)["legs"][0]["findings"]);
     one_says(&findings, &["line 31: moved to a third country with no notice", SOURCE]);
     say(tarrun, &notice("31"));
-    pass(tarrun, velmara);
-    tarrun.sync();
+    exchange(tarrun, velmara);
     let found = same_discrepancy(velmara, tarrun, on);
     let findings = sentences(&found["legs"][0]["findings"]);
     assert!(!findings.iter().any(|it| it.contains("no notice")), "{findings:?}");
