@@ -3,6 +3,7 @@
 
 use crate::deal::body::Offer;
 use crate::deal::date::Date;
+use crate::deal::numbers::numbered;
 use crate::deal::person::{Commission, Health, Line, Person, Sex, Status};
 use crate::deal::terms::{Category, Leg};
 use std::ops::RangeInclusive;
@@ -76,6 +77,25 @@ pub fn misfits(offer: &Offer, leg: &Leg) -> Vec<Misfit> {
         (!why.is_empty()).then_some(Misfit { line, why })
     };
     offer.lines(leg).iter().enumerate().filter_map(misfit).collect()
+}
+
+/// Which lines of an offer's lists do not belong to their legs, and which may not, in a sentence for each leg.
+#[must_use]
+pub fn misfits_in_short(offer: &Offer) -> Vec<String> {
+    let mut short = Vec::new();
+    for (leg, number) in offer.legs().iter().zip(1..) {
+        let all = offer.lines(leg).len();
+        let (certain, open): (Vec<_>, Vec<_>) = misfits(offer, leg).into_iter().partition(Misfit::is_certain);
+        let parts = [
+            (certain, "not whom the leg is for: take them out, or correct the records or the leg"),
+            (open, "perhaps not whom the leg is for: find it out and complete the records, or take them out"),
+        ];
+        for (found, verdict) in parts.into_iter().filter(|(found, _)| !found.is_empty()) {
+            let (lines, many) = (numbered("line", found.iter().map(|misfit| misfit.line)), found.len());
+            short.push(format!("leg {number}, {lines} ({many} of {all}): {verdict}"));
+        }
+    }
+    short
 }
 
 /// The day on which ages count for a leg: its criteria's, else the begin of its stage, else the offer's last day.

@@ -3,7 +3,7 @@
 
 use crate::deal::body::Offer;
 use crate::deal::criteria::{is_child, is_seriously_wounded, reference_date};
-use crate::deal::handover::TransferNotice;
+use crate::deal::handover::{Cause, HandoverLine, Subject, TransferNotice};
 use crate::deal::numbers::numbered;
 use crate::deal::person::{Health, Judicial, Line, Person, Status, Wish};
 use crate::deal::terms::{Category, Leg, Quantity};
@@ -174,6 +174,25 @@ pub fn warnings(offer: &Offer, notices: &[&TransferNotice]) -> Vec<Warning> {
         soldiers: offer.legs().iter().map(|leg| has_soldiers(offer, leg)).collect(),
     };
     offer.legs().iter().enumerate().flat_map(|(at, leg)| leg_warnings(offer, at, leg, &known)).collect()
+}
+
+/// Whom handover `lines` tell of as moved to a third country with no notice of it, by leg.
+#[must_use]
+pub fn unannounced(lines: &[HandoverLine], notices: &[&TransferNotice]) -> Vec<Warning> {
+    let noticed = Cover::of_notices(notices);
+    let mut found: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.cause == Cause::ThirdCountry) {
+        let leg = usize::from(line.subject.leg());
+        let of = match line.subject {
+            Subject::Listed { line, .. } => Some(line as usize),
+            Subject::Counted { .. } | Subject::Unlisted { .. } => None,
+        };
+        if !noticed.has(leg, of) {
+            found.entry(leg).or_default().extend(of);
+        }
+    }
+    let rule = Rule::ThirdCountryWithoutNotice;
+    found.into_iter().map(|(leg, lines)| Warning { rule, leg, lines: lines.into_iter().collect() }).collect()
 }
 
 /// What is looked up for every leg.

@@ -1,12 +1,14 @@
-//! What an officer should be warned of before signing: what the law says against it, what does not fit what was said
-//! before, what of that was not true. Shown at the own desk alone, and never sent.
+//! What an officer should be warned of before signing: what the law says against it, who does not belong on a list, what
+//! does not fit what was said before, what of that was not true. Shown at the own desk alone, and never sent.
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
 use crate::deal::consistent::{Contradiction, Fit, Untruth, fit};
+use crate::deal::criteria::misfits_in_short;
 use crate::deal::handover::TransferNotice;
 use crate::deal::history::History;
-use crate::deal::law;
+use crate::deal::judge::Ledger;
+use crate::deal::law::{self, Warning};
 use crate::desk::open::Desk;
 use crate::desk::own::history;
 use crate::desk::screen::{count, plain, short, time};
@@ -27,15 +29,26 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
     let ledger = channel.ledger();
     let history = history(channel, &ledger);
     let untruths = desk.service.officer().untruths(thread);
-    let mut all = lawful(&history, content);
+    let mut all = match content {
+        Content::Lines(lines) => {
+            let notices = sealed(&ledger, case).map(|id| history.notices(&id).collect::<Vec<_>>());
+            in_words(&law::unannounced(lines.lines(), &notices.unwrap_or_default()))
+        }
+        _ => of_terms(&history, content),
+    };
     all.extend(told(&history, &untruths, &fit(&history, &untruths, case, content)));
     all
 }
 
-/// What the law says against the offer that is made, accepted or confirmed.
-fn lawful(history: &History<'_>, content: &Content) -> Vec<String> {
+/// The offer sealed as the current version of a case.
+fn sealed(ledger: &Ledger, case: Option<Digest>) -> Option<Digest> {
+    Some(ledger.case(&case?)?.handover()?.offer())
+}
+
+/// What there is against the offer that is made, accepted or confirmed.
+fn of_terms(history: &History<'_>, content: &Content) -> Vec<String> {
     let accepted = match content {
-        Content::Offer(offer) => return of_law(offer, &[]),
+        Content::Offer(offer) => return of_offer(offer, &[]),
         Content::Accept(accept) => Some(accept.offer),
         Content::Confirm(confirm) => {
             match history.get(&confirm.acceptance).and_then(|said| said.content.as_ref()) {
@@ -46,11 +59,19 @@ fn lawful(history: &History<'_>, content: &Content) -> Vec<String> {
         _ => None,
     };
     let made = accepted.and_then(|id| history.offer(&id));
-    made.map_or_else(Vec::new, |(made, offer)| of_law(offer, &history.notices(&made.id).collect::<Vec<_>>()))
+    made.map_or_else(Vec::new, |(made, offer)| {
+        of_offer(offer, &history.notices(&made.id).collect::<Vec<_>>())
+    })
 }
 
-fn of_law(offer: &Offer, notices: &[&TransferNotice]) -> Vec<String> {
-    law::warnings(offer, notices).iter().map(|warning| plain(&warning.to_string())).collect()
+fn of_offer(offer: &Offer, notices: &[&TransferNotice]) -> Vec<String> {
+    let mut all = in_words(&law::warnings(offer, notices));
+    all.extend(misfits_in_short(offer));
+    all
+}
+
+fn in_words(warnings: &[Warning]) -> Vec<String> {
+    warnings.iter().map(|warning| plain(&warning.to_string())).collect()
 }
 
 fn told(history: &History<'_>, untruths: &[Untruth], fit: &Fit) -> Vec<String> {

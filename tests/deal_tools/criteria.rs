@@ -2,7 +2,7 @@
 
 use crate::build::{named, offer, person, persons};
 use truceline::deal::body::Offer;
-use truceline::deal::criteria::{FitRule, Misfit, misfits};
+use truceline::deal::criteria::{FitRule, Misfit, misfits, misfits_in_short};
 use truceline::deal::date::{Date, PartialDate};
 use truceline::deal::person::{Health, Sex, Status, identity_key, name_key};
 use truceline::deal::terms::{Ages, Category, Criteria, Leg};
@@ -155,4 +155,21 @@ fn a_person_is_known_by_service_number_else_by_name_and_birth_date() {
     let (with, without) = (one("A,B,1990,7"), one("A,B,1990,"));
     assert_ne!(identity_key(&with), identity_key(&without));
     assert_eq!(name_key(&with), name_key(&without));
+}
+
+#[test]
+fn lines_that_do_not_fit_are_told_in_a_sentence_for_each_leg() {
+    let list = persons("surname,status\nA,prisoner of war\nB,civilian internee\nC,\nD,retained medical\n");
+    let offer = offer(
+        vec![named(Role::Inviter, Category::Person, 0), named(Role::Inviter, Category::PrisonerOfWar, 1)],
+        &[list.clone(), list],
+    );
+    assert_eq!(
+        misfits_in_short(&offer),
+        [
+            "leg 2, lines 2 and 4 (2 of 4): not whom the leg is for: take them out, or correct the records or the leg",
+            "leg 2, line 3 (1 of 4): perhaps not whom the leg is for: find it out and complete the records, or take \
+             them out",
+        ]
+    );
 }

@@ -2,7 +2,8 @@
 
 use crate::build::{bags, leg, named, notice, offer, offer_of, persons, soldiers, text};
 use truceline::deal::body::Offer;
-use truceline::deal::law::{Rule, warnings};
+use truceline::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject, TransferNotice};
+use truceline::deal::law::{Rule, unannounced, warnings};
 use truceline::deal::pledge::{Condition, End, Obligation};
 use truceline::deal::terms::{Category, Leg, Quantity, Rounding, Terms};
 use truceline::party::role::Role;
@@ -156,4 +157,30 @@ fn a_warning_names_leg_lines_remedy_and_source() {
         assert!(!what.is_empty() && !remedy.is_empty(), "{rule:?}");
         assert!(["Convention", "Protocol"].iter().any(|it| source.contains(it)), "{rule:?}: {source}");
     }
+}
+
+#[test]
+fn lines_that_tell_of_a_third_country_are_named_unless_a_notice_was_given() {
+    let line = |subject, cause| HandoverLine {
+        subject,
+        outcome: Outcome::NotDelivered,
+        cause,
+        detail: None,
+        evidence: None,
+        remedy: Remedy::None,
+        deadline: None,
+    };
+    let listed = |leg, at| line(Subject::Listed { leg, line: at }, Cause::ThirdCountry);
+    let counted = line(Subject::Counted { leg: 1, number: 4 }, Cause::ThirdCountry);
+    let unfit = line(Subject::Listed { leg: 0, line: 5 }, Cause::Unfit);
+    let lines = [listed(0, 3), counted, unfit, listed(0, 2)];
+    let found = |notices: &[&TransferNotice]| -> Vec<_> {
+        unannounced(&lines, notices).into_iter().map(|it| (it.rule, it.leg, it.lines)).collect()
+    };
+    let rule = Rule::ThirdCountryWithoutNotice;
+    assert_eq!(found(&[]), [(rule, 0, vec![2, 3]), (rule, 1, vec![])]);
+    assert_eq!(found(&[&notice(0, &[2])]), [(rule, 0, vec![3]), (rule, 1, vec![])]);
+    // Of somebody who is on no list, a notice of the whole leg alone can tell.
+    assert_eq!(found(&[&notice(0, &[]), &notice(1, &[0])]), [(rule, 1, vec![])]);
+    assert_eq!(found(&[&notice(0, &[2, 3]), &notice(1, &[])]), []);
 }
