@@ -1,5 +1,5 @@
 //! What an officer should be warned of before signing: what the law says against it, what does not fit what was said
-//! before, what of that was not true. Shown at the own desk alone, and never sent.
+//! before, what of that was not true, who is listed twice. Shown at the own desk alone, and never sent.
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
@@ -7,6 +7,7 @@ use crate::deal::consistent::{Contradiction, Fit, Untruth, fit};
 use crate::deal::handover::TransferNotice;
 use crate::deal::history::History;
 use crate::deal::law;
+use crate::deal::repeat::repeats;
 use crate::desk::open::Desk;
 use crate::desk::own::history;
 use crate::desk::screen::{count, plain, short, time};
@@ -32,7 +33,7 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
     all
 }
 
-/// What the law says against the offer that is made, accepted or confirmed.
+/// What the law says against the offer that is made, accepted or confirmed, and who is listed twice in it.
 fn lawful(history: &History<'_>, content: &Content) -> Vec<String> {
     let accepted = match content {
         Content::Offer(offer) => return of_law(offer, &[]),
@@ -50,7 +51,9 @@ fn lawful(history: &History<'_>, content: &Content) -> Vec<String> {
 }
 
 fn of_law(offer: &Offer, notices: &[&TransferNotice]) -> Vec<String> {
-    law::warnings(offer, notices).iter().map(|warning| plain(&warning.to_string())).collect()
+    let lawful = law::warnings(offer, notices).into_iter().map(|warning| warning.to_string());
+    let twice = repeats(offer).into_iter().map(|repeat| repeat.to_string());
+    lawful.chain(twice).map(|warning| plain(&warning)).collect()
 }
 
 fn told(history: &History<'_>, untruths: &[Untruth], fit: &Fit) -> Vec<String> {
