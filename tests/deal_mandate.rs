@@ -393,7 +393,7 @@ fn who_is_listed_twice_is_got_once_and_warned_of() {
     // The other side's list is one of its own, and bags have numbers too.
     assert_eq!(told(&(names(&[same]) + &alike(&[same]))), [] as [String; 0]);
     let bags = "[[leg]]\ngiver = \"them\"\ncategory = \"remains\"\n[[leg.bag]]\nbag = \"Б 1\"\n\
-                [[leg.bag]]\nbag = \"б-1\"\nrecovery_place = \"Kelda\"\n";
+                [[leg.bag]]\nbag = \"б-1\"\nplace = \"Kelda\"\n";
     assert_eq!(count(bags).sure, 1);
     assert_eq!(told(bags).len(), 1);
 }
