@@ -9,11 +9,12 @@ use truceline::deal::mandate::Mandate;
 use truceline::deal::mandate::read::MandateError;
 use truceline::deal::mandate::ruling::{By, Ruling, Verdict};
 use truceline::deal::mandate::weigh::Totals;
-use truceline::deal::mandate::who::Who;
+use truceline::deal::mandate::who::{Count, Match, Way, Who};
 use truceline::deal::person::Line;
 use truceline::deal::pledge::{Condition, End, Frame, Guarantor, Obligation, Part, Sight};
+use truceline::deal::repeat::repeats;
 use truceline::deal::stage::{Abort, Order, Stage, Window};
-use truceline::deal::terms::{Category, Firmness, Leg, Quantity, Selection, Substitution, Terms};
+use truceline::deal::terms::{Category, Firmness, Leg, Quantity, Rounding, Selection, Substitution, Terms};
 use truceline::deal::word::Text;
 use truceline::party::role::Role::{self, Inviter, Joiner};
 use truceline::time::UnixMillis;
@@ -270,6 +271,193 @@ fn estimates_and_tolerance_count_at_their_greatest_and_what_we_get_at_its_least(
     decides(&weigh(&get, &one(Joiner, Quantity::Count(40), 1)), Verdict::Forbidden, "rule 'least'");
 }
 
+/// The same leg, got instead of given.
+fn got(leg: &str) -> String {
+    leg.replacen("giver = \"me\"", "giver = \"them\"", 1)
+}
+
+/// The same leg with another key.
+fn with(leg: &str, key: &str) -> String {
+    leg.replacen("selection", &format!("{key}\nselection"), 1)
+}
+
+#[test]
+fn a_list_counts_with_its_tolerance_both_ways() {
+    let five = names(&["service_number = \"ТА-1\"", "", "", "", ""]);
+    let two_off = with(&five, "tolerance = 2");
+    let give = |bottom: u32| mandate(&rule("cap", "give", "non-negotiable", &format!("bottom = {bottom}")));
+    decides(&weigh(&give(5), &offer(&five)), Verdict::Allow, "rule 'cap'");
+    decides(&weigh(&give(6), &offer(&two_off)), Verdict::Forbidden, "rule 'cap'");
+    decides(&weigh(&give(7), &offer(&two_off)), Verdict::Allow, "rule 'cap'");
+    let get = |bottom: u32| mandate(&rule("least", "get", "non-negotiable", &format!("bottom = {bottom}")));
+    decides(&weigh(&get(5), &offer(&got(&five))), Verdict::Allow, "rule 'least'");
+    decides(&weigh(&get(4), &offer(&got(&two_off))), Verdict::Forbidden, "rule 'least'");
+    decides(&weigh(&get(3), &offer(&got(&two_off))), Verdict::Allow, "rule 'least'");
+    // Who comes besides those on the list may be one who is never given, unless we choose them.
+    let never = rule("never", "give", "non-negotiable", "who.service_number = [\"ТА-9\"]");
+    let never = mandate(&(anyone() + &never));
+    let numbered = names(&["service_number = \"ТА-1\""]);
+    decides(&weigh(&never, &offer(&numbered)), Verdict::Allow, "any give");
+    let one_more = with(&with(&numbered, "category = \"prisoner of war\""), "tolerance = 1");
+    decides(&weigh(&never, &offer(&one_more)), Verdict::NeedsPrincipal, "rule 'never'");
+    let ours = one_more.replace("\"mutual\"", "\"holder\"");
+    decides(&weigh(&never, &offer(&ours)), Verdict::Allow, "any give");
+    // And they need a rule that speaks of them.
+    let named = mandate(&rule("ТА-1", "give", "negotiable", "who.service_number = [\"ТА-1\"]"));
+    decides(&weigh(&named, &offer(&numbered)), Verdict::Allow, "rule 'ТА-1'");
+    let ruling = weigh(&named, &offer(&one_more));
+    let silent = "leg 1 gives prisoner of war who are not on its list: of this the mandate says nothing";
+    assert!(ruling.findings.iter().any(|finding| finding.why == silent), "{ruling:?}");
+}
+
+#[test]
+fn a_ratio_counts_with_the_tolerance_of_the_leg_it_hangs_on() {
+    let of = |giver: Role| {
+        let base = Leg { tolerance: 2, ..leg(giver.other(), Category::PrisonerOfWar, Quantity::Count(10)) };
+        let ratio = Quantity::Ratio { give: 2, per: 1, leg: 0, rounding: Rounding::Down };
+        let ratio = Leg { tolerance: 1, ..leg(giver, Category::PrisonerOfWar, ratio) };
+        joined(Terms { legs: vec![base, ratio], ..Terms::default() })
+    };
+    let any_get = rule("any get", "get", "negotiable", "");
+    let give = |bottom: u32| {
+        let cap = rule("cap", "give", "non-negotiable", &format!("bottom = {bottom}"));
+        mandate(&(any_get.clone() + &cap))
+    };
+    decides(&weigh(&give(24), &of(Inviter)), Verdict::Forbidden, "rule 'cap'");
+    decides(&weigh(&give(25), &of(Inviter)), Verdict::Allow, "rule 'cap'");
+    let any_give = rule("any give", "give", "negotiable", "");
+    let get = |bottom: u32| {
+        let least = rule("least", "get", "non-negotiable", &format!("bottom = {bottom}"));
+        mandate(&(any_give.clone() + &least))
+    };
+    decides(&weigh(&get(16), &of(Joiner)), Verdict::Forbidden, "rule 'least'");
+    decides(&weigh(&get(15), &of(Joiner)), Verdict::Allow, "rule 'least'");
+}
+
+#[test]
+fn who_is_listed_twice_is_got_once_and_warned_of() {
+    let same = "service_number = \"ТА-1\"";
+    // The same record twice is no proposal: a cell differs.
+    let (again, third) = ("service_number = \"та 1\"", "service_number = \"ТА/1\"");
+    // `names` numbers the surnames; here all are called alike.
+    let alike = |persons: &[&str]| {
+        got(&names(persons).replace("\"Лис 2\"", "\"Лис 1\"").replace("\"Лис 3\"", "\"Лис 1\""))
+    };
+    let count = |text: &str| Who::default().count(&offer(text), Way::Get, Inviter);
+    let sure_and_doubtful = |text: &str| {
+        let Count { sure, doubtful, any, .. } = count(text);
+        assert_eq!(any, Match::Yes);
+        (sure, doubtful)
+    };
+    assert_eq!(sure_and_doubtful(&alike(&[same, again, third])), (1, 0));
+    // In another leg they are the same person still.
+    assert_eq!(sure_and_doubtful(&(alike(&[same]) + &alike(&[again]))), (1, 0));
+    let born = "birth_date = \"1990-02-03\"";
+    assert_eq!(
+        sure_and_doubtful(&alike(&[
+            born,
+            &format!("{born}\n{same}"),
+            &format!("{born}\nrank = \"private\"")
+        ])),
+        (1, 0)
+    );
+    // Namesakes, or one who is listed twice: it cannot be told.
+    assert_eq!(sure_and_doubtful(&alike(&["", "occupation = \"cook\""])), (1, 1));
+    assert_eq!(sure_and_doubtful(&got(&names(&[same, same]))), (1, 1));
+    // Two numbers are two persons.
+    let two = alike(&[&format!("{born}\n{same}"), &format!("{born}\nservice_number = \"ТА-2\"")]);
+    assert_eq!(sure_and_doubtful(&two), (2, 0));
+    // Of what we give the greatest number counts.
+    let given = offer(&names(&[same, same]));
+    assert_eq!(Who::default().count(&given, Way::Give, Inviter).sure, 2);
+
+    let least = mandate(&rule("least", "get", "non-negotiable", "bottom = 2"));
+    decides(&weigh(&least, &offer(&alike(&[same, again]))), Verdict::Forbidden, "rule 'least'");
+    decides(&weigh(&least, &offer(&got(&names(&[same, same])))), Verdict::NeedsPrincipal, "rule 'least'");
+
+    let told = |text: &str| repeats(&offer(text)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let remedy = "strike all but one line of each person or bag, or complete the records until they differ";
+    assert_eq!(
+        told(&alike(&[same, "service_number = \"ТА-2\"", again])),
+        [format!("listed twice: leg 1, lines 1 and 3: {remedy}")]
+    );
+    assert_eq!(
+        told(&got(&names(&["", same, same]))),
+        [format!("perhaps listed twice: leg 1, lines 2-3: {remedy}")]
+    );
+    let across = told(&(alike(&[same]) + &alike(&["service_number = \"ТА-2\"", again])));
+    assert_eq!(
+        across,
+        [format!("listed twice: leg 1, line 1: {remedy}"), format!("listed twice: leg 2, line 2: {remedy}")]
+    );
+    // The other side's list is one of its own, and bags have numbers too.
+    assert_eq!(told(&(names(&[same]) + &alike(&[same]))), [] as [String; 0]);
+    let bags = "[[leg]]\ngiver = \"them\"\ncategory = \"remains\"\n[[leg.bag]]\nbag = \"Б 1\"\n\
+                [[leg.bag]]\nbag = \"б-1\"\nplace = \"Kelda\"\n";
+    assert_eq!(count(bags).sure, 1);
+    assert_eq!(told(bags).len(), 1);
+}
+
+#[test]
+fn whom_another_may_stand_in_for_does_not_pay_a_price() {
+    let price = "who.service_number = [\"ТА-1\"]\nprice = { at_least = 2, who.rank = [\"captain\"] }";
+    let mandate = mandate(&(anyone() + &rule("ТА-1", "give", "conditional", price)));
+    let captains = |key: &str| {
+        let got = got(&with(&names(&["rank = \"Captain\"", "rank = \"captain.\""]), key));
+        names(&["service_number = \"ТА-1\""]) + &got
+    };
+    decides(&weigh(&mandate, &offer(&captains("substitution = \"none\""))), MET, "rule 'ТА-1'");
+    for substitution in ["same category", "by agreement"] {
+        let ruling = weigh(&mandate, &offer(&captains(&format!("substitution = {substitution:?}"))));
+        decides(&ruling, UNMET, "rule 'ТА-1'");
+    }
+    let sees = |who: Who, substitution: &str| {
+        let text = names(&["service_number = \"ТА-1\"\nhealth = \"good\"\nconsent = \"wishes\""]);
+        let text = with(&text, &format!("category = \"prisoner of war\"\nsubstitution = {substitution:?}"));
+        (
+            who.count(&offer(&got(&text)), Way::Get, Inviter).any,
+            who.count(&offer(&text), Way::Give, Inviter).any,
+        )
+    };
+    let who = Who::default;
+    let numbered = Who { service_number: vec!["ТА-1".to_owned()], ..who() };
+    let healthy = Who { health: vec![truceline::deal::person::Health::Good], ..who() };
+    let willing = Who { consent: vec![truceline::deal::person::Wish::Wishes], ..who() };
+    for who in [numbered, healthy, willing] {
+        assert_eq!(sees(who.clone(), "none"), (Match::Yes, Match::Yes), "{who}");
+        assert_eq!(sees(who.clone(), "same category"), (Match::Maybe, Match::Yes), "{who}");
+    }
+    // Whoever comes is of the leg's category.
+    let soldiers = Who { category: vec![Category::PrisonerOfWar], ..who() };
+    assert_eq!(sees(soldiers, "same category"), (Match::Yes, Match::Yes));
+}
+
+#[test]
+fn a_named_person_is_found_however_the_number_is_spelled_and_asked_about_where_there_is_none() {
+    let never = rule(
+        "never",
+        "give",
+        "non-negotiable",
+        "who.service_number = [\"ТА-100777\"]\nwho.name = [\"О'Лис-Дуб\"]",
+    );
+    let never = mandate(&(anyone() + &never));
+    for (number, verdict) in [
+        ("ТА-100777", Verdict::Forbidden),
+        ("та 100 777", Verdict::Forbidden),
+        ("ТА／１００７７７", Verdict::Forbidden),
+        // Latin letters that look the same.
+        ("TA-100777", Verdict::NeedsPrincipal),
+        ("100777", Verdict::NeedsPrincipal),
+        ("ТА-100778", Verdict::Allow),
+    ] {
+        let one = names(&[&format!("service_number = {number:?}")]);
+        assert_eq!(weigh(&never, &offer(&one)).verdict(), verdict, "{number}");
+    }
+    decides(&weigh(&never, &offer(&names(&[""]))), Verdict::NeedsPrincipal, "rule 'never'");
+    let spelled = names(&["service_number = \"ТА-5\""]).replace("Лис 1", "О’ЛИС ДУБ");
+    decides(&weigh(&never, &offer(&spelled)), Verdict::Forbidden, "rule 'never'");
+}
+
 #[test]
 fn totals_run_across_all_cases_and_of_each_the_heaviest_offer_counts() {
     let numbers = "bottom = 100\nover_all_cases = true";
@@ -331,8 +519,11 @@ fn what_stands_beside_the_legs_needs_a_rule_of_its_own() {
         abort: Abort::Stop,
     };
     let window = Window { from: NOW, to: UnixMillis(NOW.0 + 1) };
-    let third =
-        Leg { third_country: Some(text("Ostrava")), ..leg(Inviter, Category::Person, Quantity::Count(1)) };
+    let third = Leg {
+        third_country: Some(text("Ostrava")),
+        stage: Some(0),
+        ..leg(Inviter, Category::Person, Quantity::Count(1))
+    };
     let terms = Terms {
         legs: vec![third],
         stages: vec![stage(Some(window))],
@@ -390,6 +581,12 @@ fn a_rule_speaks_in_its_time_and_of_its_firmness_and_a_mandate_until_its_end() {
     decides(&weigh(&probing, &one), Verdict::NeedsPrincipal, "no rule");
     let explored = offer(&format!("firmness = \"exploratory\"\n{}", counts("me", "person", 1)));
     decides(&weigh(&probing, &explored), Verdict::Allow, "rule 'probing'");
+    // Once it comes to bind it is firm, whatever it calls itself.
+    let binding = |mandate: &Mandate| mandate.weigh_binding(&explored, Inviter, &Totals::default(), NOW);
+    decides(&binding(&probing), Verdict::NeedsPrincipal, "no rule");
+    let firm = mandate(&(anyone() + &rule("firm", "give", "non-negotiable", "firmness = \"firm\"")));
+    decides(&weigh(&firm, &explored), Verdict::Allow, "any give");
+    decides(&binding(&firm), Verdict::Forbidden, "rule 'firm'");
     let free = mandate(&anyone());
     decides(
         &free.weigh(&one, Inviter, &Totals::default(), UnixMillis(free.valid_until.0 - 1)),
@@ -413,14 +610,10 @@ fn names_are_found_in_every_script_of_the_list() {
     let line: &Line = &person.lines(leg)[0];
     for name in ["Лис 1 Остап", "лис 1  остап", "LYS OSTAP", "рудий"] {
         let who = Who { name: vec![name.to_owned()], ..Who::default() };
-        assert_eq!(
-            who.count(&person, truceline::deal::mandate::who::Way::Give, Inviter).sure,
-            1,
-            "{name}: {line:?}"
-        );
+        assert_eq!(who.count(&person, Way::Give, Inviter).sure, 1, "{name}: {line:?}");
     }
     let other = Who { name: vec!["Остап".to_owned()], ..Who::default() };
-    assert_eq!(other.count(&person, truceline::deal::mandate::who::Way::Give, Inviter).sure, 0);
+    assert_eq!(other.count(&person, Way::Give, Inviter).sure, 0);
 }
 
 #[test]

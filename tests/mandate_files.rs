@@ -73,7 +73,7 @@ fn draft(hold: u64) -> Draft {
 }
 
 fn file(about: Vec<Vec<u8>>) -> Result<DraftFile, DraftError> {
-    DraftFile::new(draft(1), velmara().card().clone(), PartyName::parse("Таррун").unwrap(), about)
+    DraftFile::new(draft(1), velmara().card().clone(), PartyName::parse("Таррун").unwrap(), 3, about)
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_draft_and_its_id_are_what_they_were() {
     let bytes = frozen("draft.file");
     let file = DraftFile::decode(&bytes).unwrap();
     assert_eq!(file.encode().unwrap(), bytes);
-    assert_eq!((&file.drafter, file.draft.id()), (velmara().card(), draft(1).id()));
+    assert_eq!((&file.drafter, file.draft.id(), file.mandate), (velmara().card(), draft(1).id(), 3));
     let (author, offered) = file.offer().unwrap().unwrap();
     let Content::Offer(offered) = offered else { panic!("no offer") };
     assert_eq!(author, Role::Joiner);
@@ -128,16 +128,20 @@ fn an_approval_is_what_it_was_and_lets_this_draft_alone_be_signed() {
     let bytes = frozen("approval");
     let approval = Approval::verify(&bytes).unwrap();
     assert_eq!(approval.encode().unwrap(), bytes);
-    assert_eq!((approval.draft(), approval.at()), (draft(1).id(), NOW));
-    let principal = Some(ministry().card().fingerprint().unwrap());
+    assert_eq!((approval.draft(), approval.mandate(), approval.at()), (draft(1).id(), 3, NOW));
+    let principal = Some((ministry().card().fingerprint().unwrap(), 3));
     let check =
         |draft: Draft, drafter: &Identity, principal| approval.check(draft.id(), drafter.card(), principal);
     assert_eq!(check(draft(1), &velmara(), principal), Ok(()));
     assert!(matches!(check(draft(2), &velmara(), principal), Err(ApprovalError::OtherDraft { .. })));
     assert!(matches!(check(draft(1), &ministry(), principal), Err(ApprovalError::OwnDraft)));
     assert!(matches!(check(draft(1), &velmara(), None), Err(ApprovalError::NoPrincipal)));
-    let other = Some(tarrun().card().fingerprint().unwrap());
+    let other = Some((tarrun().card().fingerprint().unwrap(), 3));
     assert!(matches!(check(draft(1), &velmara(), other), Err(ApprovalError::NotByPrincipal { .. })));
+    // A later mandate is the principal's later word.
+    let later = principal.map(|(principal, _)| (principal, 4));
+    let refused = check(draft(1), &velmara(), later);
+    assert_eq!(refused, Err(ApprovalError::OtherMandate { approved: 3, held: 4 }));
 }
 
 #[test]
@@ -176,6 +180,10 @@ fn altered_files_are_refused_by_the_name_of_their_defect() {
     assert!(matches!(Approval::verify(&approval[..99]), Err(ApprovalError::Malformed(_))));
     let altered = with(&approval, 1, approval[1] ^ 1);
     assert_eq!(Approval::verify(&altered), Err(ApprovalError::Signature(SignError::SignatureInvalid)));
+    // Neither can it be carried over to another mandate: the number stands after the version and the draft's id.
+    assert_eq!(approval[33..41], 3u64.to_le_bytes());
+    let moved = with(&approval, 33, 4);
+    assert_eq!(Approval::verify(&moved), Err(ApprovalError::Signature(SignError::SignatureInvalid)));
     let file = frozen("draft.file");
     assert_eq!(DraftFile::decode(&with(&file, 0, 2)), Err(DraftError::VersionUnknown(2)));
     assert!(matches!(DraftFile::decode(&file[..99]), Err(DraftError::Malformed(_))));

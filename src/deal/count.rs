@@ -5,6 +5,7 @@ use crate::deal::body::Offer;
 use crate::deal::person::{Line, Person};
 use crate::deal::terms::{Category, Leg, Quantity, Rounding};
 use crate::party::role::Role;
+use std::ops::RangeInclusive;
 
 impl Offer {
     /// How many a leg is about, at least.
@@ -15,7 +16,7 @@ impl Offer {
 
     /// How many a leg is about: one number where it is exact, `u32::MAX` at the end where it is open.
     #[must_use]
-    pub fn range(&self, leg: &Leg) -> std::ops::RangeInclusive<u32> {
+    pub fn range(&self, leg: &Leg) -> RangeInclusive<u32> {
         match leg.quantity {
             Quantity::Count(count) => count..=count,
             Quantity::List(index) => {
@@ -24,18 +25,32 @@ impl Offer {
             }
             Quantity::Estimate { least, most } => least..=most,
             Quantity::All { least } => least..=u32::MAX,
-            Quantity::Ratio { give, per, leg, rounding } => {
-                // The other leg is no ratio: terms that say so are refused.
-                let other = self
-                    .legs()
-                    .get(usize::from(leg))
-                    .filter(|it| !matches!(it.quantity, Quantity::Ratio { .. }));
-                let other = other.map_or(0..=0, |other| self.range(other));
-                let of = |count: u32| ratio(count, give, per, rounding);
-                let end = if *other.end() == u32::MAX { u32::MAX } else { of(*other.end()) };
-                of(*other.start())..=end
-            }
+            Quantity::Ratio { .. } => self.in_ratio(leg, |other| self.range(other)),
         }
+    }
+
+    /// How many can come under a leg that still fulfil it: within its tolerance and, in a ratio, that of the other leg.
+    #[must_use]
+    pub fn reach(&self, leg: &Leg) -> RangeInclusive<u32> {
+        let about = |range: RangeInclusive<u32>, slack: u32| {
+            range.start().saturating_sub(slack)..=range.end().saturating_add(slack)
+        };
+        let range = match leg.quantity {
+            Quantity::Ratio { .. } => self.in_ratio(leg, |other| about(self.range(other), other.tolerance)),
+            _ => self.range(leg),
+        };
+        about(range, leg.tolerance)
+    }
+
+    /// How many a leg in a ratio is about, by how many the other leg is.
+    fn in_ratio(&self, leg: &Leg, of: impl Fn(&Leg) -> RangeInclusive<u32>) -> RangeInclusive<u32> {
+        let Quantity::Ratio { give, per, leg, rounding } = leg.quantity else { return 0..=0 };
+        // The other leg is no ratio: terms that say so are refused.
+        let other = self.legs().get(usize::from(leg));
+        let other = other.filter(|it| !matches!(it.quantity, Quantity::Ratio { .. })).map_or(0..=0, of);
+        let of = |count: u32| ratio(count, give, per, rounding);
+        let end = if *other.end() == u32::MAX { u32::MAX } else { of(*other.end()) };
+        of(*other.start())..=end
     }
 
     /// How many `giver` gives, by the category of the legs, in the order of their numbers.

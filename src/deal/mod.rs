@@ -30,6 +30,7 @@ pub mod person;
 pub mod pledge;
 pub mod progress;
 pub mod remains;
+pub mod repeat;
 pub mod row;
 pub(crate) mod rules;
 pub mod stage;

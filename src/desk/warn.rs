@@ -1,5 +1,6 @@
-//! What an officer should be warned of before signing: what the law says against it, who does not belong on a list, what
-//! does not fit what was said before, what of that was not true. Shown at the own desk alone, and never sent.
+//! What an officer should be warned of before signing: what the law says against it, who does not belong on a list or
+//! is listed twice, what does not fit what was said before, what of that was not true. Shown at the own desk alone, and
+//! never sent.
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
@@ -9,6 +10,7 @@ use crate::deal::handover::TransferNotice;
 use crate::deal::history::History;
 use crate::deal::judge::Ledger;
 use crate::deal::law::{self, Warning};
+use crate::deal::repeat::repeats;
 use crate::desk::open::Desk;
 use crate::desk::own::history;
 use crate::desk::screen::{count, plain, short, time};
@@ -67,6 +69,7 @@ fn of_terms(history: &History<'_>, content: &Content) -> Vec<String> {
 fn of_offer(offer: &Offer, notices: &[&TransferNotice]) -> Vec<String> {
     let mut all = in_words(&law::warnings(offer, notices));
     all.extend(misfits_in_short(offer));
+    all.extend(repeats(offer).iter().map(|repeat| plain(&repeat.to_string())));
     all
 }
 

@@ -6,11 +6,14 @@
 //! draft's id = SHA-256(label ‖ channel 32 ‖ author u8 ‖ kind u16 ‖ case 32 ‖ body's length u64 ‖ body ‖
 //!              for each list: root 32 ‖ lines u32)
 //! draft file = version u8 = 1 ‖ draft (list of u8) ‖ drafter's card (list of u8) ‖ counterpart's name (string) ‖
-//!              about (list of statements, each a list of u8)
-//! approval   = version u8 = 1 ‖ draft's id 32 ‖ principal's card (list of u8) ‖ at u64 (ms) ‖ signature 3,373
-//! signature  = both keys over label ‖ draft's id 32 ‖ fingerprint of the principal's card 32 ‖ at u64
+//!              mandate's number u64 ‖ about (list of statements, each a list of u8)
+//! approval   = version u8 = 1 ‖ draft's id 32 ‖ mandate's number u64 ‖ principal's card (list of u8) ‖ at u64 (ms) ‖
+//!              signature 3,373
+//! signature  = both keys over label ‖ draft's id 32 ‖ mandate's number u64 ‖ fingerprint of the principal's card 32 ‖
+//!              at u64
 //! ```
-//! `about` holds what the body names by id, so that the principal sees what is agreed to: of an accept the offer,
+//! The mandate's number is that of the one in force when the file was written, 0 where there was none: an approval
+//! counts under that mandate alone. `about` holds what the body names by id, so that the principal sees what is agreed to: of an accept the offer,
 //! of a confirm the acceptance and then the offer.
 
 use crate::codec::{self, CodecError};
@@ -34,7 +37,7 @@ pub const DRAFT_BYTES_MAX: usize = STATEMENT_BYTES_MAX;
 /// Bytes of a draft file, at most: the draft, and the two statements it may be about.
 pub const DRAFT_FILE_BYTES_MAX: usize = 3 * STATEMENT_BYTES_MAX + CARD_BYTES_MAX + 1_024;
 /// Bytes of an approval, at most.
-pub const APPROVAL_BYTES_MAX: usize = 1 + 32 + 8 + CARD_BYTES_MAX + 8 + SIGNATURE_BYTES;
+pub const APPROVAL_BYTES_MAX: usize = 1 + 32 + 8 + 8 + CARD_BYTES_MAX + 8 + SIGNATURE_BYTES;
 
 /// A draft or draft file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +93,17 @@ pub enum ApprovalError {
         approved: String,
         /// What was to be signed.
         found: String,
+    },
+    /// Under another mandate than the one in force.
+    #[error(
+        "the approval was given under mandate {approved}, and mandate {held} is in force: write the draft anew with \
+         'truceline draft show', and have the principal approve it again"
+    )]
+    OtherMandate {
+        /// Under which it was given; 0 for none.
+        approved: u64,
+        /// The one in force.
+        held: u64,
     },
     /// By somebody else than the principal.
     #[error("the approval is signed by {found}, and the principal is {principal}: ask the principal")]
@@ -220,6 +234,8 @@ pub struct DraftFile {
     pub drafter: Card,
     /// What the counterpart calls itself, as the drafter says.
     pub peer: PartyName,
+    /// The number of the mandate in force when the file was written; 0 where there was none.
+    pub mandate: u64,
     /// The bytes of the statements it is about.
     about: Vec<Vec<u8>>,
 }
@@ -233,9 +249,10 @@ impl DraftFile {
         draft: Draft,
         drafter: Card,
         peer: PartyName,
+        mandate: u64,
         about: Vec<Vec<u8>>,
     ) -> Result<Self, DraftError> {
-        let file = Self { draft, drafter, peer, about };
+        let file = Self { draft, drafter, peer, mandate, about };
         file.offer()?;
         Ok(file)
     }
@@ -245,7 +262,7 @@ impl DraftFile {
     /// # Errors
     /// [`DraftError::Malformed`] over a limit.
     pub fn encode(&self) -> Result<Vec<u8>, DraftError> {
-        let fields = (self.draft.encode()?, self.drafter.encode()?, &self.peer, &self.about);
+        let fields = (self.draft.encode()?, self.drafter.encode()?, &self.peer, self.mandate, &self.about);
         let mut bytes = vec![VERSION];
         bytes.extend(codec::encode(&fields, DRAFT_FILE_BYTES_MAX - 1)?);
         Ok(bytes)
@@ -261,10 +278,10 @@ impl DraftFile {
             Some((&other, _)) => return Err(DraftError::VersionUnknown(other)),
             None => return Err(CodecError::Malformed.into()),
         };
-        let (draft, drafter, peer, about): (Vec<u8>, Vec<u8>, PartyName, Vec<Vec<u8>>) =
+        let (draft, drafter, peer, mandate, about): (Vec<u8>, Vec<u8>, PartyName, u64, Vec<Vec<u8>>) =
             codec::decode(rest, DRAFT_FILE_BYTES_MAX - 1)?;
         let peer = PartyName::parse(peer.as_str())?;
-        Self::new(Draft::decode(&draft)?, Card::decode(&drafter)?, peer, about)
+        Self::new(Draft::decode(&draft)?, Card::decode(&drafter)?, peer, mandate, about)
     }
 
     /// The offer that would be made, accepted or confirmed, with its author: what is in the file is what the draft
@@ -314,13 +331,13 @@ impl DraftFile {
         if approver.key().shares_with(self.drafter.key()) { Err(ApprovalError::OwnDraft) } else { Ok(()) }
     }
 
-    /// Approves exactly this draft.
+    /// Approves exactly this draft, under the mandate that the file names.
     ///
     /// # Errors
     /// [`ApprovalError::OwnDraft`] where the drafter would approve.
     pub fn approve(&self, principal: &Identity, now: UnixMillis) -> Result<Approval, ApprovalError> {
         self.check_approver(principal.card())?;
-        Approval::sign(principal, self.draft.id(), now)
+        Approval::sign(principal, self.draft.id(), self.mandate, now)
     }
 }
 
@@ -328,24 +345,37 @@ impl DraftFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
     draft: Digest,
+    mandate: u64,
     card: Card,
     at: UnixMillis,
     signature: Signature,
 }
 
 impl Approval {
-    fn sign(principal: &Identity, draft: Digest, at: UnixMillis) -> Result<Self, ApprovalError> {
+    fn sign(
+        principal: &Identity,
+        draft: Digest,
+        mandate: u64,
+        at: UnixMillis,
+    ) -> Result<Self, ApprovalError> {
         let card = principal.card().clone();
         let fingerprint = card.fingerprint()?;
-        let signature =
-            principal.key().sign(label::APPROVAL, &[&draft.0, &fingerprint.0, &at.0.to_le_bytes()])?;
-        Ok(Self { draft, card, at, signature })
+        let (number, moment) = (mandate.to_le_bytes(), at.0.to_le_bytes());
+        let parts: [&[u8]; 4] = [&draft.0, &number, &fingerprint.0, &moment];
+        let signature = principal.key().sign(label::APPROVAL, &parts)?;
+        Ok(Self { draft, mandate, card, at, signature })
     }
 
     /// The draft that is approved.
     #[must_use]
     pub const fn draft(&self) -> Digest {
         self.draft
+    }
+
+    /// The number of the mandate under which it counts; 0 where there was none.
+    #[must_use]
+    pub const fn mandate(&self) -> u64 {
+        self.mandate
     }
 
     /// Who approved.
@@ -365,7 +395,7 @@ impl Approval {
     /// # Errors
     /// Never for one that was signed or verified.
     pub fn encode(&self) -> Result<Vec<u8>, ApprovalError> {
-        let fields = (VERSION, self.draft, self.card.encode()?, self.at, &self.signature);
+        let fields = (VERSION, self.draft, self.mandate, self.card.encode()?, self.at, &self.signature);
         Ok(codec::encode(&fields, APPROVAL_BYTES_MAX)?)
     }
 
@@ -379,16 +409,17 @@ impl Approval {
             Some(&other) => return Err(ApprovalError::VersionUnknown(other)),
             None => return Err(CodecError::Malformed.into()),
         }
-        let (_, draft, card, at, signature): (u8, Digest, Vec<u8>, UnixMillis, Signature) =
+        let (_, draft, mandate, card, at, signature): (u8, Digest, u64, Vec<u8>, UnixMillis, Signature) =
             codec::decode(bytes, APPROVAL_BYTES_MAX)?;
         let card = Card::decode(&card)?;
         let fingerprint = card.fingerprint()?;
-        let parts: [&[u8]; 3] = [&draft.0, &fingerprint.0, &at.0.to_le_bytes()];
+        let (number, moment) = (mandate.to_le_bytes(), at.0.to_le_bytes());
+        let parts: [&[u8]; 4] = [&draft.0, &number, &fingerprint.0, &moment];
         card.key().verify(label::APPROVAL, &parts, &signature)?;
-        Ok(Self { draft, card, at, signature })
+        Ok(Self { draft, mandate, card, at, signature })
     }
 
-    /// Whether it lets `draft` be signed by `drafter`, whose principal is `principal`.
+    /// Whether it lets `draft` be signed by `drafter`, under the mandate in force: its principal and its number.
     ///
     /// # Errors
     /// [`ApprovalError`].
@@ -396,9 +427,9 @@ impl Approval {
         &self,
         draft: Digest,
         drafter: &Card,
-        principal: Option<Digest>,
+        mandate: Option<(Digest, u64)>,
     ) -> Result<(), ApprovalError> {
-        let principal = principal.ok_or(ApprovalError::NoPrincipal)?;
+        let (principal, held) = mandate.ok_or(ApprovalError::NoPrincipal)?;
         if self.card.key().shares_with(drafter.key()) {
             return Err(ApprovalError::OwnDraft);
         }
@@ -408,6 +439,9 @@ impl Approval {
         }
         if self.draft != draft {
             return Err(ApprovalError::OtherDraft { approved: self.draft.hex(), found: draft.hex() });
+        }
+        if self.mandate != held {
+            return Err(ApprovalError::OtherMandate { approved: self.mandate, held });
         }
         Ok(())
     }

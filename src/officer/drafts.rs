@@ -97,10 +97,12 @@ impl Officer {
         };
         let about = about.into_iter().flatten().collect();
         let peer = session.card(channel.thread.role.other()).name().clone();
-        Ok(DraftFile::new(held.draft.clone(), self.identity.card().clone(), peer, about)?)
+        let mandate = self.mandate.as_ref().map_or(0, |it| it.mandate().number);
+        Ok(DraftFile::new(held.draft.clone(), self.identity.card().clone(), peer, mandate, about)?)
     }
 
-    /// Signs exactly what a draft says. An approval has to be the principal's, and for this draft.
+    /// Signs exactly what a draft says. An approval has to be the principal's, for this draft, under the mandate in
+    /// force.
     ///
     /// # Errors
     /// [`CommandError`].
@@ -116,8 +118,8 @@ impl Officer {
             return Err(DraftError::Sent.into());
         }
         if let Some(approval) = &approval {
-            let principal = self.mandate.as_ref().map(|mandate| mandate.principal());
-            approval.check(held.draft.id(), self.identity.card(), principal)?;
+            let mandate = self.mandate.as_ref().map(|it| (it.principal(), it.mandate().number));
+            approval.check(held.draft.id(), self.identity.card(), mandate)?;
         }
         let (thread, case) = (held.thread, held.draft.case());
         let (content, lists) = (held.draft.content()?, held.draft.lists().to_vec());

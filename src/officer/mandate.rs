@@ -11,7 +11,7 @@ use crate::crypto::digest::Digest;
 use crate::crypto::label;
 use crate::crypto::sign::{SIGNATURE_BYTES, SignError, Signature};
 use crate::deal::body::{Content, Offer};
-use crate::deal::mandate::ruling::Ruling;
+use crate::deal::mandate::ruling::{Ruling, Verdict};
 use crate::deal::mandate::weigh::Totals;
 use crate::deal::mandate::{MANDATE_BYTES_MAX, Mandate, read::MandateError};
 use crate::deal::state::CaseState;
@@ -219,8 +219,9 @@ impl Officer {
     /// What the mandate says of an act; none where it binds nobody, or there is no mandate.
     ///
     /// An offer is weighed itself, an acceptance by the offer it accepts, a confirm by the own offer that was
-    /// accepted. Where we opened the case, our open offers may become agreed by our acceptance of another: if both
-    /// sides accept at once. So they are weighed with it.
+    /// accepted; what is accepted or confirmed binds, so it is weighed as firm. Where we opened the case, our open
+    /// offers may become agreed by our acceptance of another: if both sides accept at once. So they are weighed with
+    /// it, as firm, and what stands against them forbids the acceptance: who approves that approves one offer alone.
     #[must_use]
     pub fn ruling(
         &self,
@@ -232,8 +233,9 @@ impl Officer {
         let mandate = &self.mandate.as_ref()?.mandate;
         let channel = self.channel(thread)?;
         let me = channel.thread.role;
+        let totals = self.totals(thread, case);
         let offer = match content {
-            Content::Offer(offer) => offer.as_ref().clone(),
+            Content::Offer(offer) => return Some(mandate.weigh(offer, me, &totals, now)),
             Content::Accept(accept) => channel.offer(&accept.offer)?,
             Content::Confirm(confirm) => match channel.content(&confirm.acceptance)? {
                 Content::Accept(accept) => channel.offer(&accept.offer)?,
@@ -241,14 +243,13 @@ impl Officer {
             },
             _ => return None,
         };
-        let totals = self.totals(thread, case);
-        let mut ruling = mandate.weigh(&offer, me, &totals, now);
+        let mut ruling = mandate.weigh_binding(&offer, me, &totals, now);
         if let Content::Accept(_) = content {
             let ledger = channel.ledger();
             let crossing = case.and_then(|case| ledger.case(&case)).map(|case| crossing(&case, me));
             for id in crossing.unwrap_or_default() {
                 let Some(own) = channel.offer(&id) else { continue };
-                ruling = ruling.and(if_crossed(&id, mandate.weigh(&own, me, &totals, now)));
+                ruling = ruling.and(if_crossed(&id, mandate.weigh_binding(&own, me, &totals, now)));
             }
         }
         Some(ruling)
@@ -264,8 +265,9 @@ impl Officer {
             for other in ledger.cases().filter(|it| channel.number != thread || Some(it.id()) != case) {
                 let accepted = other.live(me).map(|acceptance| acceptance.offer);
                 let crossing = accepted.map(|_| crossing(&other, me)).unwrap_or_default();
-                let agreed = other.pending().or(other.sealed().last()).map(|agreement| agreement.offer);
-                let ids = agreed.into_iter().chain(accepted).chain(crossing);
+                // What is agreed replaces what is sealed only once it is sealed itself.
+                let agreed = other.sealed().last().into_iter().chain(other.pending());
+                let ids = agreed.map(|agreement| agreement.offer).chain(accepted).chain(crossing);
                 let offers: Vec<(Offer, Role)> =
                     ids.filter_map(|id| Some((channel.offer(&id)?, me))).collect();
                 if !offers.is_empty() {
@@ -283,7 +285,8 @@ fn crossing(case: &CaseState<'_>, me: Role) -> Vec<Digest> {
     own.map(|offer| offer.id).collect()
 }
 
-/// What stands against an own offer that an acceptance of another could bring about.
+/// What stands against an own offer that an acceptance of another could bring about. No approval of the acceptance
+/// shows that offer, so none lifts it.
 fn if_crossed(own: &Digest, mut ruling: Ruling) -> Ruling {
     ruling.findings.retain(|finding| !finding.verdict.may_sign(false));
     let id: String = own.hex().chars().take(8).collect();
@@ -292,7 +295,8 @@ fn if_crossed(own: &Digest, mut ruling: Ruling) -> Ruling {
             "your own offer {id} is open, and is agreed if both sides accept at once; {}",
             finding.why
         );
-        finding.remedy = format!("withdraw offer {id} first");
+        finding.verdict = Verdict::Forbidden;
+        finding.remedy = format!("withdraw offer {id} first, for no approval lifts this");
     }
     ruling
 }

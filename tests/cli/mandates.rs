@@ -256,3 +256,116 @@ fn what_needs_the_principal_is_signed_exactly_as_approved_from_another_vault() {
     assert!(read.err.contains("The offer, made by Tarrun:"), "{read:?}");
     velmara.ok(&["draft", "send", draft["draft"].as_str().unwrap(), "--approval", &approval, "--yes"]);
 }
+
+#[test]
+fn an_approval_counts_under_the_mandate_it_was_given_under_alone() {
+    let scene = Scene::new();
+    let velmara = &scene.velmara;
+    let (ministry, fingerprint) = principal();
+    let mandate = signed(&ministry, 1, &[TEN, ANYONE_HOME]);
+    velmara.ok(&["mandate", "set", &mandate, "--principal", &fingerprint]);
+    let eleven = exchange(velmara, "eleven.toml", [11, 11], "prisoner of war", "me");
+    let file = |name: &str| velmara.dir.join(name).to_str().unwrap().to_owned();
+    let (draft_file, approval) = (file("eleven.draft"), file("eleven.approval"));
+    let draft = velmara.ok(&["draft", "propose", &eleven, "--out", &draft_file])["draft"].clone();
+    let draft = draft.as_str().unwrap();
+    ministry.ok(&["approve", &draft_file, "--out", &approval, "--yes"]);
+    // The principal's later word: the same rules, or stricter ones.
+    velmara.ok(&["mandate", "set", &signed(&ministry, 2, &[TEN, ANYONE_HOME])]);
+    velmara.refused(
+        &["draft", "send", draft, "--approval", &approval, "--yes"],
+        3,
+        "given under mandate 1, and mandate 2 is in force",
+        "have the principal approve it again",
+    );
+    let (draft_file, approval) = (file("again.draft"), file("again.approval"));
+    velmara.ok(&["draft", "show", draft, "--out", &draft_file]);
+    ministry.ok(&["approve", &draft_file, "--out", &approval, "--yes"]);
+    velmara.ok(&["draft", "send", draft, "--approval", &approval, "--yes"]);
+}
+
+#[test]
+fn no_approval_of_an_acceptance_lifts_what_stands_against_an_own_open_offer() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let (ministry, fingerprint) = principal();
+    let eleven = exchange(velmara, "eleven.toml", [11, 11], "prisoner of war", "me");
+    let own = id(&velmara.ok(&["propose", &eleven, "--yes"]));
+    velmara.sync();
+    tarrun.sync();
+    let twelve = exchange(tarrun, "twelve.toml", [12, 30], "prisoner of war", "them");
+    let theirs = id(&tarrun.ok(&["counter", &own, &twelve, "--yes"]));
+    tarrun.sync();
+    velmara.sync();
+    let mandate = signed(&ministry, 1, &[TEN, ANYONE_HOME]);
+    velmara.ok(&["mandate", "set", &mandate, "--principal", &fingerprint]);
+    // Either needs the principal, who would be shown the one alone.
+    let what = format!("your own offer {} is open", &own[..8]);
+    velmara.refused(&["draft", "accept", &theirs], 3, &what, "no approval lifts this");
+    velmara.ok(&["withdraw", &own, "--yes"]);
+    let drafted = velmara.ok(&["draft", "accept", &theirs]);
+    assert_eq!(drafted["mandate"]["verdict"], "needs-principal", "{drafted}");
+}
+
+#[test]
+fn what_is_only_explored_binds_as_a_firm_offer_does_once_it_is_accepted() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let (ministry, fingerprint) = principal();
+    let cap = "[[rule]]\nname = \"ten if firm\"\nissue = \"give\"\nclass = \"non-negotiable\"\n\
+               bottom = 10\nfirmness = \"firm\"\n";
+    let explore = "[[rule]]\nname = \"any to explore\"\nissue = \"give\"\nclass = \"negotiable\"\n\
+                   firmness = \"exploratory\"\n";
+    let mandate = signed(&ministry, 1, &[cap, explore, ANYONE_HOME]);
+    velmara.ok(&["mandate", "set", &mandate, "--principal", &fingerprint]);
+    let explored = |officer: &Officer, name: &str, me: &str| {
+        let legs = std::fs::read(exchange(officer, name, [11, 11], "prisoner of war", me)).unwrap();
+        officer.write(name, [b"firmness = \"exploratory\"\n".as_slice(), &legs].concat())
+    };
+    let own = velmara.ok(&["propose", &explored(velmara, "own.toml", "me"), "--yes"]);
+    assert_eq!(own["mandate"]["verdict"], "allow", "{own}");
+    let theirs = id(&tarrun.ok(&["propose", &explored(tarrun, "theirs.toml", "them"), "--yes"]));
+    velmara.sync();
+    tarrun.sync();
+    let accepted = id(&tarrun.ok(&["accept", &id(&own), "--yes"]));
+    tarrun.sync();
+    velmara.sync();
+    let (rule, help) = ("rule 'ten if firm': gives 11", "only a new mandate");
+    velmara.refused(&["accept", &theirs, "--yes"], 3, rule, help);
+    velmara.refused(&["confirm", &accepted, "--yes"], 3, rule, help);
+}
+
+#[test]
+fn a_lighter_amendment_that_waits_for_its_seal_does_not_hide_the_heavier_version() {
+    let scene = Scene::new();
+    let (velmara, tarrun) = (&scene.velmara, &scene.tarrun);
+    let (ministry, fingerprint) = principal();
+    let total = TEN.replace("bottom = 10", "bottom = 20\nover_all_cases = true");
+    let mandate = signed(&ministry, 1, &[&total, ANYONE_HOME]);
+    velmara.ok(&["mandate", "set", &mandate, "--principal", &fingerprint]);
+    let sync = || {
+        velmara.sync();
+        tarrun.sync();
+        tarrun.sync();
+        velmara.sync();
+    };
+    let agree = |offer: &str| {
+        sync();
+        let accepted = id(&tarrun.ok(&["accept", offer, "--yes"]));
+        tarrun.sync();
+        velmara.sync();
+        velmara.ok(&["confirm", &accepted, "--yes"]);
+    };
+    let of = |count: u32| exchange(velmara, &format!("{count}.toml"), [count, 1], "prisoner of war", "me");
+    let first = id(&velmara.ok(&["propose", &of(15), "--yes"]));
+    agree(&first);
+    sync();
+    let lighter = id(&velmara.ok(&["amend", &first, &of(5), "--yes"]));
+    agree(&lighter);
+    // The other side can still walk out of what it has not acknowledged, and then fifteen stand.
+    let what = "gives 10 (prisoner of war) (leg 1), 25 across all cases";
+    velmara.refused(&["propose", &of(10), "--yes"], 3, what, "have the principal approve it");
+    sync();
+    let sealed = velmara.ok(&["propose", &of(10), "--yes"]);
+    assert_eq!(sealed["mandate"]["verdict"], "allow", "{sealed}");
+}

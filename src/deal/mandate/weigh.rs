@@ -7,7 +7,7 @@ use crate::deal::mandate::who::{Count, Match, Way, Who, goes};
 use crate::deal::mandate::{Class, Fraction, Issue, Mandate, Price, Rule, Span};
 use crate::deal::person::Line;
 use crate::deal::stage::Window;
-use crate::deal::terms::Leg;
+use crate::deal::terms::{Firmness, Leg, Substitution};
 use crate::party::role::Role;
 use crate::time::UnixMillis;
 
@@ -54,11 +54,27 @@ const ASK: &str = "change the draft, or make it with 'truceline draft' and have 
 const CHANGE: &str = "change the draft; only a new mandate can allow it";
 
 impl Mandate {
-    /// Weighs an offer as a whole, and with what stands in other cases, seen from the side `me`.
+    /// Weighs an offer that is made, as a whole, and with what stands in other cases, seen from the side `me`.
     #[must_use]
     pub fn weigh(&self, offer: &Offer, me: Role, totals: &Totals, now: UnixMillis) -> Ruling {
+        self.weigh_as(offer.body().firmness, offer, me, totals, now)
+    }
+
+    /// Weighs an offer that comes to bind both sides: firm, whatever it calls itself.
+    #[must_use]
+    pub fn weigh_binding(&self, offer: &Offer, me: Role, totals: &Totals, now: UnixMillis) -> Ruling {
+        self.weigh_as(Firmness::Firm, offer, me, totals, now)
+    }
+
+    fn weigh_as(
+        &self,
+        firmness: Firmness,
+        offer: &Offer,
+        me: Role,
+        totals: &Totals,
+        now: UnixMillis,
+    ) -> Ruling {
         let draft = Draft { offer, me, totals };
-        let firmness = offer.body().firmness;
         let rules: Vec<&Rule> = self.rules.iter().filter(|rule| rule.applies(firmness, now)).collect();
         let mut findings: Vec<Finding> = rules.iter().filter_map(|rule| draft.weigh(rule)).collect();
         findings.extend(draft.silences(&rules));
@@ -75,7 +91,7 @@ impl Mandate {
 }
 
 impl Rule {
-    fn applies(&self, firmness: crate::deal::terms::Firmness, now: UnixMillis) -> bool {
+    fn applies(&self, firmness: Firmness, now: UnixMillis) -> bool {
         self.firmness.is_none_or(|only| only == firmness)
             && self.from.is_none_or(|from| now >= from)
             && self.until.is_none_or(|until| now < until)
@@ -318,13 +334,17 @@ impl Draft<'_> {
         let whos: Vec<&Who> = rules.iter().filter(speaks).filter_map(|rule| rule.issue.who()).collect();
         let word = if way == Way::Give { "gives" } else { "gets" };
         let lines = self.offer.lines(leg);
+        let covered = || whos.iter().any(|who| who.fits_count(self.offer, leg) == Match::Yes);
         if lines.is_empty() {
-            let covered = whos.iter().any(|who| who.fits_count(self.offer, leg) == Match::Yes);
-            return (!covered).then(|| format!("leg {number} {word} {}", leg.category));
+            return (!covered()).then(|| format!("leg {number} {word} {}", leg.category));
         }
         let bare = |line: &&Line| !whos.iter().any(|who| who.fits_line(leg, line) == Match::Yes);
         let count = lines.iter().filter(bare).count();
-        let first = lines.iter().position(|line| bare(&line))?;
+        let Some(first) = lines.iter().position(|line| bare(&line)) else {
+            let fixed = leg.tolerance == 0 && leg.substitution == Substitution::None;
+            return (!fixed && !covered())
+                .then(|| format!("leg {number} {word} {} who are not on its list", leg.category));
+        };
         Some(format!("leg {number} {word} {count} {} from line {} on", leg.category, first + 1))
     }
 }

@@ -3,8 +3,9 @@
 //! What an offer leaves open is never guessed: a person or a count may match surely, perhaps or not at all.
 
 use crate::deal::body::Offer;
-use crate::deal::person::{Health, Judicial, Line, Person, Status, Wish};
-use crate::deal::terms::{Category, Leg, Quantity, Selection};
+use crate::deal::person::{self, Health, Judicial, Line, Person, Status, Wish};
+use crate::deal::repeat::{Again, Listed};
+use crate::deal::terms::{Category, Leg, Quantity, Selection, Substitution};
 use crate::party::role::Role;
 
 /// Which persons, or which dead: all that is given must hold; nothing given is anyone.
@@ -20,7 +21,7 @@ pub struct Who {
     pub judicial: Vec<Judicial>,
     /// Any of these wishes about returning.
     pub consent: Vec<Wish>,
-    /// Any of these ranks; capitals and spaces make no difference.
+    /// Any of these ranks; only letters and digits count, capital or not.
     pub rank: Vec<String>,
     /// Any of these service numbers, or any of `name`.
     pub service_number: Vec<String>,
@@ -77,6 +78,16 @@ impl Count {
         if self.open { u64::MAX } else { self.sure.saturating_add(self.doubtful) }
     }
 
+    /// So many of a leg, from 1, who match as far as `fits` says.
+    fn of(many: u64, fits: Match, leg: usize) -> Self {
+        let (sure, doubtful) = match fits {
+            Match::No => return Self::default(),
+            Match::Maybe => (0, many),
+            Match::Yes => (many, 0),
+        };
+        Self { sure, doubtful, open: false, any: fits, first: Some((leg, None)) }
+    }
+
     /// Both together; the place is that of the first.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -97,13 +108,13 @@ pub fn goes(leg: &Leg, way: Way, me: Role) -> bool {
 }
 
 impl Who {
-    /// How many an offer moves this way, seen from `me`.
+    /// How many an offer moves this way, seen from `me`. Of what we get, who is listed twice counts once.
     #[must_use]
     pub fn count(&self, offer: &Offer, way: Way, me: Role) -> Count {
-        let mut count = Count::default();
+        let (mut count, mut seen) = (Count::default(), Listed::default());
         for (leg, number) in offer.legs().iter().zip(1..).filter(|(leg, _)| goes(leg, way, me)) {
             let of_leg = match leg.quantity {
-                Quantity::List(_) => self.listed(offer, leg, number),
+                Quantity::List(_) => self.listed(offer, leg, number, way, &mut seen),
                 _ => self.counted(offer, leg, number, way),
             };
             count = count.and(of_leg);
@@ -111,40 +122,69 @@ impl Who {
         count
     }
 
-    fn listed(&self, offer: &Offer, leg: &Leg, number: usize) -> Count {
+    fn listed<'a>(
+        &self,
+        offer: &'a Offer,
+        leg: &Leg,
+        number: usize,
+        way: Way,
+        seen: &mut Listed<'a>,
+    ) -> Count {
         let mut count = Count::default();
+        let unnamed = self.fits_unnamed(offer, leg, way);
+        // Another may come in the place of whom we are to get.
+        let fixed = way == Way::Give || leg.substitution == Substitution::None;
         for (line, at) in offer.lines(leg).iter().zip(1..) {
-            let fits = self.fits_line(leg, line);
-            match fits {
-                Match::No => continue,
-                Match::Maybe => count.doubtful += 1,
-                Match::Yes => count.sure += 1,
+            let fits = match self.fits_line(leg, line) {
+                named if fixed || named == unnamed => named,
+                _ => Match::Maybe,
+            };
+            if fits == Match::No {
+                continue;
             }
             count.any = count.any.max(fits);
             count.first = count.first.or(Some((number, Some(at))));
+            let again = if way == Way::Get { seen.add(line, (number, at)) } else { Again::New };
+            match (fits, again) {
+                (_, Again::Surely(_)) => {}
+                (Match::Yes, Again::New) => count.sure += 1,
+                _ => count.doubtful += 1,
+            }
         }
-        count
+        let slack = u64::from(leg.tolerance);
+        match way {
+            Way::Get => {
+                let all = count.most().saturating_sub(slack);
+                count.sure = count.sure.saturating_sub(slack);
+                count.doubtful = all.saturating_sub(count.sure);
+                count
+            }
+            Way::Give if slack == 0 => count,
+            Way::Give => count.and(Count::of(slack, unnamed, number)),
+        }
     }
 
     fn counted(&self, offer: &Offer, leg: &Leg, number: usize, way: Way) -> Count {
-        let mut fits = self.fits_count(offer, leg);
-        // Whom we choose ourselves and may leave out is in our own hand, whatever else a count could hold.
-        let chosen = way == Way::Give && leg.selection == Selection::Holder && !is_all(leg);
-        if chosen && fits == Match::Maybe && self.fits_kind(leg) == Match::Yes {
-            fits = Match::No;
-        }
+        let fits = self.fits_unnamed(offer, leg, way);
         if fits == Match::No {
             return Count::default();
         }
-        let range = offer.range(leg);
-        let open = way == Way::Give && *range.end() == u32::MAX;
+        let reach = offer.reach(leg);
+        let open = way == Way::Give && *reach.end() == u32::MAX;
         let many = match way {
-            Way::Give if open => range.start().saturating_add(leg.tolerance),
-            Way::Give => range.end().saturating_add(leg.tolerance),
-            Way::Get => range.start().saturating_sub(leg.tolerance),
+            Way::Give if open => offer.number(leg).saturating_add(leg.tolerance),
+            Way::Give => *reach.end(),
+            Way::Get => *reach.start(),
         };
-        let (sure, doubtful) = if fits == Match::Yes { (many, 0) } else { (0, many) };
-        Count { sure: sure.into(), doubtful: doubtful.into(), open, any: fits, first: Some((number, None)) }
+        Count { open, ..Count::of(many.into(), fits, number) }
+    }
+
+    /// Whether those of a leg match whom it does not name.
+    fn fits_unnamed(&self, offer: &Offer, leg: &Leg, way: Way) -> Match {
+        let fits = self.fits_count(offer, leg);
+        // Whom we choose ourselves and may leave out is in our own hand, whatever else a count could hold.
+        let chosen = way == Way::Give && leg.selection == Selection::Holder && !is_all(leg);
+        if chosen && fits == Match::Maybe && self.fits_kind(leg) == Match::Yes { Match::No } else { fits }
     }
 
     /// Whether a line of a leg's list matches.
@@ -184,14 +224,19 @@ impl Who {
             return Match::Yes;
         }
         let number = person.service_number.as_ref().map(|number| folded(number.as_str()));
+        let number = number.filter(|number| !number.is_empty());
+        let numbers = self.service_number.iter().map(|wanted| match &number {
+            Some(known) => same_number(known, &folded(wanted)),
+            None => Match::Maybe,
+        });
         let mut names: Vec<String> = person.aliases.iter().map(|alias| folded(alias.as_str())).collect();
         for name in [Some(&person.name), person.romanised.as_ref().map(|it| &it.name)].into_iter().flatten() {
             let short = [&name.surname, &name.first_names].into_iter().flatten();
             let short: Vec<&str> = short.map(|part| part.as_str()).collect();
             names.extend([folded(&name.full()), folded(&short.join(" "))]);
         }
-        let numbered = self.service_number.iter().any(|wanted| number.as_deref() == Some(&folded(wanted)));
-        (numbered || self.name.iter().any(|wanted| names.contains(&folded(wanted)))).into()
+        let named = self.name.iter().any(|wanted| names.contains(&folded(wanted)));
+        numbers.max().unwrap_or_default().max(named.into())
     }
 
     /// Whether those that a leg counts match, as far as its category and status go.
@@ -266,9 +311,16 @@ fn within<T: PartialEq>(possible: &[T], wanted: &[T]) -> Match {
     }
 }
 
-/// Text without regard to capitals and spaces.
+/// The letters and digits of a text, capital or not; all of it where it has none.
 fn folded(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    Some(person::folded(text, "")).filter(|folded| !folded.is_empty()).unwrap_or_else(|| text.to_owned())
+}
+
+/// Whether two numbers, folded, are one. Where their digits are equal the letters may be those of another script.
+fn same_number(known: &str, wanted: &str) -> Match {
+    let digits = |text: &str| text.chars().filter(|it| it.is_numeric()).collect::<String>();
+    let alike = digits(known) == digits(wanted) && !digits(known).is_empty();
+    if known == wanted { Match::Yes } else { maybe(alike) }
 }
 
 const fn category_of_status(status: Status) -> Option<Category> {
