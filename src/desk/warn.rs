@@ -3,13 +3,14 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
-use crate::deal::consistent::{Contradiction, Fit, Untruth, fit};
+use crate::deal::consistent::{Contradiction, Fit, Untruth, compares, fit, reads};
 use crate::deal::handover::TransferNotice;
 use crate::deal::history::History;
 use crate::deal::law;
 use crate::desk::open::Desk;
-use crate::desk::own::history;
+use crate::desk::own::history_of;
 use crate::desk::screen::{count, plain, short, time};
+use crate::statement::kind::Kind;
 
 /// Contradictions that are shown one by one, at most; the rest are counted.
 const SHOWN_MAX: usize = 12;
@@ -24,9 +25,19 @@ pub fn warnings(desk: &Desk, thread: u32, content: &Content) -> Vec<String> {
 #[must_use]
 pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Content) -> Vec<String> {
     let Some(channel) = desk.service.officer().channel(thread) else { return Vec::new() };
-    let ledger = channel.ledger();
-    let history = history(channel, &ledger);
     let untruths = desk.service.officer().untruths(thread);
+    let answered = match content {
+        Content::Accept(accept) => Some(accept.offer),
+        Content::Confirm(_) => None,
+        _ if compares(content) || !untruths.is_empty() => None,
+        _ => return Vec::new(),
+    };
+    let ledger = channel.ledger();
+    let reads = reads(&ledger, channel.thread.role);
+    let history = history_of(channel, &ledger, |shown| {
+        let (id, header) = (shown.id.0, shown.header);
+        Some(id) == answered || reads(&id, header.author, Kind::from_number(header.kind))
+    });
     let mut all = lawful(&history, content);
     all.extend(told(&history, &untruths, &fit(&history, &untruths, case, content)));
     all
