@@ -5,7 +5,7 @@
 
 use truceline::crypto::digest::Digest;
 use truceline::deal::body::{Accept, Answer, Confirm, Content, Lapse, Lines, Offer, Query, Reply, Withdraw};
-use truceline::deal::consistent::{Fit, Place, Untruth, fit};
+use truceline::deal::consistent::{Fit, Place, Untruth, compares, fit, reads};
 use truceline::deal::delay::{Asked, End, delays, waits};
 use truceline::deal::embargo::{MayTell, may_tell};
 use truceline::deal::figures::figures;
@@ -159,9 +159,20 @@ fn lines(version: u32, lines: &[HandoverLine]) -> Content {
 /// Version 1 of `EXCHANGE`, proposed by the inviter, sealed, locked, on its way: all but what became of whom.
 fn under_way() -> (Talk, Digest) {
     let mut talk = Talk::new();
-    let exchange = proposal(Inviter, 0, None, EXCHANGE);
-    let case = talk.say(Inviter, None, exchange.clone());
-    seal(&mut talk, case, case);
+    let case = gone(&mut talk, Inviter, EXCHANGE);
+    (talk, case)
+}
+
+/// The same in a talk that goes on, of a proposal by `opener` in which both give.
+fn gone(talk: &mut Talk, opener: Role, toml: &str) -> Digest {
+    let exchange = proposal(opener, 0, None, toml);
+    let case = talk.say(opener, None, exchange.clone());
+    let other = opener.other();
+    let hold_until = UnixMillis(u64::MAX);
+    let accept = Content::Accept(Accept { offer: case, hold_until, remark: None });
+    let acceptance = talk.say(other, Some(case), accept);
+    talk.say(opener, Some(case), Content::Confirm(Confirm { acceptance }));
+    talk.seen(other);
     let roots = &offer(&exchange).body().lists;
     let lists = lists_digest(1, &case, roots);
     for role in Role::BOTH {
@@ -183,7 +194,7 @@ fn under_way() -> (Talk, Digest) {
     }
     talk.seen(Inviter);
     talk.seen(Joiner);
-    (talk, case)
+    case
 }
 
 fn transport(persons: u32) -> Content {
@@ -436,6 +447,127 @@ fn a_family_is_told_nothing_until_the_receivers_line() {
     talk.say(Joiner, Some(case), lines(1, &[listed(0, 1, Outcome::IdentityMismatch)]));
     assert!(matches!(tell(&talk, 1), MayTell::Not(_, Outcome::IdentityMismatch)));
     assert!(matches!(tell(&talk, 0), MayTell::Not(_, Outcome::Died)));
+}
+
+/// The persons of `EXCHANGE`, asked for anew.
+fn tell(talk: &Talk, toml: &str, row: u32) -> MayTell {
+    let ledger = talk.ledger();
+    let asked = proposal(Inviter, 0, None, toml);
+    may_tell(&talk.history(&ledger, Joiner), at(offer(&asked), 0, row).unwrap())
+}
+
+#[test]
+fn a_number_that_two_have_tells_nothing_of_either() {
+    let (mut talk, case) = under_way();
+    talk.say(Joiner, Some(case), lines(1, &[listed(0, 0, Outcome::Delivered)]));
+    assert!(matches!(tell(&talk, EXCHANGE, 0), MayTell::Crossed(_)));
+    for (from, to) in [("Вельгин", "Кадошев"), ("Андрей", "Олег")] {
+        assert_eq!(tell(&talk, &EXCHANGE.replacen(from, to, 1), 0), MayTell::Unclear, "{to}");
+    }
+    // Another birth date of the same name is somebody else.
+    let dated = EXCHANGE.replace("1995-05-01", "1995-05-02");
+    assert_eq!(tell(&talk, &dated, 1), MayTell::NotAgreed);
+    // The other side's bag of that number is not ours.
+    let both = format!("{EXCHANGE}[[leg]]\ngiver = \"me\"\n[[leg.bag]]\nbag = \"B-7\"\n");
+    let mut talk = Talk::new();
+    let case = gone(&mut talk, Inviter, &both);
+    talk.say(Inviter, Some(case), lines(1, &[listed(1, 0, Outcome::Delivered)]));
+    let bags = "[[leg]]\ngiver = \"me\"\n[[leg.bag]]\nbag = \"B-7\"\n";
+    assert_eq!(tell(&talk, bags, 0), MayTell::Unclear);
+}
+
+#[test]
+fn who_is_listed_again_has_not_crossed_by_an_earlier_line() {
+    for again in [EXCHANGE.to_owned(), EXCHANGE.replacen("Вельгин", "Велгин", 1)] {
+        // The earlier case has the higher id.
+        let mut talk = Talk::new();
+        let theirs = EXCHANGE.replace("\"me\"", "\"x\"").replace("\"them\"", "\"me\"");
+        let case = gone(&mut talk, Joiner, &theirs.replace("\"x\"", "\"them\""));
+        talk.say(Joiner, Some(case), lines(1, &[listed(0, 0, Outcome::Delivered)]));
+        assert!(matches!(tell(&talk, EXCHANGE, 0), MayTell::Crossed(_)));
+        let later = gone(&mut talk, Inviter, &again);
+        assert!(later < case);
+        if again == EXCHANGE {
+            assert_eq!(tell(&talk, EXCHANGE, 0), MayTell::NoLine);
+            let signed = talk.say(Joiner, Some(later), lines(1, &[listed(0, 0, Outcome::Delivered)]));
+            assert!(matches!(tell(&talk, EXCHANGE, 0), MayTell::Crossed(it) if it.statement == signed));
+        } else {
+            assert_eq!(tell(&talk, EXCHANGE, 0), MayTell::Unclear);
+        }
+    }
+}
+
+#[test]
+fn who_was_given_by_either_side_is_not_told_of() {
+    let (mut talk, case) = under_way();
+    talk.say(Joiner, Some(case), lines(1, &[listed(0, 0, Outcome::Delivered)]));
+    let later = gone(&mut talk, Joiner, EXCHANGE);
+    talk.say(Inviter, Some(later), lines(1, &[listed(0, 0, Outcome::Delivered)]));
+    assert_eq!(tell(&talk, EXCHANGE, 0), MayTell::Unclear);
+}
+
+#[test]
+fn records_of_two_with_one_number_do_not_contradict_each_other() {
+    let mut talk = Talk::new();
+    talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let other = EXCHANGE
+        .replacen("Вельгин", "Марков", 1)
+        .replacen("Андрей", "Олег", 1)
+        .replace("seriously wounded", "good");
+    assert_eq!(fit_of(&talk, &[], None, &proposal(Inviter, 0, None, &other)), Fit::default());
+    // A slip of the pen does not make another person of one.
+    let slip = other.replace("Олег", "Андрей");
+    assert_eq!(fit_of(&talk, &[], None, &proposal(Inviter, 0, None, &slip)).contradictions.len(), 1);
+
+    // We took their bag B-7; ours of that number, and one from elsewhere, are others.
+    let (mut talk, case) = under_way();
+    talk.say(Inviter, Some(case), lines(1, &[listed(1, 0, Outcome::Delivered)]));
+    let given = "[[leg]]\ngiver = \"me\"\n[[leg.bag]]\nbag = \"B-7\"\nplace = \"north\"\n";
+    assert_eq!(fit_of(&talk, &[], None, &proposal(Inviter, 0, None, given)), Fit::default());
+    let mut talk = Talk::new();
+    let both = format!("{EXCHANGE}{given}");
+    let case = gone(&mut talk, Inviter, &both);
+    talk.say(Inviter, Some(case), lines(1, &[listed(2, 0, Outcome::Delivered)]));
+    assert_eq!(fit_of(&talk, &[], None, &proposal(Inviter, 0, None, given)).contradictions.len(), 1);
+    let elsewhere = given.replace("north", "south");
+    assert_eq!(fit_of(&talk, &[], None, &proposal(Inviter, 0, None, &elsewhere)), Fit::default());
+}
+
+#[test]
+fn a_draft_is_compared_without_the_lists_that_only_the_other_has_offered() {
+    let (mut talk, case) = under_way();
+    let theirs = talk.say(Joiner, None, proposal(Joiner, 0, None, EXCHANGE));
+    let of_theirs = talk.say(Joiner, Some(case), lines(1, &[listed(0, 0, Outcome::Died)]));
+    let own = talk.say(Inviter, Some(case), lines(1, &[listed(0, 0, Outcome::Died)]));
+    let taken = gone(&mut talk, Joiner, EXCHANGE);
+    let ledger = talk.ledger();
+    let reads = reads(&ledger, Inviter);
+    let mut light = talk.clone();
+    for (it, kind) in &mut light.said {
+        if !reads(&it.id, it.author, Some(*kind)) {
+            it.content = None;
+        }
+    }
+    let left = |id: Digest| light.said.iter().any(|(it, _)| it.id == id && it.content.is_some());
+    assert_eq!([theirs, of_theirs, own, case, taken].map(left), [false, false, true, true, true]);
+    let draft = proposal(Inviter, 1, None, &EXCHANGE.replace("seriously wounded", "good"));
+    assert!(compares(&draft) && !compares(&query("When?", None)));
+    let whole = fit_of(&talk, &[], Some(case), &draft);
+    assert_eq!(whole.contradictions.len(), 2);
+    assert_eq!(fit(&light.history(&ledger, Inviter), &[], Some(case), &draft), whole);
+}
+
+#[test]
+fn a_corrected_number_takes_the_place_of_the_earlier_in_the_figures() {
+    let counts = "[[leg]]\ngiver = \"me\"\ncategory = \"prisoner of war\"\ncount = 5\n";
+    let mut talk = Talk::new();
+    let case = gone(&mut talk, Inviter, &format!("{EXCHANGE}{counts}"));
+    let count = |number| line(Subject::Counted { leg: 2, number }, Outcome::Delivered);
+    talk.say(Joiner, Some(case), lines(1, &[count(2), listed(0, 0, Outcome::NotDelivered)]));
+    talk.say(Joiner, Some(case), lines(1, &[count(4), listed(0, 0, Outcome::Delivered)]));
+    let ledger = talk.ledger();
+    let figures = &figures(&talk.history(&ledger, Inviter))[0];
+    assert_eq!(figures.returned_in_all(), (5, 0));
 }
 
 #[test]

@@ -15,6 +15,18 @@ pub(crate) fn cells(line: &Line, me: Role) -> Vec<(&'static str, String)> {
     cells.into_iter().filter_map(|(column, cell)| Some((column, cell?))).collect()
 }
 
+/// Whether a program for tables would take a cell as a formula, and run it. Some read wide forms, or past blanks.
+pub(crate) fn is_formula(cell: &str) -> bool {
+    let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
+    cell.starts_with(['\t', '\r', '\n']) || cell.trim_start().starts_with(begins)
+}
+
+/// Whether any cell of a table is one. Cells that are read again are written as they are, names to the byte.
+pub(crate) fn has_formula(csv: &str) -> bool {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(csv.as_bytes());
+    reader.records().flatten().any(|row| row.iter().any(is_formula))
+}
+
 fn text(text: Option<&Text>) -> Option<String> {
     text.map(|text| text.as_str().to_owned())
 }
@@ -92,4 +104,18 @@ fn remains_cells(remains: &Remains, me: Role) -> Vec<(&'static str, Option<Strin
 /// What a file of the side `me` calls a side.
 pub(crate) fn side_word(side: Role, me: Role) -> &'static str {
     if side == me { "me" } else { "them" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_that_a_program_for_tables_would_run_are_found() {
+        for cell in ["=1+1", "+1", "-1", "@x", "\tx", " =1", "＝1"] {
+            assert!(is_formula(cell), "{cell}");
+        }
+        assert!(!is_formula("Ward-Smith") && !is_formula("") && !is_formula("'=1"));
+        assert!(has_formula("surname\n\"=HYPERLINK(\"\"x\"\")\"\n") && !has_formula("surname,rank\nA,b=c\n"));
+    }
 }

@@ -6,12 +6,14 @@ use crate::deal::body::{Content, Offer, Reply};
 use crate::deal::handover::{Cause, HandoverLine, Outcome};
 use crate::deal::history::{History, Spoken, at, record};
 use crate::deal::identity::{Register, is_named_in, title};
+use crate::deal::judge::Ledger;
 use crate::deal::person::{Commission, Health, Judicial, Line, Person, Sex, Status, Wish};
 use crate::deal::terms::{Category, Quantity};
 use crate::deal::word::Text;
 use crate::party::role::Role;
+use crate::statement::kind::Kind;
 use bincode::{Decode, Encode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A statement, or a person or bag on its lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -107,6 +109,23 @@ struct Checker<'h, 'a> {
     fit: Fit,
 }
 
+/// Whether a draft says anything that can be compared with what was said.
+#[must_use]
+pub const fn compares(draft: &Content) -> bool {
+    matches!(draft, Content::Offer(_) | Content::Lines(_) | Content::Transport(_))
+}
+
+/// What of a statement [`fit`] reads: of the counterpart's lists, those alone that were sealed.
+pub fn reads(ledger: &Ledger, me: Role) -> impl Fn(&Digest, Role, Option<Kind>) -> bool {
+    let agreed = ledger
+        .cases()
+        .flat_map(|case| case.sealed().iter().map(|agreement| agreement.offer).collect::<Vec<_>>());
+    let agreed: BTreeSet<Digest> = agreed.collect();
+    move |id, author, kind| {
+        author == me || !matches!(kind, Some(Kind::Offer | Kind::Lines)) || agreed.contains(id)
+    }
+}
+
 /// Whether `draft`, in `case`, fits what the own side has said.
 #[must_use]
 pub fn fit(history: &History<'_>, untruths: &[Untruth], case: Option<Digest>, draft: &Content) -> Fit {
@@ -139,7 +158,7 @@ impl<'h> Checker<'h, '_> {
             for (leg, number) in offer.legs().iter().zip(0u16..) {
                 for (line, row) in offer.lines(leg).iter().zip(0u32..) {
                     let place = Place { statement: made.id, line: Some((number, row)) };
-                    let Some(told) = self.told.entry(line, Told::default) else { continue };
+                    let Some(told) = self.told.entry(leg.giver, line, Told::default) else { continue };
                     for (field, said) in line.person().map(fields).unwrap_or_default() {
                         if let Some(said) = said {
                             told.listed.insert(field, (place, said));
@@ -151,19 +170,19 @@ impl<'h> Checker<'h, '_> {
         for (made, lines, (_, offer)) in history.handovers().filter(|(made, ..)| made.author == history.me) {
             for line in lines.lines() {
                 let Some(who) = record(offer, line) else { continue };
+                let Some(leg) = offer.legs().get(usize::from(line.subject.leg())) else { continue };
                 let place = Place { statement: made.id, line: None };
-                let leg = offer.legs().get(usize::from(line.subject.leg()));
-                let given = leg.is_some_and(|leg| leg.giver == history.me);
-                if let Some(told) = self.told.entry(who, Told::default) {
-                    told.became = Some((place, line, given));
+                if let Some(told) = self.told.entry(leg.giver, who, Told::default) {
+                    told.became = Some((place, line, leg.giver == history.me));
                 }
             }
         }
         for (untruth, number) in self.untruths.iter().zip(0..) {
             let Some((leg, line)) = untruth.about.line else { continue };
-            let offer = history.offer(&untruth.about.statement);
-            let Some(line) = offer.and_then(|(_, offer)| at(offer, leg, line)) else { continue };
-            if let Some(told) = self.told.entry(line, Told::default) {
+            let Some((_, offer)) = history.offer(&untruth.about.statement) else { continue };
+            let giver = offer.legs().get(usize::from(leg)).map(|leg| leg.giver);
+            let Some((giver, line)) = giver.zip(at(offer, leg, line)) else { continue };
+            if let Some(told) = self.told.entry(giver, line, Told::default) {
                 told.untruths.push(number);
             }
         }
@@ -179,8 +198,8 @@ impl<'h> Checker<'h, '_> {
     }
 
     /// Compares a record with what was said of the same person.
-    fn compare(&mut self, line: &Line) {
-        let Some(told) = self.told.get(line) else { return };
+    fn compare(&mut self, giver: Role, line: &Line) {
+        let Some(told) = self.told.get(giver, line) else { return };
         let now = line.person().map(fields).unwrap_or_default();
         let mut differ = Vec::new();
         for (field, now) in now {
@@ -201,7 +220,7 @@ impl<'h> Checker<'h, '_> {
         let me = self.history.me;
         for leg in offer.legs() {
             for line in offer.lines(leg) {
-                self.compare(line);
+                self.compare(leg.giver, line);
                 if leg.giver == me {
                     self.given(line);
                 }
@@ -215,7 +234,8 @@ impl<'h> Checker<'h, '_> {
 
     /// Somebody we offer to give, of whom we said that nobody could.
     fn given(&mut self, line: &Line) {
-        let Some((place, became, given)) = self.told.get(line).and_then(|told| told.became) else { return };
+        let told = self.told.get(self.history.me, line);
+        let Some((place, became, given)) = told.and_then(|told| told.became) else { return };
         let gone = match (became.outcome, became.cause, given) {
             (Outcome::Died, ..) | (Outcome::Delivered, _, true) => became.outcome.text(),
             (Outcome::NotDelivered, Cause::NotHeld | Cause::ThirdCountry, true) => became.cause.text(),
@@ -273,15 +293,16 @@ impl<'h> Checker<'h, '_> {
     /// Lines that do not fit our lists, or our lines before.
     fn lines(&mut self, offer: &Offer, lines: &[HandoverLine]) {
         for line in lines {
-            let Some(who) = record(offer, line) else { continue };
-            let before = self.told.get(who).and_then(|told| told.became);
+            let leg = offer.legs().get(usize::from(line.subject.leg()));
+            let Some((leg, who)) = leg.zip(record(offer, line)) else { continue };
+            let before = self.told.get(leg.giver, who).and_then(|told| told.became);
             if let Some((place, before, _)) = before
                 && before.outcome != line.outcome
             {
                 let (said, now) = (before.outcome.text(), line.outcome.text());
                 self.contradicts(place, title(who), "what became of them", said, now);
             }
-            self.compare(who);
+            self.compare(leg.giver, who);
         }
     }
 

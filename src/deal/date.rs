@@ -79,12 +79,17 @@ impl Date {
         Self::new(year, month, day)
     }
 
-    const fn earliest(self) -> (u16, u8, u8) {
-        (self.year, self.month, self.day)
+    /// Its first day.
+    fn first(self) -> (u16, u8, u8) {
+        (self.year, self.month().unwrap_or(1), self.day().unwrap_or(1))
     }
 
-    fn latest(self) -> (u16, u8, u8) {
-        (self.year, self.month().unwrap_or(12), self.day().unwrap_or(31))
+    /// Its last day.
+    fn last(self) -> (u16, u8, u8) {
+        let month = self.month().unwrap_or(12);
+        let ends = |day: &u8| Self::new(self.year, Some(month), Some(*day)).is_some();
+        let day = self.day().or_else(|| (28..=31).rev().find(ends));
+        (self.year, month, day.unwrap_or(31))
     }
 }
 
@@ -125,7 +130,7 @@ impl PartialDate {
     /// Some day from the first of `from` to the last of `to`; nothing when the range is empty.
     #[must_use]
     pub fn between(from: Date, to: Date) -> Option<Self> {
-        (from.earliest() < to.latest() && from != to).then_some(Self { from, to: Some(to) })
+        (from.first() < to.last() && from != to).then_some(Self { from, to: Some(to) })
     }
 
     /// The date, or the range's first.
@@ -148,8 +153,15 @@ impl PartialDate {
             let before_birthday = (on.1, on.2) < (birth.1, birth.2);
             on.0.saturating_sub(birth.0).saturating_sub(u16::from(before_birthday))
         };
-        let youngest = years(self.to.unwrap_or(self.from).latest(), on.earliest());
-        youngest..=years(self.from.earliest(), on.latest())
+        let youngest = years(self.to.unwrap_or(self.from).last(), on.first());
+        youngest..=years(self.from.first(), on.last())
+    }
+
+    /// Whether both may be of one day.
+    #[must_use]
+    pub fn may_be(self, other: Self) -> bool {
+        let last = |date: Self| date.to.unwrap_or(date.from).last();
+        self.from.first() <= last(other) && other.from.first() <= last(self)
     }
 
     /// Reads one of [`DATE_FORMS`].
@@ -198,6 +210,17 @@ mod tests {
     }
 
     #[test]
+    fn dates_may_be_of_one_day_where_their_days_meet() {
+        let may_be = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|text| PartialDate::parse(text).unwrap());
+            assert_eq!(a.may_be(b), b.may_be(a));
+            a.may_be(b)
+        };
+        assert!(may_be("1994", "1994-03-17") && may_be("1990..1994", "1994-12") && may_be("1994", "1994"));
+        assert!(!may_be("1994", "1995-01-01") && !may_be("1990..1993-02", "1993-03-01"));
+    }
+
+    #[test]
     fn days_the_calendar_lacks_and_loose_forms_are_refused() {
         for text in [
             "",
@@ -217,6 +240,13 @@ mod tests {
         ] {
             assert_eq!(PartialDate::parse(text), None, "{text}");
         }
+        // A range of one day or of none, by the days that its ends have.
+        for text in ["1990-02-28..1990-02", "1990-12..1990-12-01", "1990..1990-01-01", "1990-12-31..1990"] {
+            assert_eq!(PartialDate::parse(text), None, "{text}");
+        }
+        let [from, to] = ["1990-02-28", "1990-02"].map(|text| Date::parse(text).unwrap());
+        assert!(decode::<PartialDate>(&encode(&(from, Some(to)), 64).unwrap(), 64).is_err());
+        assert!(PartialDate::parse("1992-02-28..1992-02").is_some(), "a leap year has one day more");
         // Day without a month, and 30 February.
         assert!(decode::<Date>(&[0xca, 0x07, 0, 1], 64).is_err());
         assert!(decode::<Date>(&[0xca, 0x07, 2, 30], 64).is_err());

@@ -2,12 +2,14 @@
 //! What the giver says, what was agreed, and what was seen do not count.
 
 use crate::crypto::digest::Digest;
+use crate::deal::body::Offer;
 use crate::deal::handover::{Outcome, Subject};
 use crate::deal::history::History;
-use crate::deal::identity::Register;
+use crate::deal::identity::{Likeness, likeness};
 use crate::deal::person::Line;
 use crate::party::role::Role;
 use crate::time::UnixMillis;
+use std::collections::BTreeSet;
 
 /// The receiver's signed line on a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,39 +29,72 @@ pub enum MayTell {
     Crossed(Signed),
     /// Nothing: no sealed agreement lists the person.
     NotAgreed,
+    /// Nothing: sealed agreements list several whom it may be, or have them given by either side.
+    Unclear,
     /// Nothing: the receiver has signed no line on the person.
     NoLine,
     /// Nothing: the receiver's line says something else than that the person crossed as listed.
     Not(Signed, Outcome),
 }
 
-/// What may be told about the person in `line`: by the receiver's last line on them in the last sealed agreement that
-/// lists them and has one; a leg in which they did not cross does not take back one in which they did.
+/// What may be told about the person in `line`: by the receiver's last line on them in the latest sealed version that
+/// lists them. Listed several times there, each must say that they crossed. Where it is not certain who is meant,
+/// nothing.
 #[must_use]
 pub fn may_tell(history: &History<'_>, line: &Line) -> MayTell {
-    let mut one = Register::default();
-    one.entry(line, || ());
-    let is = |other: &Line| one.get(other).is_some();
-    let mut answer = MayTell::NotAgreed;
+    let mut latest: Option<Listing> = None;
+    let mut ways = BTreeSet::new();
     for case in history.ledger.cases() {
-        let id = case.id();
-        for version in 1..=case.version() {
-            let Some((_, offer)) = history.version(&id, version) else { continue };
-            for (leg, number) in offer.legs().iter().zip(0u16..) {
-                for (_, row) in offer.lines(leg).iter().zip(0u32..).filter(|(line, _)| is(line)) {
-                    let found = receivers_line(history, (&id, version), leg.receiver, (number, row));
-                    answer = match (answer, found) {
-                        (_, Some((signed, Outcome::Delivered))) => MayTell::Crossed(signed),
-                        (MayTell::Crossed(_), _) => answer,
-                        (_, Some((signed, outcome))) => MayTell::Not(signed, outcome),
-                        (MayTell::Not(..), None) => answer,
-                        (_, None) => MayTell::NoLine,
-                    };
-                }
+        for (at, version, (_, offer)) in history.versions(&case) {
+            let rows = rows_of(offer, line);
+            ways.extend(rows.iter().filter(|row| row.likeness == Likeness::Same).map(|row| row.giver));
+            if !rows.is_empty() && latest.as_ref().is_none_or(|it| it.at < at) {
+                latest = Some(Listing { at, case: case.id(), version, rows });
             }
         }
     }
+    let Some(latest) = latest else { return MayTell::NotAgreed };
+    let mut answer = MayTell::Unclear;
+    if ways.len() > 1 {
+        return answer;
+    }
+    for row in latest.rows.iter().filter(|row| row.likeness == Likeness::Same) {
+        let place = (&latest.case, latest.version);
+        answer = match receivers_line(history, place, row.giver.other(), row.place) {
+            Some((signed, Outcome::Delivered)) => MayTell::Crossed(signed),
+            Some((signed, outcome)) => return MayTell::Not(signed, outcome),
+            None => return MayTell::NoLine,
+        };
+    }
     answer
+}
+
+/// A sealed version that lists the person, or somebody who may be the person.
+struct Listing {
+    /// When it was agreed, as a place among all statements.
+    at: usize,
+    case: Digest,
+    version: u32,
+    rows: Vec<Row>,
+}
+
+/// A line of it.
+struct Row {
+    giver: Role,
+    /// Leg and line.
+    place: (u16, u32),
+    likeness: Likeness,
+}
+
+fn rows_of(offer: &Offer, line: &Line) -> Vec<Row> {
+    let listed = offer.legs().iter().zip(0u16..).flat_map(|(leg, number)| {
+        offer.lines(leg).iter().zip(0u32..).map(move |(record, row)| Row {
+            giver: leg.giver,
+            place: (number, row),
+            likeness: likeness(record, line),
+        })
+    });
+    listed.filter(|row| row.likeness != Likeness::Other).collect()
 }
 
 /// The last line of `receiver` on the person at leg and line `(leg, row)` of a version of a case.

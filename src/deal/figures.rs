@@ -8,6 +8,7 @@ use crate::deal::date::PartialDate;
 use crate::deal::discrepancy::{Finding, LegResult, discrepancy};
 use crate::deal::handover::{HandoverLine, Outcome, Subject};
 use crate::deal::history::{History, Spoken, at};
+use crate::deal::latest::latest;
 use crate::deal::person::{Line, Source, Status};
 use crate::deal::state::CaseState;
 use crate::deal::terms::{Category, Leg};
@@ -105,7 +106,7 @@ fn of_case(history: &History<'_>, case: &CaseState<'_>) -> Option<CaseFigures> {
     }
     for version in 1..=version {
         let Some((made, offer)) = history.version(&id, version) else { continue };
-        let board = Board::of(history, &id, version);
+        let board = Board::of(history, &id, version, offer);
         board.count(offer, &mut figures);
         if std::ptr::eq(offer, current) {
             figures.discrepancies = board.discrepancies(history, &made.id, offer);
@@ -141,31 +142,31 @@ fn sealed_at(history: &History<'_>, case: &CaseState<'_>) -> Option<UnixMillis> 
 struct Board<'h> {
     /// By listed leg and line: the inviter's, the joiner's.
     listed: BTreeMap<(u16, u32), [Option<&'h HandoverLine>; 2]>,
-    /// Lines that name nobody on a list, with their authors.
+    /// Their last lines on who or what is on no list, with their authors.
     others: Vec<(Role, &'h HandoverLine)>,
     /// All that the inviter said, and the joiner, in the order said.
     said: [Vec<&'h HandoverLine>; 2],
 }
 
 impl<'h> Board<'h> {
-    fn of(history: &'h History<'_>, case: &Digest, version: u32) -> Self {
+    fn of(history: &'h History<'_>, case: &Digest, version: u32, offer: &Offer) -> Self {
         let mut board = Self::default();
         let of_version = |made: &Spoken, lines: u32| made.case.as_ref() == Some(case) && lines == version;
         for (made, lines, _) in history.handovers() {
-            if !of_version(made, lines.body().version) {
-                continue;
+            if of_version(made, lines.body().version) {
+                let [inviter, joiner] = &mut board.said;
+                (if made.author == Role::Inviter { inviter } else { joiner }).extend(lines.lines());
             }
-            let [inviter, joiner] = &mut board.said;
-            let said = if made.author == Role::Inviter { inviter } else { joiner };
-            said.extend(lines.lines());
-            for line in lines.lines() {
-                match line.subject {
-                    Subject::Listed { leg, line: row } => {
-                        let [inviter, joiner] = board.listed.entry((leg, row)).or_default();
-                        *(if made.author == Role::Inviter { inviter } else { joiner }) = Some(line);
-                    }
-                    _ => board.others.push((made.author, line)),
+        }
+        let [inviter, joiner] = board.said.each_ref().map(|said| latest(offer, said.iter().copied()).lines);
+        let inviters = inviter.into_iter().map(|line| (Role::Inviter, line));
+        for (author, line) in inviters.chain(joiner.into_iter().map(|line| (Role::Joiner, line))) {
+            match line.subject {
+                Subject::Listed { leg, line: row } => {
+                    let [inviter, joiner] = board.listed.entry((leg, row)).or_default();
+                    *(if author == Role::Inviter { inviter } else { joiner }) = Some(line);
                 }
+                _ => board.others.push((author, line)),
             }
         }
         board

@@ -3,9 +3,11 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Lines, Offer};
+use crate::deal::case::Means;
 use crate::deal::handover::{HandoverLine, Subject, TransferNotice};
 use crate::deal::judge::Ledger;
 use crate::deal::person::Line;
+use crate::deal::state::CaseState;
 use crate::party::role::Role;
 use crate::time::UnixMillis;
 use std::collections::BTreeMap;
@@ -85,6 +87,19 @@ impl<'a> History<'a> {
         let at = usize::try_from(version.checked_sub(1)?).ok()?;
         let id = self.ledger.case(case)?.sealed().get(at)?.offer;
         self.offer(&id)
+    }
+
+    /// The versions of a case with their offers, and each with its place in time: where in [`History::spoken`] it was
+    /// agreed.
+    pub fn versions(&self, case: &CaseState<'_>) -> impl Iterator<Item = (usize, u32, Made<'_>)> {
+        let agreed = case.sealed().iter().zip(1u32..);
+        agreed.filter_map(|(agreement, version)| {
+            let by = match &agreement.means {
+                Means::Confirm { confirm, .. } => self.places.get(confirm),
+                Means::Crossing { openers, others } => self.places.get(openers).max(self.places.get(others)),
+            };
+            Some((*by?, version, self.offer(&agreement.offer)?))
+        })
     }
 
     /// The third-country notices given of an offer.

@@ -36,7 +36,8 @@ pub fn interest<'h>(history: &'h History<'_>, waits: &[Wait]) -> Vec<Interest<'h
         |id: &Digest| usize::from(ends.get(id).is_some_and(|end| matches!(end, End::Answered(..))));
     let mut register: Register<'h, Interest<'h>> = Register::default();
     let ask = |register: &mut Register<'h, Interest<'h>>, who: &'h Line, id: Digest, at: UnixMillis| {
-        let interest = register.entry(who, || Interest { who, asked: Vec::new(), answered: 0 });
+        // What is asked for is ours to give.
+        let interest = register.entry(history.me, who, || Interest { who, asked: Vec::new(), answered: 0 });
         if let Some(interest) = interest
             && interest.asked.last().is_none_or(|(last, _)| *last != id)
         {
@@ -75,7 +76,7 @@ fn known<'h>(history: &'h History<'_>) -> Register<'h, ()> {
     for (_, offer) in history.offers() {
         for leg in offer.legs() {
             for line in offer.lines(leg) {
-                known.entry(line, || ());
+                known.entry(leg.giver, line, || ());
             }
         }
     }

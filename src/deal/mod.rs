@@ -21,6 +21,7 @@ pub mod identity;
 pub mod import;
 pub mod interest;
 pub mod judge;
+pub mod latest;
 pub mod law;
 pub mod lines;
 pub mod mandate;

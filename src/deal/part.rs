@@ -81,8 +81,7 @@ pub fn part(
     let (mut stages, stage_numbers) = kept(&terms.stages, |at, _| used.contains(&at));
     let (corridors, corridor_numbers) = kept_corridors(terms, &stages);
     for stage in &mut stages {
-        let after = stage.after.iter().filter_map(|at| renumbered(&stage_numbers, *at));
-        stage.after = after.collect();
+        stage.after = kept_before(terms, &stage.after, &stage_numbers);
         stage.corridor = stage.corridor.and_then(|at| renumbered(&corridor_numbers, at));
     }
     let mut draft = Draft {
@@ -155,6 +154,22 @@ fn kept<T: Clone>(items: &[T], keep: impl Fn(usize, &T) -> bool) -> (Vec<T>, BTr
         left.push(item.clone());
     }
     (left, numbers)
+}
+
+/// The new numbers of the stages that must come before one that is `after` these: in the place of a stage left out
+/// stand those that it is after.
+fn kept_before(terms: &Terms, after: &[u8], numbers: &BTreeMap<usize, usize>) -> Vec<u8> {
+    let (mut open, mut met, mut before) = (after.to_vec(), BTreeSet::new(), BTreeSet::new());
+    while let Some(at) = open.pop() {
+        if !met.insert(at) {
+            continue;
+        }
+        match renumbered(numbers, at) {
+            Some(new) => drop(before.insert(new)),
+            None => open.extend(terms.stages.get(usize::from(at)).into_iter().flat_map(|it| &it.after)),
+        }
+    }
+    before.into_iter().collect()
 }
 
 /// All corridors but those that only stages left out run through: a transport may name one that no stage does.

@@ -157,8 +157,14 @@ impl<'a> Handover<'a> {
     /// Whether a party has said go in the current round.
     #[must_use]
     pub fn is_gone(&self, role: Role) -> bool {
+        self.went(role).is_some()
+    }
+
+    /// Where in its chain a party has said go in the current round. Another go of it in that round is void.
+    #[must_use]
+    pub fn went(&self, role: Role) -> Option<u64> {
         let said = self.of(role).and_then(|it| it.went.get(&self.round()));
-        said.is_some_and(|at| self.cut.has(role, *at))
+        said.copied().filter(|at| self.cut.has(role, *at))
     }
 
     /// Whether both have: persons move, and this version and round stay.

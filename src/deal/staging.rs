@@ -3,6 +3,7 @@
 
 use crate::deal::body::Offer;
 use crate::deal::handover::{HandoverLine, Outcome, Subject};
+use crate::deal::latest::latest;
 use crate::deal::terms::{Leg, Quantity};
 use std::collections::BTreeSet;
 
@@ -43,15 +44,16 @@ pub struct TooEarly {
 #[must_use]
 pub fn progress(offer: &Offer, said: [&[&HandoverLine]; 2]) -> Vec<StageProgress> {
     let legs = || offer.legs().iter().zip(0u16..);
+    let said = said.map(|lines| latest(offer, lines.iter().copied()).lines);
     (0u8..)
         .zip(&offer.body().terms.stages)
         .map(|(stage, _)| {
             let of = || legs().filter(|(leg, _)| leg.stage == Some(stage));
             let expected = of().map(|(leg, _)| expected(offer, leg)).fold(0, u32::saturating_add);
-            let told = |lines: &[&HandoverLine]| {
-                of().map(|(leg, at)| told(offer, leg, at, lines)).fold(0, u32::saturating_add)
+            let told = |lines: &Vec<&HandoverLine>| {
+                of().map(|(leg, at)| told(leg, at, lines)).fold(0, u32::saturating_add)
             };
-            StageProgress { stage, expected, said: said.map(told) }
+            StageProgress { stage, expected, said: said.each_ref().map(told) }
         })
         .collect()
 }
@@ -76,27 +78,19 @@ fn expected(offer: &Offer, leg: &Leg) -> u32 {
     if *range.end() == 0 { 0 } else { (*range.start()).max(1) }
 }
 
-/// Of how many of a leg something was said, each counted once.
-fn told(offer: &Offer, leg: &Leg, at: u16, lines: &[&HandoverLine]) -> u32 {
-    let listed = u32::try_from(offer.lines(leg).len()).unwrap_or(u32::MAX);
-    let (mut named, mut counted) = (BTreeSet::new(), 0u32);
-    for line in lines.iter().filter(|line| line.subject.leg() == at) {
-        match &line.subject {
-            Subject::Listed { line, .. } if *line < listed => {
-                named.insert(*line);
-            }
-            Subject::Counted { number, .. } => counted = counted.saturating_add(*number),
-            // Somebody by name where only a number was agreed.
-            Subject::Unlisted { .. }
-                if !matches!(leg.quantity, Quantity::List(_))
-                    && !matches!(line.outcome, Outcome::Surplus | Outcome::Duplicate) =>
-            {
-                counted = counted.saturating_add(1);
-            }
-            Subject::Listed { .. } | Subject::Unlisted { .. } => {}
-        }
-    }
-    counted.saturating_add(u32::try_from(named.len()).unwrap_or(u32::MAX))
+/// Of how many of a leg something was said; `lines` are the last of one side on each subject.
+fn told(leg: &Leg, at: u16, lines: &[&HandoverLine]) -> u32 {
+    let of_leg = lines.iter().filter(|line| line.subject.leg() == at);
+    let numbers = of_leg.map(|line| match &line.subject {
+        Subject::Listed { .. } => 1,
+        Subject::Counted { number, .. } => *number,
+        // Somebody by name where only a number was agreed.
+        Subject::Unlisted { .. } => u32::from(
+            !matches!(leg.quantity, Quantity::List(_))
+                && !matches!(line.outcome, Outcome::Surplus | Outcome::Duplicate),
+        ),
+    });
+    numbers.fold(0, u32::saturating_add)
 }
 
 #[cfg(test)]
@@ -175,7 +169,11 @@ mod tests {
         assert_eq!(too_early(&offer, [&[], &[]], &second), refused);
         assert_eq!(too_early(&offer, [&[&all], &[]], &second), refused);
         assert_eq!(too_early(&offer, [&[&all], &[&some]], &second), refused);
-        assert_eq!(too_early(&offer, [&[&all], &[&some, &line(0, 1)]], &second), None);
+        // A later number of one outcome takes the place of an earlier one; they are not added up.
+        assert_eq!(too_early(&offer, [&[&all], &[&some, &line(0, 1)]], &second), refused);
+        assert_eq!(too_early(&offer, [&[&all], &[&some, &line(0, 10)]], &second), None);
+        let refusal = HandoverLine { outcome: Outcome::Refused, ..line(0, 1) };
+        assert_eq!(too_early(&offer, [&[&all], &[&some, &refusal]], &second), None);
     }
 
     #[test]

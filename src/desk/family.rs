@@ -54,10 +54,12 @@ fn look_up(desk: &Desk, thread: u32, text: &str) -> Result<Vec<Line>, Failure> {
     let history = history(channel, &ledger);
     let mut found: Register<'_, ()> = Register::default();
     for (_, offer) in history.offers() {
-        for line in offer.legs().iter().flat_map(|leg| offer.lines(leg)) {
+        for (giver, line) in
+            offer.legs().iter().flat_map(|leg| offer.lines(leg).iter().map(move |line| (leg.giver, line)))
+        {
             let whole = |line: &Line| folded(&title(line), " ") == folded(text, " ");
             if line.person().is_some_and(|person| is_named_in(text, person)) || whole(line) {
-                found.entry(line, || ());
+                found.entry(giver, line, || ());
             }
         }
     }
@@ -80,6 +82,13 @@ fn answer(desk: &Desk, thread: u32, line: &Line) -> Result<(String, Value), Fail
             ("crossed", format!("{said} of {at}."))
         }
         MayTell::NotAgreed => ("nothing", nothing("No sealed agreement lists them.")),
+        MayTell::Unclear => (
+            "nothing",
+            nothing(
+                "The agreements list several whom this may be, with one number or one name, or given by either side: \
+                 correct the lists first, and ask again.",
+            ),
+        ),
         MayTell::NoLine => ("nothing", nothing("The receiver has signed no line that they crossed.")),
         MayTell::Not(signed, Outcome::Died) => {
             let line = short(&signed.statement);
@@ -100,7 +109,7 @@ fn answer(desk: &Desk, thread: u32, line: &Line) -> Result<(String, Value), Fail
     let (signed, outcome) = match tell {
         MayTell::Crossed(signed) => (Some(signed), Some(Outcome::Delivered)),
         MayTell::Not(signed, outcome) => (Some(signed), Some(outcome)),
-        MayTell::NotAgreed | MayTell::NoLine => (None, None),
+        MayTell::NotAgreed | MayTell::NoLine | MayTell::Unclear => (None, None),
     };
     let json = json!({
         "channel": channel.thread.label,

@@ -20,6 +20,16 @@ use serde_json::{Value, json};
 /// The valid statements of a channel with their times.
 #[must_use]
 pub fn history<'a>(channel: &Channel, ledger: &'a Ledger) -> History<'a> {
+    history_of(channel, ledger, |_| true)
+}
+
+/// The same, with the content of those alone that are `read`: a channel may hold many long lists.
+#[must_use]
+pub fn history_of<'a>(
+    channel: &Channel,
+    ledger: &'a Ledger,
+    read: impl Fn(&Shown<'_>) -> bool,
+) -> History<'a> {
     let spoken = |shown: &Shown<'_>| Spoken {
         id: shown.id.0,
         author: shown.header.author,
@@ -27,9 +37,11 @@ pub fn history<'a>(channel: &Channel, ledger: &'a Ledger) -> History<'a> {
         peer_count: shown.header.peer_count,
         case: (shown.header.case != StatementId::NONE).then_some(shown.header.case.0),
         at: if shown.own { shown.header.clock } else { shown.item.marks.stored },
-        content: shown.content().and_then(Result::ok),
+        content: if read(shown) { shown.content().and_then(Result::ok) } else { None },
     };
-    History::new(ledger, channel.thread.role, channel.statements().iter().map(spoken).collect())
+    let valid = |shown: &&Shown<'_>| ledger.verdict(&shown.id.0).is_some_and(|it| it.is_ok());
+    let shown = channel.statements();
+    History::new(ledger, channel.thread.role, shown.iter().filter(valid).map(spoken).collect())
 }
 
 /// A statement, or a person or bag on its lists, as an officer names it.

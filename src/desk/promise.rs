@@ -5,7 +5,6 @@
 
 use crate::deal::body::Content;
 use crate::deal::body::Lines;
-use crate::deal::handover::Go;
 use crate::deal::staging::too_early;
 use crate::deal::state::CaseState;
 use crate::deal::terms::Category;
@@ -53,7 +52,7 @@ pub fn kept(
             )),
             _ => Ok(()),
         },
-        Content::Go(go) => within_window(channel, case, go, now),
+        Content::Go(_) => within_window(channel, case, now),
         Content::Lines(lines) => within_months(channel, case, lines, now),
         _ => Ok(()),
     }
@@ -79,16 +78,15 @@ fn within_offer(
 }
 
 /// The other side's go of this round, where its window is over.
-fn within_window(channel: &Channel, case: &CaseState<'_>, go: &Go, now: UnixMillis) -> Result<(), Failure> {
+fn within_window(channel: &Channel, case: &CaseState<'_>, now: UnixMillis) -> Result<(), Failure> {
     let names = Names::of(channel);
-    let of_round = |shown: crate::officer::view::Shown<'_>| match shown.content()?.ok()? {
-        Content::Go(theirs) => {
-            let same = (theirs.version, theirs.round) == (go.version, go.round);
-            (same && shown.header.case.0 == case.id()).then_some(theirs.window?.to)
-        }
+    let theirs = names.me.other();
+    let went = case.handover().and_then(|handover| handover.went(theirs));
+    let said = went.and_then(|at| channel.statements_of(theirs).nth(usize::try_from(at).ok()?)?.content());
+    let until = match said {
+        Some(Ok(Content::Go(go))) => go.window.map(|window| window.to),
         _ => None,
     };
-    let until = channel.statements_of(names.me.other()).filter_map(of_round).last();
     match until.filter(|until| *until < now) {
         None => Ok(()),
         Some(until) => Err(broken(

@@ -2,6 +2,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
+use crate::deal::cells::has_formula;
 use crate::deal::change::changes;
 use crate::deal::criteria::misfits;
 use crate::deal::handover::TransferNotice;
@@ -73,6 +74,7 @@ fn written(offer: &Offer, me: Role, out: Option<&Path>) -> Result<Answer, Failur
         return Ok(Answer::new(harmless(&text), json));
     };
     let (text, lists) = proposal_to_files(offer, me);
+    let formulas = lists.iter().any(|(_, csv)| has_formula(csv));
     let refused = |error: std::io::Error| {
         let what = format!("{} cannot be made: {error}", folder.display());
         Failure::new(Cause::Input, what, "Name a new folder, in one that exists.")
@@ -85,7 +87,12 @@ fn written(offer: &Offer, me: Role, out: Option<&Path>) -> Result<Answer, Failur
         files.push(file.display().to_string());
     }
     let told: String = files.iter().map(|file| format!("  {}\n", plain(file))).collect();
-    let names = "Whoever reads them learns every name: delete them when they have served.\n";
+    let mut names = "Whoever reads them learns every name: delete them when they have served.\n".to_owned();
+    if formulas {
+        names.push_str(
+            "A table begins a cell with =, +, - or @, which a program for tables may run: open it as text alone.\n",
+        );
+    }
     Ok(Answer::new(format!("Written, readable for you only:\n{told}"), json!({ "files": files }))
         .aside(names))
 }

@@ -17,6 +17,7 @@ use crate::officer::view::Shown;
 use crate::party::role::Role;
 use crate::time::{Millis, UnixMillis};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const FIELD: usize = 15;
 /// A statement that is deposited and not acknowledged for longer than this is overdue.
@@ -73,30 +74,21 @@ impl<'a> Board<'a> {
 
     /// Promises of time that are over, and deliveries that take too long.
     fn overdue(&self) -> Vec<Overdue> {
-        let mut overdue = Vec::new();
+        let (mut overdue, mut open, mut live) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for case in self.ledger.cases() {
-            for shown in &self.shown {
-                let id = || shown.id.0;
-                let open = || case.open_offers().any(|offer| offer.id == shown.id.0);
-                let live =
-                    || Role::BOTH.iter().any(|role| case.live(*role).is_some_and(|it| it.id == shown.id.0));
-                match shown.content() {
-                    Some(Ok(Content::Offer(offer))) => {
-                        if let Some(since) = offer.body().valid_until.filter(|until| *until <= self.now)
-                            && open()
-                        {
-                            overdue.push(Overdue { what: "offer past its time", id: id(), since });
-                        }
-                    }
-                    Some(Ok(Content::Accept(it))) if it.hold_until <= self.now && live() => {
-                        overdue.push(Overdue {
-                            what: "acceptance past its hold",
-                            id: id(),
-                            since: it.hold_until,
-                        });
-                    }
-                    _ => {}
-                }
+            open.extend(case.open_offers().map(|offer| offer.id));
+            live.extend(Role::BOTH.iter().filter_map(|role| case.live(*role)).map(|it| it.id));
+        }
+        // Only what still binds is read: a channel may hold many long lists.
+        let binds = |shown: &&Shown<'_>| open.contains(&shown.id.0) || live.contains(&shown.id.0);
+        for shown in self.shown.iter().filter(binds) {
+            let (what, until) = match shown.content() {
+                Some(Ok(Content::Offer(offer))) => ("offer past its time", offer.body().valid_until),
+                Some(Ok(Content::Accept(it))) => ("acceptance past its hold", Some(it.hold_until)),
+                _ => continue,
+            };
+            if let Some(since) = until.filter(|until| *until <= self.now) {
+                overdue.push(Overdue { what, id: shown.id.0, since });
             }
         }
         for shown in self.undelivered() {

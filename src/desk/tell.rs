@@ -250,7 +250,7 @@ fn persons_named(leg: u16, lines: &[u32], agreed: Option<&Offer>) -> String {
         .iter()
         .map(|line| {
             let name = agreed.and_then(|offer| persons::listed(offer, leg, *line));
-            format!("{}{}", line + 1, name.map(|name| format!(" ({name})")).unwrap_or_default())
+            format!("{}{}", u64::from(*line) + 1, name.map(|name| format!(" ({name})")).unwrap_or_default())
         })
         .collect();
     let leg = u32::from(leg) + 1;
@@ -299,7 +299,7 @@ pub fn outcomes_text(lines: &[HandoverLine], agreed: Option<&Offer>) -> String {
         let (place, who) = match &line.subject {
             Subject::Listed { leg, line } => {
                 let name = agreed.and_then(|offer| persons::listed(offer, *leg, *line));
-                (format!("{}.{}", u32::from(*leg) + 1, line + 1), name.unwrap_or_default())
+                (format!("{}.{}", u32::from(*leg) + 1, u64::from(*line) + 1), name.unwrap_or_default())
             }
             Subject::Counted { leg, number } => {
                 (format!("{}", u32::from(*leg) + 1), format!("{number} of the leg, not named"))
@@ -322,4 +322,25 @@ pub fn outcomes_text(lines: &[HandoverLine], agreed: Option<&Offer>) -> String {
     };
     let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
     persons::headed(&[7, 26, 19, 22], &["line", "who", "outcome", "more"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_no_list_has_are_counted_from_one_all_the_same() {
+        let last = Subject::Listed { leg: u16::MAX, line: u32::MAX };
+        let line = HandoverLine {
+            subject: last,
+            outcome: Outcome::Died,
+            cause: Cause::Unknown,
+            detail: None,
+            evidence: None,
+            remedy: Remedy::None,
+            deadline: None,
+        };
+        assert!(outcomes_text(&[line], None).contains("65536.4294967296"));
+        assert_eq!(persons_named(0, &[u32::MAX], None), "leg 1, line 4294967296");
+    }
 }

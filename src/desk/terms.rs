@@ -270,7 +270,9 @@ pub fn offer_text(offer: &Offer, names: &Names) -> String {
     }
     out.push_str(&match body.base {
         0 => field("on", FIELD, "none yet: it would become version 1"),
-        base => field("on", FIELD, &format!("version {base}: it would become version {}", base + 1)),
+        base => {
+            field("on", FIELD, &format!("version {base}: it would become version {}", u64::from(base) + 1))
+        }
     });
     if let Some(parent) = body.parent {
         out.push_str(&field("answers", FIELD, &format!("offer {}", short(&parent))));
@@ -307,4 +309,27 @@ pub fn offer_text(offer: &Offer, names: &Names) -> String {
         out.push_str(&paragraphs(remarks.as_str(), 2));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deal::body::OfferBody;
+    use crate::deal::terms::{Firmness, Terms};
+
+    #[test]
+    fn an_offer_on_a_version_that_cannot_be_is_told() {
+        let body = OfferBody {
+            base: u32::MAX,
+            parent: None,
+            frame: None,
+            firmness: Firmness::Firm,
+            valid_until: None,
+            terms: Terms::default(),
+            lists: Vec::new(),
+        };
+        let names = Names { me: Role::Inviter, own: "Tarrun".to_owned(), peer: "Velmara".to_owned() };
+        let text = offer_text(&Offer::join(body, &[]).unwrap(), &names);
+        assert!(text.contains("version 4294967295: it would become version 4294967296"), "{text}");
+    }
 }

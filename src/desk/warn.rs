@@ -4,7 +4,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
-use crate::deal::consistent::{Contradiction, Fit, Untruth, fit};
+use crate::deal::consistent::{Contradiction, Fit, Untruth, compares, fit, reads};
 use crate::deal::criteria::misfits_in_short;
 use crate::deal::handover::TransferNotice;
 use crate::deal::history::History;
@@ -12,8 +12,9 @@ use crate::deal::judge::Ledger;
 use crate::deal::law::{self, Warning};
 use crate::deal::repeat::repeats;
 use crate::desk::open::Desk;
-use crate::desk::own::history;
+use crate::desk::own::history_of;
 use crate::desk::screen::{count, plain, short, time};
+use crate::statement::kind::Kind;
 
 /// Contradictions that are shown one by one, at most; the rest are counted.
 const SHOWN_MAX: usize = 12;
@@ -28,9 +29,19 @@ pub fn warnings(desk: &Desk, thread: u32, content: &Content) -> Vec<String> {
 #[must_use]
 pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Content) -> Vec<String> {
     let Some(channel) = desk.service.officer().channel(thread) else { return Vec::new() };
-    let ledger = channel.ledger();
-    let history = history(channel, &ledger);
     let untruths = desk.service.officer().untruths(thread);
+    let answered = match content {
+        Content::Accept(accept) => Some(accept.offer),
+        Content::Confirm(_) => None,
+        _ if compares(content) || !untruths.is_empty() => None,
+        _ => return Vec::new(),
+    };
+    let ledger = channel.ledger();
+    let reads = reads(&ledger, channel.thread.role);
+    let history = history_of(channel, &ledger, |shown| {
+        let (id, header) = (shown.id.0, shown.header);
+        Some(id) == answered || reads(&id, header.author, Kind::from_number(header.kind))
+    });
     let mut all = match content {
         Content::Lines(lines) => {
             let notices = sealed(&ledger, case).map(|id| history.notices(&id).collect::<Vec<_>>());

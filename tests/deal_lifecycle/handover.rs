@@ -65,6 +65,17 @@ fn from_the_seal_to_closing_each_owes_the_next_step() {
 }
 
 #[test]
+fn a_second_go_of_a_round_is_void_and_the_first_stands() {
+    let (mut talk, case) = ready_deal();
+    let first = talk.say(Inviter, Some(case), go(1, FIRST));
+    let at = talk.handover(case, |handover| handover.went(Inviter));
+    let again = talk.say(Inviter, Some(case), go(1, FIRST));
+    assert_eq!((talk.verdict(first), talk.verdict(again)), (Ok(()), Err(VoidReason::AuthorGone)));
+    assert!(at.is_some());
+    assert_eq!(talk.handover(case, |handover| (handover.went(Inviter), handover.went(Joiner))), (at, None));
+}
+
+#[test]
 fn nothing_of_a_handover_is_said_before_the_seal() {
     let (mut talk, case, _) = two_offers();
     let accepted = talk.say(Joiner, Some(case), accept(case));

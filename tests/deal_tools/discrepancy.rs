@@ -4,6 +4,7 @@ use crate::build::{NOW, bags, leg, named, notice, offer, record, soldiers, text}
 use truceline::deal::body::Offer;
 use truceline::deal::discrepancy::{Discrepancy, Finding, discrepancy};
 use truceline::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject};
+use truceline::deal::person::Line;
 use truceline::deal::terms::{Category, Leg, Quantity, Rounding, Substitution};
 use truceline::party::role::Role;
 use truceline::time::UnixMillis;
@@ -161,6 +162,53 @@ fn counts_are_compared_by_number_and_held_within_the_tolerance() {
     assert_eq!(more.legs[0].sentence(US), "40 delivered, which is not what was agreed");
     let all = offer(vec![leg(THEM, Category::PrisonerOfWar, Quantity::All { least: 10 })], &[]);
     assert!(computed(&all, &[counted(0, 4_000, Outcome::Delivered)], &[]).legs[0].account(US).fulfilled);
+}
+
+#[test]
+fn a_number_hides_no_difference_by_name() {
+    let all: Vec<_> = (0..10).map(|line| listed(line, Outcome::Delivered)).collect();
+    let mut theirs = all.clone();
+    theirs[3].outcome = Outcome::NotDelivered;
+    theirs[4].outcome = Outcome::Died;
+    let one = counted(0, 1, Outcome::Surplus);
+    let differ = |receiver, line| Finding::Differ {
+        giver: Some(Outcome::Delivered),
+        receiver: Some(receiver),
+        lines: vec![line],
+        unlisted: 0,
+    };
+    for (ours, theirs) in [
+        ([&all[..], &[one.clone()]].concat(), [&theirs[..], &[one.clone()]].concat()),
+        ([&all[..], &[one.clone()]].concat(), theirs.clone()),
+    ] {
+        let found = computed(&ten(), &ours, &theirs);
+        for expected in [differ(Outcome::NotDelivered, 3), differ(Outcome::Died, 4)] {
+            assert!(found.legs[0].findings.contains(&expected), "{:?}", found.legs[0].findings);
+        }
+        let counts = Finding::CountsDiffer { outcome: Outcome::Delivered, giver: 10, receiver: 8 };
+        assert!(found.legs[0].findings.contains(&counts), "{:?}", found.legs[0].findings);
+    }
+}
+
+#[test]
+fn a_bag_among_persons_and_a_person_among_remains_do_not_count() {
+    let bag = record(&bags("bag\nK-1\n"), 0);
+    let person = record(&soldiers("X", 1), 0);
+    let unlisted = |leg, who: &Line| said(Subject::Unlisted { leg, who: who.clone() }, Outcome::Delivered);
+    let legs =
+        vec![leg(US, Category::Person, Quantity::Count(1)), leg(US, Category::Remains, Quantity::Count(1))];
+    let offer = offer(legs, &[]);
+    let wrong = [unlisted(0, &bag), unlisted(1, &person)];
+    let found = computed(&offer, &wrong, &wrong);
+    assert_eq!(found.strays, [2, 2]);
+    assert!(found.legs.iter().all(|leg| !leg.account(US).fulfilled && leg.account(US).delivered == 0));
+    assert!(
+        found
+            .to_string()
+            .contains("4 lines are of a leg or a line that was not agreed, of a bag among persons")
+    );
+    let right = [unlisted(0, &person), unlisted(1, &bag)];
+    assert!(computed(&offer, &right, &right).is_none());
 }
 
 #[test]

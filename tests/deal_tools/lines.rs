@@ -79,6 +79,22 @@ fn lines_are_read_back_as_they_were_written_names_to_the_byte() {
 }
 
 #[test]
+fn a_name_that_would_run_as_a_formula_is_disarmed_where_it_is_not_read() {
+    let hostile = "\"=HYPERLINK(\"\"http://x.example\"\",\"\"A\"\")\"";
+    let list = persons(&format!("surname\n{hostile}\n@B\n-C\nD-E\n"));
+    let offer = offer(vec![named(US, Category::Person, 0)], &[list]);
+    let template = lines_template(&offer);
+    let names: Vec<String> = csv_rows(&template).into_iter().map(|row| row[9].clone()).collect();
+    assert_eq!(names, ["name", "'=HYPERLINK(\"http://x.example\",\"A\")", "'@B", "'-C", "D-E"]);
+    assert_eq!(lines_from_csv(&template, "lines.csv", &offer, THEM, NOW).unwrap(), all_delivered(&offer));
+}
+
+fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+#[test]
 fn every_bad_row_is_named_with_what_to_do() {
     let head = "leg,line,number,outcome,detail,deadline,remedy,surname,bag,evidence\n";
     for (row, fault) in [

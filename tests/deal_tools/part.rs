@@ -93,6 +93,31 @@ fn the_part_is_numbered_anew_and_can_be_offered() {
 }
 
 #[test]
+fn a_stage_that_is_left_out_hands_on_what_comes_before_it() {
+    let of_group =
+        |group| Leg { group, stage: Some(group - 1), ..leg(US, Category::Person, Quantity::Count(1)) };
+    let terms = Terms {
+        legs: (1..=5).map(of_group).collect(),
+        stages: vec![
+            stage(&[], None),
+            stage(&[0], None),
+            stage(&[1], None),
+            stage(&[2], None),
+            stage(&[0, 3], None),
+        ],
+        ..Terms::default()
+    };
+    let whole = offer_of(terms, &[]);
+    let after = |groups: &[u8]| -> Vec<Vec<u8>> {
+        of(&whole, &[], groups).unwrap().terms.stages.into_iter().map(|stage| stage.after).collect()
+    };
+    assert_eq!(after(&[1, 3]), [vec![], vec![0]]);
+    assert_eq!(after(&[1, 4]), [vec![], vec![0]]);
+    assert_eq!(after(&[1, 2, 5]), [vec![], vec![0], vec![0, 1]]);
+    assert_eq!(after(&[3, 5]), [vec![], vec![0]]);
+}
+
+#[test]
 fn what_cannot_stand_alone_is_refused_with_what_to_do() {
     let refused = |groups: &[u8]| of(&whole(), &lists(), groups).unwrap_err();
     assert_eq!(refused(&[]).to_string(), "no group is chosen: name the groups to accept, of 1, 2 and 3");

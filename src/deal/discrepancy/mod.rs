@@ -6,6 +6,7 @@ mod text;
 use crate::deal::body::Offer;
 use crate::deal::count::ratio;
 use crate::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject, TransferNotice};
+use crate::deal::latest::{Latest, latest};
 use crate::deal::law::Cover;
 use crate::deal::person::{IdentityKey, Line, identity_key};
 use crate::deal::terms::{Leg, Quantity, Substitution};
@@ -21,7 +22,7 @@ pub struct Discrepancy {
     pub legs: Vec<LegResult>,
     /// What is asked for to make it good, by author, leg and deadline.
     pub remedies: Vec<Asked>,
-    /// How many lines of each side name a leg or a line that the offer does not have: inviter's, joiner's.
+    /// How many lines of each side fit nothing that was agreed, and do not count: inviter's, joiner's.
     pub strays: [usize; 2],
 }
 
@@ -157,8 +158,7 @@ impl LegResult {
 }
 
 /// Computes it. `said` are the lines of the inviter and of the joiner, each in the order said: a later line of a side
-/// takes the place of an earlier one on the same subject, which is a line of a list, an equal record that is on none,
-/// or the number of one outcome in one leg. `notices` are the third-country notices given of this offer.
+/// takes the place of an earlier one on the same subject (see [`latest`]). `notices` are the third-country notices given of this offer.
 #[must_use]
 pub fn discrepancy(offer: &Offer, said: [&[&HandoverLine]; 2], notices: &[&TransferNotice]) -> Discrepancy {
     let [(inviter, inviter_strays), (joiner, joiner_strays)] = said.map(|lines| by_leg(offer, lines));
@@ -186,13 +186,12 @@ pub fn discrepancy(offer: &Offer, said: [&[&HandoverLine]; 2], notices: &[&Trans
     Discrepancy { legs, remedies, strays: [inviter_strays, joiner_strays] }
 }
 
-/// The latest lines of one side on one leg, by subject.
+/// The lines of one side on one leg, one on each subject.
 #[derive(Default)]
 struct Side<'a> {
     listed: BTreeMap<usize, &'a HandoverLine>,
-    /// By the bytes of the record.
-    unlisted: BTreeMap<Vec<u8>, (&'a Line, &'a HandoverLine)>,
-    counted: BTreeMap<Outcome, (u64, &'a HandoverLine)>,
+    unlisted: Vec<(&'a Line, &'a HandoverLine)>,
+    counted: Vec<(u64, &'a HandoverLine)>,
 }
 
 impl<'a> Side<'a> {
@@ -203,32 +202,20 @@ impl<'a> Side<'a> {
     /// Every line that counts, with how many it is about.
     fn lines(&self) -> impl Iterator<Item = (u64, &'a HandoverLine)> {
         let listed = self.listed.values().map(|line| (1, *line));
-        listed.chain(self.unlisted.values().map(|(_, line)| (1, *line))).chain(self.counted.values().copied())
+        listed.chain(self.unlisted.iter().map(|(_, line)| (1, *line))).chain(self.counted.iter().copied())
     }
 }
 
-/// The lines of one side by leg, and how many name none that there is.
-fn by_leg<'a>(offer: &Offer, lines: &[&'a HandoverLine]) -> (Vec<Side<'a>>, usize) {
+/// The lines of one side that count, by leg, and how many do not.
+fn by_leg<'a>(offer: &Offer, said: &[&'a HandoverLine]) -> (Vec<Side<'a>>, usize) {
     let mut sides: Vec<Side<'a>> = offer.legs().iter().map(|_| Side::default()).collect();
-    let mut strays = 0;
+    let Latest { lines, strays } = latest(offer, said.iter().copied());
     for line in lines {
-        let at = usize::from(line.subject.leg());
-        let (Some(leg), Some(side)) = (offer.legs().get(at), sides.get_mut(at)) else {
-            strays += 1;
-            continue;
-        };
+        let Some(side) = sides.get_mut(usize::from(line.subject.leg())) else { continue };
         match &line.subject {
-            Subject::Listed { line: of, .. } if (*of as usize) < offer.lines(leg).len() => {
-                side.listed.insert(*of as usize, line);
-            }
-            Subject::Listed { .. } => strays += 1,
-            Subject::Counted { number, .. } => {
-                side.counted.insert(line.outcome, (u64::from(*number), line));
-            }
-            // A record that was decoded encodes again.
-            Subject::Unlisted { who, .. } => {
-                side.unlisted.insert(who.encode_line().unwrap_or_default(), (who, line));
-            }
+            Subject::Listed { line: of, .. } => drop(side.listed.insert(*of as usize, line)),
+            Subject::Counted { number, .. } => side.counted.push((u64::from(*number), line)),
+            Subject::Unlisted { who, .. } => side.unlisted.push((who, line)),
         }
     }
     (sides, strays)
@@ -281,7 +268,8 @@ fn who(line: &Line) -> Who<'_> {
     }
 }
 
-/// Where the sides differ: subject by subject, or number by number where one of them gave numbers only.
+/// Where the sides differ: line by line of the list, and of who is on none one by one, or by number where one of them
+/// gave numbers only.
 fn differences(leg: &Leg, sides: [&Side<'_>; 2], findings: &mut Vec<Finding>) {
     let [inviter, joiner] = sides;
     let (giver, receiver) = match leg.giver {
@@ -294,19 +282,7 @@ fn differences(leg: &Leg, sides: [&Side<'_>; 2], findings: &mut Vec<Finding>) {
         (false, true) => return findings.push(Finding::Silent(leg.giver.other())),
         (false, false) => {}
     }
-    if !giver.counted.is_empty() || !receiver.counted.is_empty() {
-        let count = |side: &Side<'_>, of: Outcome| {
-            side.lines().filter(|(_, line)| line.outcome == of).map(|(number, _)| number).sum()
-        };
-        for outcome in Outcome::ALL.iter().copied() {
-            let (giver, receiver) = (count(giver, outcome), count(receiver, outcome));
-            if giver != receiver {
-                findings.push(Finding::CountsDiffer { outcome, giver, receiver });
-            }
-        }
-        return;
-    }
-    let mut differ: BTreeMap<[Option<Outcome>; 2], (Vec<usize>, usize)> = BTreeMap::new();
+    let mut differ = Differ::new();
     let lines: BTreeSet<usize> = giver.listed.keys().chain(receiver.listed.keys()).copied().collect();
     for line in lines {
         let said = [giver, receiver].map(|side| side.listed.get(&line).map(|it| it.outcome));
@@ -314,9 +290,29 @@ fn differences(leg: &Leg, sides: [&Side<'_>; 2], findings: &mut Vec<Finding>) {
             differ.entry(said).or_default().0.push(line);
         }
     }
+    let by_number = !giver.counted.is_empty() || !receiver.counted.is_empty();
+    if !by_number {
+        unlisted_differ([giver, receiver], &mut differ);
+    }
+    findings.extend(differ.into_iter().map(|([giver, receiver], (lines, unlisted))| Finding::Differ {
+        giver,
+        receiver,
+        lines,
+        unlisted,
+    }));
+    if by_number {
+        counts_differ([giver, receiver], findings);
+    }
+}
+
+/// By what the giver says and what the receiver says: lines of the list, and how many are on none.
+type Differ = BTreeMap<[Option<Outcome>; 2], (Vec<usize>, usize)>;
+
+/// Those on no list of whom the giver and the receiver say different things.
+fn unlisted_differ(sides: [&Side<'_>; 2], differ: &mut Differ) {
     let mut unlisted: BTreeMap<Who<'_>, [Vec<Outcome>; 2]> = BTreeMap::new();
-    for (at, side) in [giver, receiver].into_iter().enumerate() {
-        for (record, line) in side.unlisted.values() {
+    for (at, side) in sides.into_iter().enumerate() {
+        for (record, line) in &side.unlisted {
             if let Some(said) = unlisted.entry(who(record)).or_default().get_mut(at) {
                 said.push(line.outcome);
             }
@@ -330,12 +326,19 @@ fn differences(leg: &Leg, sides: [&Side<'_>; 2], findings: &mut Vec<Finding>) {
             }
         }
     }
-    findings.extend(differ.into_iter().map(|([giver, receiver], (lines, unlisted))| Finding::Differ {
-        giver,
-        receiver,
-        lines,
-        unlisted,
-    }));
+}
+
+/// Outcomes of which the giver and the receiver count different numbers, by name or not.
+fn counts_differ([giver, receiver]: [&Side<'_>; 2], findings: &mut Vec<Finding>) {
+    let count = |side: &Side<'_>, of: Outcome| {
+        side.lines().filter(|(_, line)| line.outcome == of).map(|(number, _)| number).sum()
+    };
+    for outcome in Outcome::ALL.iter().copied() {
+        let (giver, receiver) = (count(giver, outcome), count(receiver, outcome));
+        if giver != receiver {
+            findings.push(Finding::CountsDiffer { outcome, giver, receiver });
+        }
+    }
 }
 
 /// What one side's lines say that the leg does not allow, or that does not say enough.

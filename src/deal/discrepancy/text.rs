@@ -162,7 +162,11 @@ impl Display for Discrepancy {
         }
         let strays: usize = self.strays.iter().sum();
         if strays > 0 {
-            writeln!(f, "{strays} lines name a leg or a line that was not agreed, and do not count")?;
+            writeln!(
+                f,
+                "{strays} lines are of a leg or a line that was not agreed, of a bag among persons, or of a person \
+                 among remains, and do not count: say them of the leg they belong to"
+            )?;
         }
         Ok(())
     }

@@ -6,14 +6,16 @@ mod read;
 pub use read::lines_from_csv;
 
 use crate::deal::body::Offer;
-use crate::deal::cells::cells;
+use crate::deal::cells::{cells, is_formula};
 use crate::deal::date::moment_text;
 use crate::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject};
+use crate::deal::person::Line;
 use crate::deal::row::{PERSON_COLUMNS, REMAINS_COLUMNS};
 use crate::deal::terms::{Category, Leg, Quantity};
 use crate::party::role::Role;
 
-/// The columns of every line. `name` only helps whoever fills it in, and is not read. Who is on no list has the columns
+/// The columns of every line. `name` only helps whoever fills it in, and is not read: an apostrophe stands before what
+/// a program for tables would take as a formula, for names may be the counterpart's choice. Who is on no list has the columns
 /// of a list of persons or of remains beside them.
 const COLUMNS: [&str; 10] =
     ["leg", "line", "number", "outcome", "cause", "detail", "evidence", "remedy", "deadline", "name"];
@@ -110,11 +112,11 @@ fn line_cells(line: &HandoverLine, offer: &Offer, me: Role) -> Vec<(&'static str
         Subject::Listed { line: of, .. } => {
             row.push(("line", (u64::from(*of) + 1).to_string()));
             let records = offer.legs().get(leg).map_or(&[][..], |leg| offer.lines(leg));
-            row.extend(records.get(*of as usize).map(|record| ("name", record.label())));
+            row.extend(records.get(*of as usize).map(|record| ("name", named(record))));
         }
         Subject::Counted { number, .. } => row.push(("number", number.to_string())),
         Subject::Unlisted { who, .. } => {
-            row.push(("name", who.label()));
+            row.push(("name", named(who)));
             let renamed = |column| if column == "evidence" { CUSTODY_EVIDENCE } else { column };
             row.extend(cells(who, me).into_iter().map(|(column, cell)| (renamed(column), cell)));
         }
@@ -126,6 +128,11 @@ fn line_cells(line: &HandoverLine, offer: &Offer, me: Role) -> Vec<(&'static str
     row.push(("remedy", line.remedy.to_string()));
     row.extend(line.deadline.and_then(moment_text).map(|text| ("deadline", text)));
     row
+}
+
+fn named(record: &Line) -> String {
+    let label = record.label();
+    if is_formula(&label) { format!("'{label}") } else { label }
 }
 
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<(&'static str, String)>>) -> String {
