@@ -178,8 +178,8 @@ fn a_number_hides_no_difference_by_name() {
         unlisted: 0,
     };
     for (ours, theirs) in [
-        ([&all[..], &[one.clone()]].concat(), [&theirs[..], &[one.clone()]].concat()),
-        ([&all[..], &[one.clone()]].concat(), theirs.clone()),
+        ([&all[..], std::slice::from_ref(&one)].concat(), [&theirs[..], std::slice::from_ref(&one)].concat()),
+        ([&all[..], std::slice::from_ref(&one)].concat(), theirs.clone()),
     ] {
         let found = computed(&ten(), &ours, &theirs);
         for expected in [differ(Outcome::NotDelivered, 3), differ(Outcome::Died, 4)] {
