@@ -180,6 +180,11 @@ fn file_text(file: &DraftFile) -> Result<String, Failure> {
     let case = draft.case().map_or_else(|| "a new one".to_owned(), |case| case.0.hex());
     out.push_str(&field("case", FIELD, &case));
     out.push_str(&field("kind", FIELD, content.kind().name()));
+    let under = match file.mandate {
+        0 => "none: none was in force when it was drafted".to_owned(),
+        number => format!("number {number}: an approval counts under no other"),
+    };
+    out.push_str(&field("mandate", FIELD, &under));
     out.push('\n');
     match &content {
         Content::Accept(accept) => {
