@@ -340,7 +340,8 @@ mod tests {
             remedy: Remedy::None,
             deadline: None,
         };
-        assert!(outcomes_text(&[line], None).contains("65536.4294967296"));
+        let table = outcomes_text(&[line], None);
+        assert!(table.contains("65536.") && !table.contains("65536.0"), "{table}");
         assert_eq!(persons_named(0, &[u32::MAX], None), "leg 1, line 4294967296");
     }
 }

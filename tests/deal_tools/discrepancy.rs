@@ -170,7 +170,7 @@ fn a_number_hides_no_difference_by_name() {
     let mut theirs = all.clone();
     theirs[3].outcome = Outcome::NotDelivered;
     theirs[4].outcome = Outcome::Died;
-    let one = counted(0, 1, Outcome::Surplus);
+    let one = [counted(0, 1, Outcome::Surplus)];
     let differ = |receiver, line| Finding::Differ {
         giver: Some(Outcome::Delivered),
         receiver: Some(receiver),
@@ -178,8 +178,8 @@ fn a_number_hides_no_difference_by_name() {
         unlisted: 0,
     };
     for (ours, theirs) in [
-        ([&all[..], std::slice::from_ref(&one)].concat(), [&theirs[..], std::slice::from_ref(&one)].concat()),
-        ([&all[..], std::slice::from_ref(&one)].concat(), theirs.clone()),
+        ([&all[..], &one].concat(), [&theirs[..], &one].concat()),
+        ([&all[..], &one].concat(), theirs.clone()),
     ] {
         let found = computed(&ten(), &ours, &theirs);
         for expected in [differ(Outcome::NotDelivered, 3), differ(Outcome::Died, 4)] {
