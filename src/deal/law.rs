@@ -7,6 +7,7 @@ use crate::deal::handover::{Cause, HandoverLine, Subject, TransferNotice};
 use crate::deal::numbers::numbered;
 use crate::deal::person::{Health, Judicial, Line, Person, Status, Wish};
 use crate::deal::terms::{Category, Leg, Quantity};
+use crate::party::role::Role;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A rule that an offer touches.
@@ -101,7 +102,9 @@ impl Rule {
             Self::CivilianPricedInSoldiers => {
                 "give civilians for nothing, or for civilians, in a group of their own"
             }
-            Self::ThirdCountryWithoutNotice => "give the home side a transfer notice of these persons",
+            Self::ThirdCountryWithoutNotice => {
+                "the giver is to give the home side a transfer notice of these persons"
+            }
             Self::ChildWithoutGuardian => {
                 "add a condition on the child's line that says who takes charge, with a monitor"
             }
@@ -162,6 +165,18 @@ impl std::fmt::Display for Warning {
             write!(f, ", {}", numbered("line", self.lines.iter().copied()))?;
         }
         write!(f, ": {}: {} ({})", self.rule.text(), self.rule.remedy(), self.rule.source())
+    }
+}
+
+impl Warning {
+    /// The warning as it is told to one side of `offer`: who does not give a leg can only ask for a notice of it.
+    #[must_use]
+    pub fn told_to(&self, me: Role, offer: &Offer) -> String {
+        let giver = offer.legs().get(self.leg).map(|leg| leg.giver);
+        if self.rule != Rule::ThirdCountryWithoutNotice || giver == Some(me) {
+            return self.to_string();
+        }
+        self.to_string().replace(self.rule.remedy(), "ask the giver for its transfer notice of these persons")
     }
 }
 

@@ -118,6 +118,22 @@ pub fn part(
     Ok(draft)
 }
 
+/// The legs of `part` in the numbers of `whole`, each old and new from 0, where it consists of some of its groups;
+/// none where it does not.
+#[must_use]
+pub fn renumbered_legs(whole: &Offer, part: &Offer) -> Vec<(usize, usize)> {
+    let groups: BTreeSet<u8> = part.legs().iter().map(|leg| leg.group).collect();
+    let (legs, numbers) = kept(whole.legs(), |_, leg| groups.contains(&leg.group));
+    let same = |(old, new): (&Leg, &Leg)| {
+        (old.group, old.giver, old.category) == (new.group, new.giver, new.category)
+    };
+    let is_part = legs.len() == part.legs().len()
+        && legs.len() < whole.legs().len()
+        && !groups.contains(&0)
+        && legs.iter().zip(part.legs()).all(same);
+    if is_part { numbers.into_iter().collect() } else { Vec::new() }
+}
+
 fn check(offer: &Offer, groups: &BTreeSet<u8>) -> Result<(), PartError> {
     let legs = offer.legs();
     if let Some(at) = legs.iter().position(|leg| leg.group == 0) {

@@ -5,6 +5,7 @@ use crate::deal::body::Offer;
 use crate::deal::handover::{HandoverLine, Outcome, Subject};
 use crate::deal::latest::latest;
 use crate::deal::terms::{Leg, Quantity};
+use crate::party::role::Role;
 use std::collections::BTreeSet;
 
 /// How far one stage has come.
@@ -24,6 +25,16 @@ impl StageProgress {
     pub const fn is_complete(&self) -> bool {
         let [inviter, joiner] = self.said;
         inviter >= self.expected && joiner >= self.expected
+    }
+
+    /// Whether one side has.
+    #[must_use]
+    pub const fn is_told(&self, role: Role) -> bool {
+        let [inviter, joiner] = self.said;
+        match role {
+            Role::Inviter => inviter >= self.expected,
+            Role::Joiner => joiner >= self.expected,
+        }
     }
 }
 
@@ -72,6 +83,32 @@ pub fn too_early(offer: &Offer, said: [&[&HandoverLine]; 2], lines: &[HandoverLi
     })
 }
 
+/// The stages that `me` may tell of, and has not told of in full: all that must come before them is complete.
+#[must_use]
+pub fn to_tell(offer: &Offer, said: [&[&HandoverLine]; 2], me: Role) -> BTreeSet<u8> {
+    let progress = progress(offer, said);
+    let complete = |stage: &u8| progress.get(usize::from(*stage)).is_none_or(StageProgress::is_complete);
+    let begun = offer.body().terms.stages.iter().map(|stage| stage.after.iter().all(complete));
+    let open = progress.iter().zip(begun).filter(|(stage, begun)| *begun && !stage.is_told(me));
+    open.map(|(stage, _)| stage.stage).collect()
+}
+
+/// Of how many of those agreed the lines of one side tell, and how many were agreed: at least, less what a leg's
+/// tolerance allows. Of a leg that may turn out to be nobody, any line tells.
+#[must_use]
+pub fn told_in_all(offer: &Offer, said: &[&HandoverLine]) -> (u32, u32) {
+    let lines = latest(offer, said.iter().copied()).lines;
+    offer.legs().iter().zip(0u16..).fold((0, 0), |(all_told, all), (leg, at)| {
+        let expected = expected(offer, leg);
+        let slack = if matches!(leg.quantity, Quantity::List(_)) { 0 } else { leg.tolerance };
+        let enough = expected.min(*offer.range(leg).start()).saturating_sub(slack);
+        let any = lines.iter().any(|line| line.subject.leg() == at);
+        let told = told(leg, at, &lines);
+        let told = if any && told >= enough { expected } else { told.min(expected) };
+        (all_told.saturating_add(told), all.saturating_add(expected))
+    })
+}
+
 /// How many a leg is about, at least; one where nobody knows, for a stage is not complete before anything is said.
 fn expected(offer: &Offer, leg: &Leg) -> u32 {
     let range = offer.range(leg);
@@ -100,7 +137,6 @@ mod tests {
     use crate::deal::handover::{Cause, Remedy};
     use crate::deal::stage::{Abort, Order, Stage};
     use crate::deal::terms::{Category, Firmness, Selection, Substitution, Terms};
-    use crate::party::role::Role;
 
     fn leg(count: u32, stage: u8) -> Leg {
         Leg {
@@ -174,6 +210,34 @@ mod tests {
         assert_eq!(too_early(&offer, [&[&all], &[&some, &line(0, 10)]], &second), None);
         let refusal = HandoverLine { outcome: Outcome::Refused, ..line(0, 1) };
         assert_eq!(too_early(&offer, [&[&all], &[&some, &refusal]], &second), None);
+    }
+
+    #[test]
+    fn a_side_may_tell_of_stages_that_have_begun_and_that_it_has_not_told_of() {
+        let (offer, all) = (offer(), line(0, 10));
+        let to_tell = |said: [&[&HandoverLine]; 2]| -> Vec<u8> {
+            to_tell(&offer, said, Role::Inviter).into_iter().collect()
+        };
+        assert_eq!(to_tell([&[], &[]]), [0, 2]);
+        assert_eq!(to_tell([&[&all], &[]]), [2]);
+        assert_eq!(to_tell([&[], &[&all]]), [0, 2]);
+        assert_eq!(to_tell([&[&all, &line(2, 1)], &[&all]]), [1]);
+    }
+
+    #[test]
+    fn whoever_is_told_of_is_counted_once_and_no_further_than_was_agreed() {
+        let offer = offer();
+        assert_eq!(told_in_all(&offer, &[]), (0, 16));
+        assert_eq!(told_in_all(&offer, &[&line(0, 9), &line(1, 7)]), (14, 16));
+        assert_eq!(told_in_all(&offer, &[&line(0, 9), &line(0, 10), &line(1, 5), &line(2, 1)]), (16, 16));
+        let mut terms = offer.body().terms.clone();
+        terms.legs[0].tolerance = 2;
+        terms.legs[2].quantity = Quantity::Estimate { least: 0, most: 9 };
+        let body = OfferBody { terms, ..offer.body().clone() };
+        let loose = Offer::join(body, &[]).unwrap();
+        assert_eq!(told_in_all(&loose, &[]), (0, 16));
+        assert_eq!(told_in_all(&loose, &[&line(0, 8), &line(2, 0)]), (11, 16));
+        assert_eq!(told_in_all(&loose, &[&line(0, 7)]), (7, 16));
     }
 
     #[test]

@@ -277,7 +277,9 @@ fn accept_part(desk: &mut Desk, found: &Found, case: StatementId, groups: &[u8])
     };
     let groups = groups.iter().copied().collect();
     let service = &mut desk.service;
-    let draft = part(&offer, &statement.said.lists, &groups, &mut || service.random_seed())?;
+    let mut draft = part(&offer, &statement.said.lists, &groups, &mut || service.random_seed())?;
+    let now = service.now();
+    draft.valid_until = offer.body().valid_until.filter(|until| *until > now);
     let content = draft.offer(offer.body().base, Some(found.id.0))?;
     Ok(Saying { thread: found.thread, case: Some(case), content, lists: draft.lists })
 }

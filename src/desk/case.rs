@@ -6,7 +6,7 @@ use crate::deal::body::Content;
 use crate::deal::case::Means;
 use crate::deal::judge::Ledger;
 use crate::deal::state::CaseState;
-use crate::desk::cases::{Times, case_json, may_text, state, times, turns, turns_text};
+use crate::desk::cases::{Times, case_json, case_title, may_text, state, times, turns, turns_text};
 use crate::desk::converse::named;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
@@ -14,7 +14,7 @@ use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::progress::Progress;
 use crate::desk::record::{case_of, json_of, void};
-use crate::desk::screen::{Answer, Style, field, json_time, plain, short, span, time};
+use crate::desk::screen::{Answer, Style, field, json_time, paragraphs, plain, short, span, time};
 use crate::desk::tell::{FIELD, content_line};
 use crate::desk::terms::offer_title;
 use crate::desk::tree::{Node, draw};
@@ -178,8 +178,11 @@ impl View<'_, '_> {
         let (case, names) = (&self.case, &self.names);
         let opener = self.who(case.opener());
         let mut out = style.bold(&format!("case {}, opened by {opener}", short(&case.id())));
+        if !case.sealed().is_empty() {
+            out.push_str(&format!("\n{}", paragraphs(&case_title(self.channel, case), 0).trim_end()));
+        }
         out.push_str(&format!("\n\n{}\n", self.tree()));
-        out.push_str(&field("state", FIELD, &state(case, names).1));
+        out.push_str(&field("state", FIELD, &state(self.channel, case, names).1));
         out.push_str(&field("turn", FIELD, &turns_text(&turns(case, &self.times), names, self.now)));
         out.push_str(&field("you may", FIELD, &may_text(case, names.me)));
         for agreement in case.sealed() {
@@ -273,7 +276,7 @@ pub fn show(desk: &Desk, asked: &grammar::OneCase) -> Result<Answer, Failure> {
         case,
         shown,
         names: Names::of(channel),
-        times: times(channel),
+        times: times(channel, &ledger),
         now: desk.service.now(),
     };
     Ok(Answer::new(view.text(desk.place.style), view.json()))

@@ -1,6 +1,7 @@
 //! `truceline cases`: each negotiation in short, its state, whose turn it is and since when, what may be answered.
 
 use crate::crypto::digest::Digest;
+use crate::deal::body::Content;
 use crate::deal::case::{Acceptance, Means, OfferRecord};
 use crate::deal::judge::Ledger;
 use crate::deal::progress::Handover;
@@ -19,19 +20,54 @@ use crate::desk::screen::{
 use crate::desk::terms::offer_title;
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
+use crate::statement::kind::Kind;
 use crate::time::UnixMillis;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const FIELD: usize = 11;
 
-/// What a channel's statements say of time: when each was stored here.
-pub type Times = BTreeMap<Digest, UnixMillis>;
+/// What a channel's statements say of time.
+pub struct Times {
+    stored: BTreeMap<Digest, UnixMillis>,
+    /// By case, who has asked for time: each side's last standby, by when it was stored here.
+    standbys: BTreeMap<(Digest, Role), (UnixMillis, Asked)>,
+}
 
-/// When each statement of a channel was stored here.
+impl Times {
+    /// When a statement was stored here.
+    #[must_use]
+    pub fn get(&self, id: &Digest) -> Option<&UnixMillis> {
+        self.stored.get(id)
+    }
+}
+
+/// A side has asked for time.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// The standby.
+    pub id: Digest,
+    /// Until when.
+    pub until: Option<UnixMillis>,
+}
+
+/// When each statement of a channel was stored here, and who has asked for time.
 #[must_use]
-pub fn times(channel: &Channel) -> Times {
-    channel.statements().iter().map(|shown| (shown.id.0, shown.item.marks.stored)).collect()
+pub fn times(channel: &Channel, ledger: &Ledger) -> Times {
+    let mut times = Times { stored: BTreeMap::new(), standbys: BTreeMap::new() };
+    for shown in channel.statements() {
+        let (id, stored) = (shown.id.0, shown.item.marks.stored);
+        times.stored.insert(id, stored);
+        let is_standby = shown.header.kind == Kind::Standby.number();
+        if is_standby
+            && ledger.verdict(&id) == Some(Ok(()))
+            && let Some(Ok(Content::Standby(standby))) = shown.content()
+        {
+            let asked = Asked { id, until: standby.until };
+            times.standbys.insert((shown.header.case.0, shown.header.author), (stored, asked));
+        }
+    }
+    times
 }
 
 /// What one side is to do, and since when.
@@ -42,6 +78,8 @@ pub struct Turn {
     pub duties: Vec<Duty>,
     /// Since when it owes the first of these.
     pub since: Option<UnixMillis>,
+    /// That it has asked for time since.
+    pub asked: Option<Asked>,
 }
 
 /// Who owes something in a case.
@@ -50,7 +88,9 @@ pub fn turns(case: &CaseState<'_>, times: &Times) -> Vec<Turn> {
     let owed = Role::BOTH.map(|role| {
         let duties = case.owes(role);
         let since = duties.iter().filter_map(|duty| times.get(&cause(case, role, *duty)?).copied()).min();
-        Turn { role, duties, since }
+        let standby = times.standbys.get(&(case.id(), role));
+        let asked = standby.filter(|(at, _)| since.is_none_or(|since| since <= *at)).map(|(_, asked)| *asked);
+        Turn { role, duties, since, asked }
     });
     owed.into_iter().filter(|turn| !turn.duties.is_empty()).collect()
 }
@@ -123,7 +163,9 @@ fn duty_json(duty: Duty) -> Value {
 pub fn turns_json(turns: &[Turn], me: Role) -> Value {
     let one = |turn: &Turn| {
         let duties: Vec<Value> = turn.duties.iter().map(|duty| duty_json(*duty)).collect();
-        json!({"whose": side(turn.role, me), "since": json_time_if(turn.since), "duties": duties})
+        let standby = turn.asked.map(|it| json!({"id": it.id.hex(), "until": json_time_if(it.until)}));
+        let since = json_time_if(turn.since);
+        json!({"whose": side(turn.role, me), "since": since, "duties": duties, "standby": standby})
     };
     turns.iter().map(one).collect()
 }
@@ -138,14 +180,21 @@ pub fn turns_text(turns: &[Turn], names: &Names, now: UnixMillis) -> String {
         let whose = if turn.role == names.me { "yours".to_owned() } else { format!("{}'s", names.peer) };
         let since = turn.since.map(|since| format!(" since {} ({})", time(since), span(now.since(since))));
         let duties: Vec<String> = turn.duties.iter().map(|duty| duty_text(*duty)).collect();
-        format!("{whose}{}: {}", since.unwrap_or_default(), list_of(&duties))
+        let asked = turn.asked.map(|it| {
+            let until = it.until.map(|until| {
+                let over = if until <= now { ", which is over" } else { "" };
+                format!(" until {}{over}", time(until))
+            });
+            format!(" (asked for time{})", until.unwrap_or_default())
+        });
+        format!("{whose}{}: {}{}", since.unwrap_or_default(), list_of(&duties), asked.unwrap_or_default())
     };
     turns.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// The state of a case: a word for machines, and a sentence.
 #[must_use]
-pub fn state(case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
+pub fn state(channel: &Channel, case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
     let open = case.open_offers().count() as u64;
     let version = case.version();
     let sealed = if version == 0 { String::new() } else { format!("version {version} is sealed; ") };
@@ -170,17 +219,25 @@ pub fn state(case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
         return ("open", format!("{sealed}{}", count(open, "open offer", "open offers")));
     }
     if let Some(handover) = case.handover() {
-        let text = if handover.is_cancelled() { "cancelled" } else { handover_text(&handover) };
+        let untold = || Progress::of(channel, case)?.untold_text(names);
+        let text = match handover_text(&handover) {
+            _ if handover.is_cancelled() => "cancelled".to_owned(),
+            CLOSED => untold().map_or_else(|| CLOSED.to_owned(), |told| format!("closed by both; {told}")),
+            text => text.to_owned(),
+        };
         ("sealed", format!("sealed, version {version}; {text}"))
     } else {
         ("idle", "no open offer".to_owned())
     }
 }
 
+/// Said of a handover of whose every person both have told.
+const CLOSED: &str = "handed over, closed by both";
+
 /// How far a handover has come, in a few words.
 fn handover_text(handover: &Handover<'_>) -> &'static str {
     if handover.is_closed() {
-        "handed over, closed by both"
+        CLOSED
     } else if handover.is_effective() {
         "both have said go"
     } else if Role::BOTH.into_iter().all(|role| handover.is_ready(role)) {
@@ -263,6 +320,17 @@ fn title(channel: &Channel, id: &Digest) -> String {
     held::offer(channel, id).map(|offer| offer_title(&offer)).unwrap_or_default()
 }
 
+/// What a case is about: what is sealed, and before that the offer that opened it.
+#[must_use]
+pub fn case_title(channel: &Channel, case: &CaseState<'_>) -> String {
+    match case.sealed().last().map(|it| it.offer) {
+        Some(sealed) if sealed != case.id() => {
+            format!("{} (offer {})", title(channel, &sealed), short(&sealed))
+        }
+        _ => title(channel, &case.id()),
+    }
+}
+
 /// A case's offers, the oldest first.
 fn offers<'c>(case: &CaseState<'c>, times: &Times) -> Vec<&'c OfferRecord> {
     let mut offers: Vec<&OfferRecord> = case.offers().collect();
@@ -301,7 +369,7 @@ pub fn case_json(channel: &Channel, case: &CaseState<'_>, times: &Times, now: Un
         "opened": json_time_if(times.get(&case.id()).copied()),
         "opener": side(case.opener(), me),
         "version": case.version(),
-        "state": state(case, &names).0,
+        "state": state(channel, case, &names).0,
         "turns": turns_json(&turns(case, times), me),
         "offers": offers(case, times).into_iter().map(offer).collect::<Vec<_>>(),
         "acceptances": case.acceptances().map(acceptance).collect::<Vec<_>>(),
@@ -323,10 +391,10 @@ struct Board<'a> {
 
 impl<'a> Board<'a> {
     fn of(channel: &'a Channel, ledger: &Ledger, now: UnixMillis) -> Self {
-        let times = times(channel);
+        let times = times(channel, ledger);
         let mut same: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
         for case in in_order(ledger, &times) {
-            same.entry(title(channel, &case.id())).or_default().push(case.id());
+            same.entry(case_title(channel, &case)).or_default().push(case.id());
         }
         let twins = same
             .values()
@@ -341,11 +409,11 @@ impl<'a> Board<'a> {
             Some((nth, of)) if *of > 1 => format!(" ({nth} of {of} such cases)"),
             _ => String::new(),
         };
-        let title = cut(&format!("{}{twin}", title(self.channel, &id)), COLUMNS - FIELD);
+        let title = cut(&format!("{}{twin}", case_title(self.channel, case)), COLUMNS - FIELD);
         let mut out = format!("{}  {title}\n", style.bold(&short(&id)));
         let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
         fact("  opened", &format!("by {}, {opened}", self.names.name(case.opener())));
-        fact("  state", &state(case, &self.names).1);
+        fact("  state", &state(self.channel, case, &self.names).1);
         for offer in offers(case, &self.times) {
             if case.open_offers().any(|open| open.id == offer.id) {
                 let (id, who) = (short(&offer.id), self.names.name(offer.author));

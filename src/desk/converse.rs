@@ -1,5 +1,6 @@
 //! What is said beside offers and handover: standby, queries and answers, breaches, transfer notices.
 
+use crate::crypto::digest::Digest;
 use crate::deal::body::{Answer as Answered, Content, Query, Reply, Standby};
 use crate::deal::date::{DATE_FORMS, PartialDate};
 use crate::deal::handover::{Breach, BreachAnswer, BreachAnswered, Remedy, TransferNotice};
@@ -7,9 +8,11 @@ use crate::desk::act::{case, text_if, text_of};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::held;
+use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::screen::{Answer, future, plain, short};
 use crate::desk::sign::{Leave, sign};
+use crate::officer::engine::Channel;
 use crate::statement::header::StatementId;
 use crate::time::UnixMillis;
 
@@ -120,6 +123,7 @@ pub fn answer(desk: &mut Desk, asked: &grammar::Answer) -> Result<Answer, Failur
     let text = text_if(asked.text.as_ref())?;
     let content = match held::content(desk.channel(found.thread)?, &found.id.0) {
         Some(Content::Query(_)) => {
+            to_be_answered(desk.channel(found.thread)?, &case, &found.id.0)?;
             let reply = match (&asked.reply, &text) {
                 (Some(reply), _) => word(reply, Reply::from_text, Reply::ALL, Reply::text)?,
                 (None, Some(_)) => Reply::Told,
@@ -156,6 +160,33 @@ pub fn answer(desk: &mut Desk, asked: &grammar::Answer) -> Result<Answer, Failur
     sign(desk, found.thread, Some(case), &content, Vec::new(), Leave::yes(asked.yes))
 }
 
+/// Whether an answer to a query would have any effect: it is the other's, and has none yet but `later`.
+fn to_be_answered(channel: &Channel, case: &StatementId, id: &Digest) -> Result<(), Failure> {
+    let (me, ledger) = (channel.thread.role, channel.ledger());
+    let asked = ledger.case(&case.0).and_then(|case| {
+        let query = case.queries().find(|(query, _)| *query == id);
+        query.map(|(_, query)| (query.author, query.answered))
+    });
+    let refused = |what: String, help: &str| {
+        let what = format!("not signed, for it would have no effect: {what}");
+        Err(Failure::new(Cause::Refused, what, help))
+    };
+    match asked {
+        Some((author, _)) if author == me => {
+            refused(format!("the question {} is your own", short(id)), "Only the other side can answer it.")
+        }
+        Some((_, Some(answer))) if !is_later(channel, &answer) => refused(
+            format!("you have answered the question {} already, in {}", short(id), short(&answer)),
+            "Say what is to be added in a note: truceline say --case CASE TEXT",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn is_later(channel: &Channel, answer: &Digest) -> bool {
+    matches!(held::content(channel, answer), Some(Content::Answer(Answered { reply: Reply::Later, .. })))
+}
+
 /// `truceline transfer-notice`.
 ///
 /// # Errors
@@ -178,6 +209,16 @@ pub fn transfer_notice(desk: &mut Desk, asked: &grammar::TransferNotice) -> Resu
         return Err(Failure::new(Cause::Usage, what, "See its legs: truceline show OFFER"));
     };
     no_line_past(&lines, offer.lines(of).len(), u64::from(asked.leg))?;
+    let names = Names::of(desk.channel(found.thread)?);
+    if of.giver != names.me {
+        let what = format!(
+            "leg {} is given by {}: only who gives can give notice of it",
+            asked.leg,
+            names.name(of.giver)
+        );
+        let help = format!("Ask for the notice: truceline query {} TEXT", short(&found.id.0));
+        return Err(Failure::new(Cause::Refused, what, help));
+    }
     let content = Content::TransferNotice(TransferNotice {
         offer: found.id.0,
         leg,

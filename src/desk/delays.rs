@@ -88,7 +88,8 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     let (mut blocks, mut all) = (Vec::new(), Vec::new());
     for number in desk.chosen()? {
         let channel = desk.channel(number)?;
-        let (names, ledger, times) = (Names::of(channel), channel.ledger(), times(channel));
+        let (names, ledger) = (Names::of(channel), channel.ledger());
+        let times = times(channel, &ledger);
         let waits = waits(&history(channel, &ledger));
         let mut block = format!("Channel {}\n", plain(&channel.thread.label));
         let mut cases = Vec::new();

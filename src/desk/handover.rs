@@ -142,5 +142,5 @@ pub fn suspend(desk: &mut Desk, asked: &grammar::Suspend) -> Result<Answer, Fail
 pub fn close(desk: &mut Desk, asked: &grammar::Close) -> Result<Answer, Failure> {
     let on = Sealed::named(desk, &asked.case)?;
     let content = Content::Closed(Closed { version: on.version, remark: text_if(asked.remark.as_ref())? });
-    on.sign(desk, &content, Leave::yes(asked.yes))
+    on.sign(desk, &content, Leave { yes: asked.yes, late: asked.untold })
 }

@@ -3,23 +3,24 @@
 use crate::deal::body::{BodyError, Content, Lines, Offer};
 use crate::deal::discrepancy::{Account, Asked, Discrepancy, LegResult};
 use crate::deal::handover::{HandoverLine, LinesBody};
-use crate::deal::lines::{all_delivered, lines_from_csv, lines_template, lines_to_csv};
+use crate::deal::lines::{all_delivered, lines_from_csv, template_of, to_fill_in};
+use crate::deal::terms::Leg;
 use crate::desk::act::{LIST_BYTES_MAX, read_bounded};
 use crate::desk::converse::{from_zero, named};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::handover::Sealed;
-use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::progress::Progress;
 use crate::desk::record::side;
-use crate::desk::screen::{Answer, json_time_if, paragraphs, short};
+use crate::desk::screen::{Answer, json_time_if, list_of, paragraphs, short};
 use crate::desk::sign::{Leave, sign};
 use crate::host::folder::write_private;
 use crate::party::role::Role;
 use crate::statement::list::List;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// `truceline lines`: from a file, or everybody as listed; or a file to fill in.
@@ -31,8 +32,7 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
     let channel = desk.channel(on.thread)?;
     let me = channel.thread.role;
     let ledger = channel.ledger();
-    let offer = ledger.case(&on.case.0).and_then(|case| held::version(channel, &case, on.version));
-    let Some(offer) = offer.filter(|offer| !offer.legs().is_empty()) else {
+    let Some(progress) = ledger.case(&on.case.0).and_then(|case| Progress::of(channel, &case)) else {
         let what =
             format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
         return Err(Failure::new(
@@ -41,24 +41,16 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
             "Agree on another version first: truceline amend CASE FILE",
         ));
     };
+    let to_tell = progress.to_tell(me);
+    let offer = progress.into_offer();
     let stage = asked.stage.map(|stage| stage_of(&offer, stage)).transpose()?;
+    if let Some(path) = &asked.template {
+        return template(path, &offer, stage, &to_tell);
+    }
     let in_stage = |line: &HandoverLine| {
         let leg = offer.legs().get(usize::from(line.subject.leg()));
         stage.is_none() || leg.is_some_and(|leg| leg.stage == stage)
     };
-    if let Some(path) = &asked.template {
-        let csv = match stage {
-            None => lines_template(&offer),
-            Some(_) => {
-                let all = all_delivered(&offer);
-                lines_to_csv(all.iter().filter(|line| in_stage(line)), &offer, me)
-            }
-        };
-        write_private(path, csv.as_bytes())?;
-        let text =
-            format!("{} is to be corrected, then handed in: truceline lines CASE FILE\n", path.display());
-        return Ok(Answer::new(text, json!({"template": path.display().to_string()})));
-    }
     let mut lines = match &asked.file {
         Some(path) => read(desk, path, &offer, me)?,
         None => all_delivered(&offer),
@@ -71,6 +63,49 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
     let content = Content::Lines(Lines::join(body, &lists)?);
     let leave = Leave { yes: asked.yes, late: asked.late };
     sign(desk, on.thread, Some(on.case), &content, lists, leave)
+}
+
+/// Writes a file to fill in: of one stage, or of what may be told now.
+fn template(path: &Path, offer: &Offer, stage: Option<u8>, now: &BTreeSet<u8>) -> Result<Answer, Failure> {
+    let kept = |leg: &Leg| match (leg.stage, stage) {
+        (of, Some(_)) => of == stage,
+        (None, None) => true,
+        (Some(of), None) => now.contains(&of),
+    };
+    let legs: Vec<&Leg> = offer.legs().iter().collect();
+    if !legs.iter().any(|leg| kept(leg)) {
+        return Err(Failure::new(
+            Cause::Refused,
+            "there is nothing more to tell of now: of every stage that has begun you have told",
+            "Wait for the other side's lines (truceline sync), or correct those of one stage: \
+             truceline lines CASE --stage N --template FILE",
+        ));
+    }
+    let csv = template_of(offer, kept);
+    write_private(path, csv.as_bytes())?;
+    let open = to_fill_in(&csv);
+    let mut text =
+        format!("{} is to be corrected, then handed in: truceline lines CASE FILE\n", path.display());
+    if stage.is_none() && !legs.iter().all(|leg| kept(leg)) {
+        let stages: Vec<String> = now.iter().map(|stage| (u32::from(*stage) + 1).to_string()).collect();
+        let of = if stages.is_empty() { "legs in no stage".to_owned() } else { numbered("stage", &stages) };
+        let told = format!("It holds what you may tell of now: {of}. Of another stage: --stage N");
+        text.push_str(&paragraphs(&told, 0));
+    }
+    if !open.is_empty() {
+        let lines: Vec<String> = open.iter().map(ToString::to_string).collect();
+        let told = format!(
+            "Fill in the number in {}: the offer gives only an estimate there, or no number at all.",
+            numbered("line", &lines)
+        );
+        text.push_str(&paragraphs(&told, 0));
+    }
+    Ok(Answer::new(text, json!({"template": path.display().to_string(), "fill_in": open})))
+}
+
+/// `stage 3`, `stages 3 and 4`.
+fn numbered(what: &str, numbers: &[String]) -> String {
+    format!("{what}{} {}", if numbers.len() == 1 { "" } else { "s" }, list_of(numbers))
 }
 
 /// A stage as the wire counts it.

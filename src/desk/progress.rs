@@ -8,6 +8,7 @@ use crate::deal::handover::{HandoverLine, Round, TransferNotice};
 use crate::deal::progress::Handover;
 use crate::deal::staging;
 use crate::deal::state::CaseState;
+use crate::deal::terms::Category;
 use crate::desk::content::round_json;
 use crate::desk::held;
 use crate::desk::names::Names;
@@ -16,6 +17,7 @@ use crate::desk::tell::{FIELD, round_text};
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The handover of a case's current version, with what was agreed and what was said of it.
 pub struct Progress<'a> {
@@ -62,6 +64,40 @@ impl<'a> Progress<'a> {
     pub fn discrepancy(&self) -> Discrepancy {
         let [inviters, joiners] = &self.said();
         discrepancy(&self.offer, [inviters, joiners], &self.notices.iter().collect::<Vec<_>>())
+    }
+
+    /// The stages that a side may tell of now, and has not told of in full.
+    #[must_use]
+    pub fn to_tell(&self, role: Role) -> BTreeSet<u8> {
+        let [inviters, joiners] = &self.said();
+        staging::to_tell(&self.offer, [inviters, joiners], role)
+    }
+
+    /// Of how many a side has said what became of them, and how many were agreed, at least.
+    #[must_use]
+    pub fn told(&self, role: Role) -> (u32, u32) {
+        staging::told_in_all(&self.offer, &self.lines_of(role).iter().collect::<Vec<_>>())
+    }
+
+    /// Of how many each side has said what became of them; none where both have of everybody.
+    #[must_use]
+    pub fn untold_text(&self, names: &Names) -> Option<String> {
+        let sides = [names.me, names.me.other()].map(|role| (role, self.told(role)));
+        let missing = sides.iter().any(|(_, (told, of))| told < of);
+        let text = sides.map(|(role, (told, of))| format!("{}: {told} of {of} told", names.name(role)));
+        missing.then(|| text.join("; "))
+    }
+
+    /// Whether all that was agreed are remains.
+    #[must_use]
+    pub fn is_of_remains(&self) -> bool {
+        self.offer.legs().iter().all(|leg| leg.category == Category::Remains)
+    }
+
+    /// What was agreed.
+    #[must_use]
+    pub fn into_offer(self) -> Box<Offer> {
+        self.offer
     }
 
     fn stages(&self) -> Vec<staging::StageProgress> {

@@ -1,7 +1,7 @@
 //! Promises of time, which bind their author's own client and are no rule of the state: a confirm within the
 //! offer's time, an acceptance held as long as was promised, a go answered within its window, results on remains
-//! within 24 months, stages in their order, no lock before that of who confirmed. All but the last two yield to an
-//! officer who insists.
+//! within 24 months, stages in their order, no lock before that of who confirmed, no closing with persons untold. All but stages and locks yield
+//! to an officer who insists.
 
 use crate::deal::body::Content;
 use crate::deal::body::Lines;
@@ -12,7 +12,8 @@ use crate::deal::verdict::Act;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::held;
 use crate::desk::names::Names;
-use crate::desk::screen::time;
+use crate::desk::progress::Progress;
+use crate::desk::screen::{short, time};
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
 use crate::time::UnixMillis;
@@ -54,6 +55,7 @@ pub fn kept(
         },
         Content::Go(_) => within_window(channel, case, now),
         Content::Lines(lines) => within_months(channel, case, lines, now),
+        Content::Closed(_) => all_told(channel, case),
         _ => Ok(()),
     }
 }
@@ -75,6 +77,31 @@ fn within_offer(
             "Make the offer again, or confirm all the same with --late.",
         )),
     }
+}
+
+/// Who closes says that its lines are complete.
+fn all_told(channel: &Channel, case: &CaseState<'_>) -> Result<(), Failure> {
+    let Some(progress) = Progress::of(channel, case) else { return Ok(()) };
+    let (told, of) = progress.told(channel.thread.role);
+    if told >= of {
+        return Ok(());
+    }
+    let id = short(&case.id());
+    let after = if progress.is_of_remains() {
+        "Results on remains can still be said after it."
+    } else {
+        "After it only results on remains can still be said."
+    };
+    Err(broken(
+        &format!(
+            "you have said of {told} of the {of} agreed what became of them, and closing says that your lines are \
+             complete"
+        ),
+        &format!(
+            "Say the rest: truceline lines {id} --all-delivered, or lines {id} --template FILE to correct first. To \
+             close although lines are untold: --untold. {after}"
+        ),
+    ))
 }
 
 /// The other side's go of this round, where its window is over.
@@ -124,7 +151,13 @@ fn in_order(channel: &Channel, case: &CaseState<'_>, lines: &Lines) -> Result<()
         None => Ok(()),
         Some(early) => {
             let message = format!("not signed: {early}");
-            Err(Failure::with_remedy_inside(Cause::Refused, &message, "See: truceline case show CASE"))
+            let (what, _) = message.rsplit_once(": ").unwrap_or((&message, ""));
+            let (id, before) = (short(&case.id()), early.waits_for);
+            let help = format!(
+                "Say those first: truceline lines {id} --stage {before} --all-delivered, or --stage {before} \
+                 --template FILE to correct first. Then wait for the other side's: truceline sync"
+            );
+            Err(Failure::new(Cause::Refused, what, help))
         }
     }
 }

@@ -143,7 +143,7 @@ impl Beside {
             against: before.map(|(id, _)| id),
             changes,
             misfits: misfits.collect(),
-            law: law.iter().map(ToString::to_string).collect(),
+            law: law.iter().map(|it| it.told_to(names.me, &offer)).collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Accept, Confirm, Content, Lapse, Offer, Reject, Withdraw};
+use crate::deal::part::renumbered_legs;
 use crate::deal::verdict::Act;
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::content::content_json;
@@ -11,6 +12,7 @@ use crate::desk::held;
 use crate::desk::mandate::{ruling_json, ruling_text};
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
+use crate::desk::progress::Progress;
 use crate::desk::promise;
 use crate::desk::screen::{Answer, paragraphs, short, time};
 use crate::desk::tell::{content_line, content_text};
@@ -124,7 +126,9 @@ pub fn summary(channel: &Channel, case: Option<&Digest>, content: &Content, now:
     let (about, hold) = about(channel, content);
     let offer = about.as_ref().and_then(offer_of);
     let means = match content {
-        Content::Offer(offer) => return offer_text(offer, names),
+        Content::Offer(offer) => {
+            return offer_text(offer, names) + &renumbered_text(channel, offer);
+        }
         Content::Accept(accept) => format!(
             "You accept the whole of the offer below, and hold to that until {}. Once {peer} confirms, it binds \
              both, and only an amendment can change it.{}",
@@ -168,10 +172,10 @@ pub fn summary(channel: &Channel, case: Option<&Digest>, content: &Content, now:
                 .to_owned()
         }
         Content::Lines(_) => "You say what became of whom, as your side saw it:".to_owned(),
-        Content::Closed(_) => {
-            "You say that your lines are complete. After this only results on remains may still change."
-                .to_owned()
-        }
+        Content::Closed(_) => format!(
+            "{}You say that your lines are complete. After this only results on remains may still change.",
+            untold(channel, case).unwrap_or_default()
+        ),
         Content::TransferNotice(_) => format!("You tell {peer} of persons taken to a third country."),
         Content::Breach(_) => format!("You say that {peer} has to answer for a condition that was broken."),
     };
@@ -191,6 +195,33 @@ pub fn summary(channel: &Channel, case: Option<&Digest>, content: &Content, now:
     let agreed = held::agreed(channel, case.and_then(|id| ledger.case(id)).as_ref(), content);
     text.push_str(&content_text(content, names, agreed.as_deref(), false));
     text
+}
+
+/// That nothing was said of some, where that is so.
+fn untold(channel: &Channel, case: Option<&Digest>) -> Option<String> {
+    let ledger = channel.ledger();
+    let (told, of) = Progress::of(channel, &ledger.case(case?)?)?.told(channel.thread.role);
+    (told < of).then(|| format!("YOU HAVE SAID OF ONLY {told} OF THE {of} AGREED WHAT BECAME OF THEM. "))
+}
+
+/// Which legs have other numbers than in the offer that this one is a part of.
+fn renumbered_text(channel: &Channel, offer: &Offer) -> String {
+    let Some(whole) = offer.body().parent.and_then(|id| held::offer(channel, &id)) else {
+        return String::new();
+    };
+    let moved: Vec<String> = renumbered_legs(&whole, offer)
+        .into_iter()
+        .filter(|(old, new)| old != new)
+        .map(|(old, new)| format!("{} is now {}", old + 1, new + 1))
+        .collect();
+    if moved.is_empty() {
+        return String::new();
+    }
+    let told = format!(
+        "Legs renumbered: {}. Words in free text, such as the duties of guarantors, may still name the old numbers.",
+        moved.join(", ")
+    );
+    format!("\n{}", paragraphs(&told, 0))
 }
 
 /// That the time of the other's offer is over, where it is.

@@ -44,14 +44,9 @@ struct Board<'a> {
 
 impl<'a> Board<'a> {
     fn new(channel: &'a Channel, now: UnixMillis) -> Self {
-        Self {
-            channel,
-            ledger: channel.ledger(),
-            shown: channel.statements(),
-            names: Names::of(channel),
-            times: times(channel),
-            now,
-        }
+        let ledger = channel.ledger();
+        let times = times(channel, &ledger);
+        Self { channel, ledger, shown: channel.statements(), names: Names::of(channel), times, now }
     }
 
     fn unsent(&self) -> Vec<&Shown<'a>> {
@@ -202,7 +197,8 @@ impl<'a> Board<'a> {
         }
         for case in in_order(&self.ledger, &self.times) {
             let turn = turns_text(&turns(&case, &self.times), &self.names, self.now);
-            let text = format!("{}: {}; turn: {turn}", short(&case.id()), state(&case, &self.names).1);
+            let text =
+                format!("{}: {}; turn: {turn}", short(&case.id()), state(self.channel, &case, &self.names).1);
             fact("  case", &text);
         }
     }
@@ -249,7 +245,7 @@ impl<'a> Board<'a> {
             .iter()
             .map(|case| {
                 let turns = turns_json(&turns(case, &self.times), me);
-                json!({"id": case.id().hex(), "state": state(case, &self.names).0, "version": case.version(), "turns": turns})
+                json!({"id": case.id().hex(), "state": state(self.channel, case, &self.names).0, "version": case.version(), "turns": turns})
             })
             .collect();
         let own_relays: Vec<_> =

@@ -244,8 +244,19 @@ fn transport_text(it: &Transport) -> String {
     out
 }
 
+/// Persons of a whole leg that are named one by one, at most.
+const NAMED_MAX: usize = 12;
+
 /// Whom a leg's lines are about, by name where the offer is known.
 fn persons_named(leg: u16, lines: &[u32], agreed: Option<&Offer>) -> String {
+    let listed = |offer: &Offer| Some(offer.lines(offer.legs().get(usize::from(leg))?).len());
+    let listed = agreed.and_then(listed).filter(|listed| lines.is_empty() && *listed > 0);
+    if let Some(listed) = listed {
+        let all: Vec<u32> = (0u32..).take(listed).collect();
+        let (shown, rest) = all.split_at(listed.min(NAMED_MAX));
+        let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
+        return format!("all of {}{more}", persons_named(leg, shown, agreed));
+    }
     let named: Vec<String> = lines
         .iter()
         .map(|line| {

@@ -14,6 +14,7 @@ use crate::deal::repeat::repeats;
 use crate::desk::open::Desk;
 use crate::desk::own::history_of;
 use crate::desk::screen::{count, plain, short, time};
+use crate::party::role::Role;
 use crate::statement::kind::Kind;
 
 /// Contradictions that are shown one by one, at most; the rest are counted.
@@ -61,7 +62,7 @@ fn sealed(ledger: &Ledger, case: Option<Digest>) -> Option<Digest> {
 /// What there is against the offer that is made, accepted or confirmed.
 fn of_terms(history: &History<'_>, content: &Content) -> Vec<String> {
     let accepted = match content {
-        Content::Offer(offer) => return of_offer(offer, &[]),
+        Content::Offer(offer) => return of_offer(offer, &[], history.me),
         Content::Accept(accept) => Some(accept.offer),
         Content::Confirm(confirm) => {
             match history.get(&confirm.acceptance).and_then(|said| said.content.as_ref()) {
@@ -73,12 +74,13 @@ fn of_terms(history: &History<'_>, content: &Content) -> Vec<String> {
     };
     let made = accepted.and_then(|id| history.offer(&id));
     made.map_or_else(Vec::new, |(made, offer)| {
-        of_offer(offer, &history.notices(&made.id).collect::<Vec<_>>())
+        of_offer(offer, &history.notices(&made.id).collect::<Vec<_>>(), history.me)
     })
 }
 
-fn of_offer(offer: &Offer, notices: &[&TransferNotice]) -> Vec<String> {
-    let mut all = in_words(&law::warnings(offer, notices));
+fn of_offer(offer: &Offer, notices: &[&TransferNotice], me: Role) -> Vec<String> {
+    let warnings = law::warnings(offer, notices);
+    let mut all: Vec<String> = warnings.iter().map(|it| plain(&it.told_to(me, offer))).collect();
     all.extend(misfits_in_short(offer));
     all.extend(repeats(offer).iter().map(|repeat| plain(&repeat.to_string())));
     all

@@ -115,6 +115,7 @@ fn a_handover_is_refused_until_each_thing_it_needs_has_been_said_and_then_carrie
 
     // One of two did not come, and somebody else did.
     velmara.refused(&["discrepancy", on], 3, "nobody has said", "lines");
+    velmara.refused(&["close", on, "--yes"], 3, "of 0 of the 5 agreed", "--untold");
     say(velmara, &["lines", on, "--all-delivered"]);
     let outcomes = "leg,line,number,outcome,surname\n1,1,,delivered as listed,\n1,2,,not delivered,\n\
                     1,,,surplus,Чужой\n2,,3,delivered as listed,\n";
@@ -162,6 +163,9 @@ fn what_is_sealed_is_amended_with_persons_in_two_groups_accepted_in_part_and_the
     assert_eq!((&sealed["version"], &sealed["id"]), (&2.into(), &first.clone().into()), "{sealed}");
     let body = velmara.ok(&["show", &part])["statement"]["body"].clone();
     assert_eq!(body["legs"].as_array().unwrap().len(), 2, "{body}");
+    for shown in [velmara.text(&["cases"]), velmara.text(&["case", "show", &first])] {
+        assert!(shown.contains(&format!("(offer {})", &part[..8])), "{shown}");
+    }
     assert_eq!(body["legs"][0]["list"][0]["surname"], "Вельгин", "{body}");
 
     let cancelled = say(velmara, &["amend", &first, "--cancel"]);
@@ -195,16 +199,23 @@ fn questions_and_breaches_are_answered_by_fixed_words_and_are_overdue_without() 
                      consequence = \"Return to internment.\"\n";
     let on = scene.sealed(&format!("{PROPOSAL}{condition}"));
     let on = on.as_str();
+    let lock = say(velmara, &["lock", on]);
+    scene.settle();
     let standby = say(tarrun, &["standby", on, "--until", "3 days", "--reason", "Сверяем списки."]);
     let query = say(velmara, &["query", on, "Кто из них ранен?", "--answer-by", "1s"]);
     scene.settle();
     assert!(velmara.text(&["show", &standby]).contains("Сверяем списки."));
+    assert!(!lock.is_empty() && velmara.text(&["cases"]).contains("(asked for time until"));
+    let turns = case(velmara, on)["turns"].clone();
+    assert_eq!(turns[0]["standby"]["id"], standby.as_str(), "{turns}");
     let late = case(tarrun, on)["overdue"].clone();
     assert_eq!((&late[0]["id"], &late[0]["whose"]), (&query.clone().into(), &"own".into()), "{late}");
     assert!(velmara.text(&["case", "show", on]).contains("OVERDUE"));
     tarrun.refused(&["answer", &query, "--yes"], 2, "needs words", "--reply");
     tarrun.refused(&["answer", &query, "--reply", "perhaps", "--yes"], 2, "perhaps", "not known");
+    velmara.refused(&["answer", &query, "Я.", "--yes"], 3, "is your own", "Only the other side");
     say(tarrun, &["answer", &query, "--reply", "not-known"]);
+    tarrun.refused(&["answer", &query, "Двое.", "--yes"], 3, "answered the question", "truceline say");
     scene.settle();
     assert_eq!(case(velmara, on)["overdue"], serde_json::json!([]));
 
@@ -222,6 +233,8 @@ fn questions_and_breaches_are_answered_by_fixed_words_and_are_overdue_without() 
     assert!(told.contains("under inquiry") && told.contains("breach"), "{told}");
     let notice = ["transfer-notice", on, "--leg", "1", "--lines", "1,2", "--country", "Гелвия"];
     let notice = say(velmara, &notice);
+    let not_ours = ["transfer-notice", on, "--leg", "2", "--country", "x", "--yes"];
+    velmara.refused(&not_ours, 3, "leg 2 is given by Tarrun", "truceline query");
     velmara.refused(
         &["transfer-notice", on, "--leg", "1", "--lines", "9", "--country", "x"],
         2,

@@ -133,6 +133,10 @@ fn a_child_with_a_monitored_condition_and_a_noticed_third_country_are_in_order()
         warnings(offer, &[&notice]).into_iter().map(|it| (it.rule, it.lines)).collect::<Vec<_>>()
     };
     let rule = Rule::ThirdCountryWithoutNotice;
+    let told = |me| warnings(&by_name, &[])[0].told_to(me, &by_name);
+    assert!(told(US).contains("the giver is to give the home side a transfer notice"), "{}", told(US));
+    assert!(told(THEM).contains("ask the giver for its transfer notice"), "{}", told(THEM));
+    assert!(told(THEM).contains(rule.source()), "{}", told(THEM));
     assert_eq!(rules(&by_name), [(rule, 0, vec![0, 1, 2])]);
     assert_eq!(open(&by_name, 0, &[0, 2]), [(rule, vec![1])]);
     assert_eq!(open(&by_name, 1, &[]), [(rule, vec![0, 1, 2])]);

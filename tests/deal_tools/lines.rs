@@ -3,7 +3,9 @@
 use crate::build::{NOW, bags, leg, named, offer, persons, soldiers};
 use truceline::deal::body::Offer;
 use truceline::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject};
-use truceline::deal::lines::{all_delivered, lines_from_csv, lines_template, lines_to_csv};
+use truceline::deal::lines::{
+    all_delivered, lines_from_csv, lines_template, lines_to_csv, template_of, to_fill_in,
+};
 use truceline::deal::terms::{Category, Quantity};
 use truceline::party::role::Role;
 use truceline::time::UnixMillis;
@@ -44,8 +46,15 @@ fn the_template_is_everything_agreed_delivered_as_listed() {
     // An estimate is counted by whoever fills it in.
     assert_eq!(
         read(&template).unwrap_err(),
-        "lines.csv, line 8: says of nobody: give the line of the list, a number, or who came that is on no list"
+        "lines.csv, line 8, column number: is empty, and the offer gives no exact number for leg 4: write how many \
+         there were"
     );
+    assert_eq!(to_fill_in(&template), [8]);
+    let some = template_of(&agreed(), |leg| leg.giver == US);
+    assert_eq!((some.lines().count(), to_fill_in(&some)), (4, vec![]));
+    assert!(template.starts_with(&some), "{some}");
+    let nobody = read("leg,line,number,outcome\n3,,,died\n").unwrap_err();
+    assert!(nobody.contains("line 2: says of nobody: give the line of the list, a number"), "{nobody}");
     let filled = template.replace("\n4,,,", "\n4,,4,");
     let mut expected = all_delivered(&agreed());
     assert_eq!(expected.len(), 6);

@@ -4,7 +4,7 @@ use crate::build::{leg, named, offer, offer_of, soldiers, text};
 use std::collections::BTreeSet;
 use truceline::deal::body::{BodyError, Content, Offer};
 use truceline::deal::import::Draft;
-use truceline::deal::part::{PartError, part};
+use truceline::deal::part::{PartError, part, renumbered_legs};
 use truceline::deal::pledge::{Condition, End, Obligation};
 use truceline::deal::stage::{Abort, Corridor, Order, Stage};
 use truceline::deal::terms::{Category, Leg, Quantity, Rounding, Terms};
@@ -90,6 +90,12 @@ fn the_part_is_numbered_anew_and_can_be_offered() {
     let Content::Offer(made) = draft.offer(0, None).unwrap() else { panic!() };
     assert_eq!(made.given_by(US)[&Category::Person], 5);
     assert_eq!(made.given_by(THEM)[&Category::Person], 4);
+    assert_eq!(renumbered_legs(&whole(), &made), [(1, 0), (2, 1), (3, 2)]);
+    assert_eq!(renumbered_legs(&whole(), &whole()), []);
+    assert_eq!(
+        renumbered_legs(&whole(), &offer(vec![leg(US, Category::Person, Quantity::Count(1))], &[])),
+        []
+    );
 }
 
 #[test]

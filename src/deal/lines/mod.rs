@@ -37,6 +37,12 @@ pub fn all_delivered(offer: &Offer) -> Vec<HandoverLine> {
 /// beside it; a number that was not agreed exactly is left open. Then columns for who is on no list.
 #[must_use]
 pub fn lines_template(offer: &Offer) -> String {
+    template_of(offer, |_| true)
+}
+
+/// The same, of some of the legs.
+#[must_use]
+pub fn template_of(offer: &Offer, keep: impl Fn(&Leg) -> bool) -> String {
     let mut header: Vec<&str> = COLUMNS.to_vec();
     let of_remains = |leg: &Leg| leg.category == Category::Remains;
     if !offer.legs().iter().all(of_remains) {
@@ -45,7 +51,8 @@ pub fn lines_template(offer: &Offer) -> String {
     if offer.legs().iter().any(of_remains) {
         header.extend(TEMPLATE_REMAINS);
     }
-    let rows = subjects(offer).map(|(subject, open)| {
+    let kept = |leg: usize| leg.checked_sub(1).and_then(|at| offer.legs().get(at)).is_some_and(&keep);
+    let rows = subjects(offer).filter(|(_, leg)| kept(*leg)).map(|(subject, open)| {
         let mut cells = subject.map_or_else(
             || vec![("leg", open.to_string()), ("outcome", Outcome::Delivered.to_string())],
             |subject| line_cells(&delivered(subject), offer, Role::Inviter),
@@ -71,7 +78,18 @@ pub fn lines_to_csv<'a>(
     table(&header, rows.into_iter())
 }
 
-/// Everything that was agreed; of a number that was not agreed exactly, its leg from 1.
+/// The lines of a template, counted from 1 with its header, in which a number is still to be filled in.
+#[must_use]
+pub fn to_fill_in(template: &str) -> Vec<usize> {
+    let mut reader = csv::Reader::from_reader(template.as_bytes());
+    let [line, number] = ["line", "number"].map(|name| COLUMNS.iter().position(|column| *column == name));
+    let is_empty =
+        |row: &csv::StringRecord, at: Option<usize>| at.and_then(|at| row.get(at)).is_some_and(str::is_empty);
+    let open = reader.records().flatten().filter(|row| is_empty(row, line) && is_empty(row, number));
+    open.filter_map(|row| usize::try_from(row.position()?.line()).ok()).collect()
+}
+
+/// Everything that was agreed, each with its leg from 1; no subject where a number was not agreed exactly.
 fn subjects(offer: &Offer) -> impl Iterator<Item = (Option<Subject>, usize)> {
     offer.legs().iter().zip(0u16..).flat_map(move |(leg, at)| {
         let range = offer.range(leg);

@@ -185,6 +185,13 @@ impl Reader<'_> {
             }
             (None, Some(number), None) => Ok(Subject::Counted { leg: at, number }),
             (None, None, Some(_)) => Ok(Subject::Unlisted { leg: at, who: self.record(of_remains)? }),
+            (None, None, None) if self.is_open(leg) => {
+                let fault = format!(
+                    "is empty, and the offer gives no exact number for leg {}: write how many there were",
+                    at + 1
+                );
+                Err(wrong("number", fault))
+            }
             (None, None, None) => {
                 let fault =
                     "says of nobody: give the line of the list, a number, or who came that is on no list";
@@ -196,6 +203,12 @@ impl Reader<'_> {
                 Err(vec![(None, fault.to_owned())])
             }
         }
+    }
+
+    /// Whether how many a leg is of was left open: an estimate, all there are, a ratio of such.
+    fn is_open(&self, leg: &Leg) -> bool {
+        let range = self.offer.range(leg);
+        range.start() != range.end()
     }
 
     fn record(&self, of_remains: bool) -> Result<Line, Wrong> {

@@ -115,6 +115,9 @@ pub struct Close {
     /// Words beside it
     #[arg(long, value_name = "TEXT")]
     pub remark: Option<String>,
+    /// Closes although lines are untold
+    #[arg(long)]
+    pub untold: bool,
     /// Signs without asking
     #[arg(long)]
     pub yes: bool,
