@@ -80,13 +80,11 @@ fn add(desk: &mut Desk, saying: Saying, out: Option<&PathBuf>) -> Result<Answer,
     Ok(Answer::new(text, json).aside(what_next(&id, out, ruling.as_ref().map(Ruling::verdict))))
 }
 
-/// What is to be done with a new draft, as far as the mandate allows it.
+/// What is to be done with a new draft, with the principal where the mandate asks for that.
 fn what_next(id: &Digest, out: Option<&PathBuf>, verdict: Option<Verdict>) -> String {
     let id = short(id);
-    let [alone, approved] = [false, true].map(|it| verdict.is_none_or(|verdict| verdict.may_sign(it)));
-    if !approved {
-        return format!("It cannot be sent as it is. Drop it: truceline draft drop {id}\n");
-    }
+    // What no mandate rules on is for a principal where it was written for one.
+    let alone = verdict.map_or(out.is_none(), |verdict| verdict.may_sign(false));
     if alone {
         return format!("Sign and send it: truceline draft send {id}\n");
     }

@@ -191,3 +191,50 @@ fn contradiction(history: &History<'_>, it: &Contradiction) -> String {
         when.unwrap_or_default(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deal::import::{Sources, proposal_from_toml};
+    use crate::party::role::Role;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn window(from: u64, to: u64) -> Window {
+        Window { from: UnixMillis(from * HOUR), to: UnixMillis(to * HOUR) }
+    }
+
+    #[test]
+    fn a_time_outside_what_was_agreed_is_told_with_what_was() {
+        let agreed = [(1, window(7, 12)), (3, window(14, 18))];
+        assert_eq!(not_within(window(8, 17), "stage", &agreed), None);
+        assert_eq!(not_within(window(8, 17), "stage", &[]), None);
+        let late = not_within(window(19, 19), "stage", &agreed).unwrap();
+        assert!(late.starts_with("1970-01-01 19:00Z is outside the time agreed (stage 1: "), "{late}");
+        assert!(late.contains("stage 3: 1970-01-01 14:00Z to 1970-01-01 18:00Z"), "{late}");
+        assert!(not_within(window(6, 9), "corridor", &agreed).is_some());
+    }
+
+    #[test]
+    fn a_leg_in_no_group_is_named_where_others_have_one() {
+        let offer = |groups: [&str; 3]| {
+            let legs: String =
+                groups.map(|it| format!("[[leg]]\ngiver = \"me\"\ncount = 1\n{it}\n")).concat();
+            let mut sources = Sources {
+                me: Role::Inviter,
+                now: UnixMillis(0),
+                list: &mut |_| Err(String::new()),
+                seed: &mut || [0; 32],
+            };
+            let draft = proposal_from_toml(&legs, &mut sources).unwrap();
+            match draft.offer(0, None).unwrap() {
+                Content::Offer(offer) => offer,
+                _ => unreachable!(),
+            }
+        };
+        assert_eq!(groups_without_effect(&offer(["", "", ""])), None);
+        assert_eq!(groups_without_effect(&offer(["group = 1", "group = 2", "group = 1"])), None);
+        let told = groups_without_effect(&offer(["group = 1", "", ""])).unwrap();
+        assert!(told.starts_with("The groups have no effect while legs 2 and 3 are in none"), "{told}");
+    }
+}
