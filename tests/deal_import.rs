@@ -240,7 +240,7 @@ fn the_shipped_package_has_every_part_of_a_proposal() {
     assert_eq!(offer.range(&terms.legs[4]), 15..=23);
     assert_eq!(offer.exceptions(&terms.legs[2])[0].person().unwrap().name.to_string(), "Белый Ігор");
     assert_eq!(terms.conditions[0].end, End::Seconds(365 * 86_400));
-    assert_eq!(terms.legs.iter().map(|leg| leg.group).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3, 0]);
+    assert_eq!(terms.legs.iter().map(|leg| leg.group).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3, 4]);
     let person = offer.lines(&terms.legs[1])[0].person().unwrap();
     assert_eq!(person.aliases.iter().map(Text::as_str).collect::<Vec<_>>(), ["Їжак", "Юрко"]);
 }

@@ -206,6 +206,11 @@ fn soldiers_are_not_given_for_civilians() {
         joined(Terms { legs, ..Terms::default() })
     };
     decides(&weigh(&mandate, &all(0)), Verdict::Forbidden, "no soldiers");
+    // Those are named who surely clash, not who stand first and may.
+    let wounded = counts("me", "seriously wounded", 2) + &counts("them", "seriously wounded", 2);
+    let package = weigh(&mandate, &offer(&(wounded + &for_pow("civilian internee"))));
+    let why = &package.deciding().next().unwrap().why;
+    assert!(why.contains("prisoner of war (leg 3)") && why.contains("(leg 4)"), "{why}");
     // Civilians alone are no swap.
     decides(&weigh(&mandate, &offer(&counts("them", "civilian internee", 3))), Verdict::Allow, "any get");
 }

@@ -577,6 +577,15 @@ fn figures_come_from_what_was_sealed_and_from_the_receivers_lines() {
     let ledger = talk.ledger();
     assert!(figures(&talk.history(&ledger, Inviter)).is_empty(), "an open offer of {case:?} counts");
 
+    // Nobody has said who went where: nothing is otherwise than agreed.
+    let mut talk = Talk::new();
+    let abroad = format!("{EXCHANGE}[[leg]]\ngiver = \"me\"\ncount = 2\nthird_country = \"Ostrava\"\n");
+    let case = gone(&mut talk, Inviter, &abroad);
+    let open = |talk: &Talk| figures(&talk.history(&talk.ledger(), Inviter))[0].discrepancies;
+    assert_eq!(open(&talk), 0);
+    talk.say(Inviter, Some(case), Content::Closed(Closed { version: 1, remark: None }));
+    assert_eq!(open(&talk), 3, "closed without a word");
+
     let (mut talk, case) = under_way();
     let begun = talk.ledger();
     let before = &figures(&talk.history(&begun, Inviter))[0];

@@ -87,12 +87,13 @@ pub fn figures(history: &History<'_>) -> Vec<CaseFigures> {
 fn of_case(history: &History<'_>, case: &CaseState<'_>) -> Option<CaseFigures> {
     let (id, version) = (case.id(), case.version());
     let (_, current) = history.version(&id, version)?;
+    let closed = Role::BOTH.map(|role| has_closed(history, &id, version, role));
     let mut figures = CaseFigures {
         case: id,
         version,
         offered: history.get(&id)?.at,
         sealed: sealed_at(history, case),
-        closed: Role::BOTH.iter().all(|role| has_closed(history, &id, version, *role)),
+        closed: closed == [true; 2],
         agreed: Given::new(),
         returned: Given::new(),
         otherwise: 0,
@@ -109,7 +110,7 @@ fn of_case(history: &History<'_>, case: &CaseState<'_>) -> Option<CaseFigures> {
         let board = Board::of(history, &id, version, offer);
         board.count(offer, &mut figures);
         if std::ptr::eq(offer, current) {
-            figures.discrepancies = board.discrepancies(history, &made.id, offer);
+            figures.discrepancies = board.discrepancies(history, &made.id, offer, closed);
             board.held(offer, &mut figures.longest);
         }
     }
@@ -194,14 +195,19 @@ impl<'h> Board<'h> {
         }
     }
 
-    /// Legs that are not as agreed. A side that has said nothing yet is none by itself.
-    fn discrepancies(&self, history: &History<'_>, id: &Digest, offer: &Offer) -> usize {
+    /// Legs that are not as agreed. A side that has said nothing yet is none by itself, and a leg of which nobody has
+    /// said anything is one only once a side has closed.
+    fn discrepancies(&self, history: &History<'_>, id: &Digest, offer: &Offer, closed: [bool; 2]) -> usize {
         let notices: Vec<_> = history.notices(id).collect();
         let [inviter, joiner] = &self.said;
         let found = discrepancy(offer, [inviter, joiner], &notices);
         let is_open = |leg: &&LegResult| {
+            let missing = leg.accounts.iter().zip(closed).any(|(it, closed)| closed && !it.fulfilled);
+            if leg.accounts.iter().all(|account| account.outcomes.is_empty()) {
+                return missing;
+            }
             let findings = leg.findings.iter().any(|finding| !matches!(finding, Finding::Silent(_)));
-            findings || leg.accounts.iter().any(|account| !account.causes.is_empty())
+            missing || findings || leg.accounts.iter().any(|account| !account.causes.is_empty())
         };
         found.legs.iter().filter(is_open).count()
     }

@@ -3,6 +3,7 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::Content;
+use crate::deal::mandate::ruling::{Ruling, Verdict};
 use crate::deal::verdict::Act;
 use crate::desk::act::{self, Saying};
 use crate::desk::ask::{can_ask, consent};
@@ -76,15 +77,25 @@ fn add(desk: &mut Desk, saying: Saying, out: Option<&PathBuf>) -> Result<Answer,
             ("warnings", json!(warnings)),
         ],
     );
+    Ok(Answer::new(text, json).aside(what_next(&id, out, ruling.as_ref().map(Ruling::verdict))))
+}
+
+/// What is to be done with a new draft, with the principal where the mandate asks for that.
+fn what_next(id: &Digest, out: Option<&PathBuf>, verdict: Option<Verdict>) -> String {
+    let id = short(id);
+    // What no mandate rules on is for a principal where it was written for one.
+    let alone = verdict.map_or(out.is_none(), |verdict| verdict.may_sign(false));
+    if alone {
+        return format!("Sign and send it: truceline draft send {id}\n");
+    }
     let approve = match out {
         Some(out) => format!(
-            "Have it approved in the principal's vault: truceline approve {} --out APPROVAL\n",
+            "Have it approved in the principal's vault:\n  truceline approve {} --out APPROVAL\n",
             out.display()
         ),
-        None => format!("Write it for the principal: truceline draft show {} --out FILE\n", short(&id)),
+        None => format!("Write it for the principal: truceline draft show {id} --out FILE\n"),
     };
-    let send = format!("Sign and send it: truceline draft send {} [--approval FILE]\n", short(&id));
-    Ok(Answer::new(text, json).aside(format!("{approve}{send}")))
+    format!("{approve}Then sign and send it: truceline draft send {id} --approval APPROVAL\n")
 }
 
 fn written(desk: &Desk, id: &Digest, out: Option<&PathBuf>) -> Result<(), Failure> {

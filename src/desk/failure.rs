@@ -103,11 +103,14 @@ impl Failure {
     /// For people: what happened in one line, what to do in another; all wrapped where a terminal shows them.
     #[must_use]
     pub fn text(&self, wrapped: bool) -> String {
-        let columns = if wrapped { COLUMNS - 2 } else { usize::MAX };
-        let what = [format!("error: {}", plain(&self.what))];
-        let details = self.details.iter().map(|detail| format!("  {}", plain(detail)));
-        let lines = what.into_iter().chain(details).chain([format!("help: {}", plain(&self.help))]);
-        lines.map(|line| wrap(&line, columns).join("\n  ")).collect::<Vec<_>>().join("\n")
+        let hung = |line: &str, margin: &str| {
+            let columns = if wrapped { COLUMNS - 2 - margin.len() } else { usize::MAX };
+            format!("{margin}{}", wrap(&plain(line), columns).join(&format!("\n  {margin}")))
+        };
+        let mut lines = vec![hung(&format!("error: {}", self.what), "")];
+        lines.extend(self.details.iter().map(|detail| hung(detail, "  ")));
+        lines.push(hung(&format!("help: {}", self.help), ""));
+        lines.join("\n")
     }
 
     /// For machines: one object.
@@ -132,6 +135,19 @@ fn sentence(clause: &str) -> String {
     let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     let end = if clause.ends_with(['.', '?', '!']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
+}
+
+/// A rule's message as it is told to whom it is about: the author is the officer at this desk.
+fn to_its_author(message: &str) -> String {
+    [
+        ("its author's", "your"),
+        ("its author has", "you have"),
+        (", which binds it", ", which binds you"),
+        ("how it moves those it gives", "how you move those you give"),
+        ("in this round that it is ready", "in this round that you are ready"),
+    ]
+    .iter()
+    .fold(message.to_owned(), |message, (of, to)| message.replace(of, to))
 }
 
 const DEFECT: &str = "This is a defect of the program: please report it.";
@@ -182,7 +198,8 @@ impl From<ServiceError> for Failure {
 
 impl From<VoidReason> for Failure {
     fn from(reason: VoidReason) -> Self {
-        let message = format!("not signed, for it would have no effect: {reason}");
+        let message =
+            format!("not signed, for it would have no effect: {}", to_its_author(&reason.to_string()));
         Self::with_remedy_inside(Cause::Refused, &message, "See what is open: truceline cases")
     }
 }
@@ -375,6 +392,30 @@ mod tests {
         assert_eq!(failure.what, "not signed, for it would have no effect: that offer was withdrawn");
         assert_eq!(failure.help, "Ask for it to be made again.");
         assert!(failure.text(false).starts_with("error: not signed"));
+    }
+
+    #[test]
+    fn a_rule_speaks_to_the_officer_who_broke_it() {
+        for (reason, told) in [
+            (VoidReason::AuthorGone, "you have said go in this round, which binds you"),
+            (VoidReason::LapseUnacknowledged, "that your own acceptance lapsed"),
+        ] {
+            let failure = Failure::from(reason);
+            assert!(failure.what.contains(told), "{}", failure.what);
+        }
+    }
+
+    #[test]
+    fn each_of_several_faults_keeps_its_margin() {
+        let long = "list.csv, line 2, column health: ".to_owned() + &"word ".repeat(20);
+        let failure = Failure {
+            details: vec![long, "short".to_owned()],
+            ..Failure::new(Cause::Input, "bad", "mend it")
+        };
+        let text = failure.text(true);
+        let margins: Vec<usize> = text.lines().map(|line| line.len() - line.trim_start().len()).collect();
+        assert_eq!(margins, [0, 2, 4, 2, 0], "{text}");
+        assert!(text.lines().all(|line| line.len() <= COLUMNS), "{text}");
     }
 
     #[test]

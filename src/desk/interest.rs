@@ -64,10 +64,10 @@ pub fn run(desk: &Desk, asked: &grammar::Interest) -> Result<Answer, Failure> {
             }
         }
     }
-    let text = if all.is_empty() {
-        "Nobody was asked for more than once. All: truceline interest --all\n".to_owned()
-    } else {
-        table(&WIDTHS, &rows)
+    let text = match (all.is_empty(), asked.all) {
+        (true, true) => "Nobody was asked for.\n".to_owned(),
+        (true, false) => "Nobody was asked for more than once. All: truceline interest --all\n".to_owned(),
+        (false, _) => table(&WIDTHS, &rows),
     };
     Ok(Answer::new(text, json!({"interest": all})))
 }

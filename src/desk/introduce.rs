@@ -57,7 +57,7 @@ pub fn init(place: &Place, asked: &grammar::Init) -> Result<Answer, Failure> {
         );
     }
     aside.push_str(
-        "Next: invite a counterpart (truceline invite --help), or join one (truceline join --help).\n",
+        "Next: invite a counterpart (truceline invite --help),\nor join one (truceline join --help).\n",
     );
     let json = json!({"party": {"name": card.name().as_str(), "fingerprint": fingerprint}, "vault": vault});
     Ok(Answer::new(text, json).aside(aside))

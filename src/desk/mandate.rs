@@ -9,7 +9,7 @@ use crate::desk::ask::{can_ask, consent};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::Desk;
-use crate::desk::screen::{Answer, count, field, json_time, paragraphs, plain, time};
+use crate::desk::screen::{Answer, count, field, json_time, plain, time};
 use crate::host::folder::write_private;
 use crate::officer::mandate::{SIGNED_BYTES_MAX, SignedMandate};
 use serde_json::{Value, json};
@@ -18,9 +18,12 @@ use std::path::Path;
 /// Columns of the names of fields.
 const FIELD: usize = 14;
 
-/// A file that was handed in, whole.
+/// Bytes of a file that are read before it is asked what it is, at least: a file of another kind is told as such.
+const LOOK_BYTES: u64 = 1 << 20;
+
+/// A file that was handed in, whole. One that is somewhat longer than `max` is for its reader to refuse.
 pub(super) fn read_file(what: &str, path: &Path, max: usize) -> Result<Vec<u8>, Failure> {
-    read_bounded(path, max as u64).map_err(|cause| {
+    read_bounded(path, LOOK_BYTES.max(max as u64)).map_err(|cause| {
         let what = format!("the {what} {} cannot be read: {cause}", path.display());
         Failure::new(Cause::Input, what, "Check the path and whether you may read the file.")
     })
@@ -123,8 +126,11 @@ fn mandate_text(signed: &SignedMandate) -> String {
     out.push_str(&field("", FIELD, &signed.principal().hex()));
     out.push_str(&field("valid until", FIELD, &time(mandate.valid_until)));
     out.push('\n');
-    // It was parsed, so it is UTF-8.
-    out.push_str(&paragraphs(std::str::from_utf8(signed.text()).unwrap_or_default().trim_end(), 2));
+    // It was parsed, so it is UTF-8. Its lines stay as they are, so that it can be read as TOML again.
+    for line in std::str::from_utf8(signed.text()).unwrap_or_default().trim_end().lines() {
+        out.push_str(&plain(&line.replace('\t', "    ")));
+        out.push('\n');
+    }
     out
 }
 

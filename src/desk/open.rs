@@ -133,7 +133,7 @@ impl Desk {
         let labels: Vec<_> =
             self.service.officer().channels().map(|channel| plain(&channel.thread.label)).collect();
         if labels.is_empty() {
-            "This vault has no channel yet: begin one with 'truceline invite' or 'truceline join'.".to_owned()
+            "Begin one with 'truceline invite' or 'truceline join'.".to_owned()
         } else {
             format!("This vault has: {}. Name one with --channel LABEL.", labels.join(", "))
         }

@@ -15,7 +15,7 @@ const EXIT_CODES: &str = "Exit codes:
 
 /// A Truceline relay: keeps sealed cells until their reader has them, and can open none.
 #[derive(Debug, Parser)]
-#[command(name = "truceline-relay", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "truceline-relay", version, after_help = EXIT_CODES, max_term_width = 80)]
 pub struct Operator {
     /// Answers as JSON, on standard output; errors too, on standard error
     #[arg(long, global = true)]

@@ -130,7 +130,13 @@ fn read(desk: &Desk, path: &Path, offer: &Offer, me: Role) -> Result<Vec<Handove
     let bytes = read_bounded(path, LIST_BYTES_MAX).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(lines_from_csv(&text, &file, offer, me, desk.service.now())?)
+    lines_from_csv(&text, &file, offer, me, desk.service.now()).map_err(|error| {
+        let mut failure = Failure::from(error);
+        if !failure.details.is_empty() {
+            failure.what = "the list of lines cannot be used as it is".to_owned();
+        }
+        failure
+    })
 }
 
 /// `truceline discrepancy`.

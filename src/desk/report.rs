@@ -16,7 +16,7 @@ use crate::time::Millis;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-const FIELD: usize = 18;
+const FIELD: usize = 20;
 
 /// A case's figures with its channel.
 struct Row {

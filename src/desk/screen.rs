@@ -311,7 +311,10 @@ pub fn span(span: Millis) -> String {
         0 => "less than a minute".to_owned(),
         1..60 => format!("{minutes} min"),
         60..1_440 => format!("{} h {} min", minutes / 60, minutes % 60),
-        _ => format!("{} d {} h", minutes / 1_440, minutes % 1_440 / 60),
+        _ => match (minutes / 1_440, minutes % 1_440 / 60) {
+            (days, 0) => count(days, "day", "days"),
+            (days, hours) => format!("{days} d {hours} h"),
+        },
     }
 }
 
@@ -412,7 +415,8 @@ mod tests {
         assert_eq!(time(UnixMillis(u64::MAX)), "a time past all calendars");
         assert_eq!(json_time(UnixMillis(u64::MAX)), Value::Null);
         assert_eq!(span(Millis::minutes(125)), "2 h 5 min");
-        assert_eq!(span(Millis::days(3)), "3 d 0 h");
+        assert_eq!(span(Millis::days(3)), "3 days");
+        assert_eq!(span(Millis::minutes(1_500)), "1 d 1 h");
     }
 
     #[test]

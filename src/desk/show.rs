@@ -25,6 +25,7 @@ use crate::officer::view::Shown;
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -76,7 +77,12 @@ fn written(offer: &Offer, me: Role, out: Option<&Path>) -> Result<Answer, Failur
     let (text, lists) = proposal_to_files(offer, me);
     let formulas = lists.iter().any(|(_, csv)| has_formula(csv));
     let refused = |error: std::io::Error| {
-        let what = format!("{} cannot be made: {error}", folder.display());
+        let why = match error.kind() {
+            ErrorKind::AlreadyExists => "a folder or file of that name exists already".to_owned(),
+            ErrorKind::NotFound => "the folder that it is to be in does not exist".to_owned(),
+            _ => error.to_string(),
+        };
+        let what = format!("{} cannot be made: {why}", folder.display());
         Failure::new(Cause::Input, what, "Name a new folder, in one that exists.")
     };
     std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(refused)?;

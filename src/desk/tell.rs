@@ -137,7 +137,19 @@ fn some_lines(lines: &[u32]) -> String {
 pub fn round_text(round: Round) -> String {
     match (round.opener, round.other) {
         (0, 0) => "first round".to_owned(),
-        (opener, other) => format!("round {opener}.{other}"),
+        (opener, 0) => format!("broken off before: {} by the opener", times(opener)),
+        (0, other) => format!("broken off before: {} by the other", times(other)),
+        (opener, other) => {
+            format!("broken off before: {} by the opener, {} by the other", times(opener), times(other))
+        }
+    }
+}
+
+fn times(number: u32) -> String {
+    match number {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        many => format!("{many} times"),
     }
 }
 

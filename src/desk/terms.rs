@@ -49,7 +49,7 @@ fn amount(category: Category, range: &RangeInclusive<u32>) -> String {
     match (*range.start(), *range.end()) {
         (least, most) if least == most => category_count(category, least.into()),
         (0, u32::MAX) => format!("all {many}"),
-        (least, u32::MAX) => format!("all {many}, at least {least}"),
+        (least, u32::MAX) => format!("all {many} (at least {least})"),
         (least, most) => format!("{least} to {most} {many} (estimate)"),
     }
 }
@@ -137,7 +137,10 @@ fn leg_text(offer: &Offer, leg: &Leg, number: usize, names: &Names) -> String {
     let mut more = |text: &str| out.push_str(&field("", FIELD, text));
     let except = offer.exceptions(leg).len() as u64;
     if except > 0 {
-        more(&format!("except {} named below", count(except, "one", "who are")));
+        more(&match except {
+            1 => "except the one named below".to_owned(),
+            _ => format!("except the {except} named below"),
+        });
     }
     if let Some(criteria) = &leg.criteria {
         more(&format!("who: {}", criteria_text(criteria)));
@@ -246,7 +249,8 @@ pub fn condition_text(condition: &Condition) -> String {
 }
 
 fn guarantor_text(guarantor: &Guarantor) -> String {
-    let duty = guarantor.duty.as_ref().map(|duty| format!(": {}", plain(duty.as_str())));
+    let duty =
+        guarantor.duty.as_ref().map(|duty| format!(": {}", plain(duty.as_str().trim_end_matches('.'))));
     let name = plain(guarantor.name.as_str());
     format!("{name}{}; may see {}", duty.unwrap_or_default(), guarantor.sight)
 }
@@ -269,7 +273,7 @@ pub fn offer_text(offer: &Offer, names: &Names) -> String {
         out.push_str(&field("formula", FIELD, &formulas.join(", ")));
     }
     out.push_str(&match body.base {
-        0 => field("on", FIELD, "none yet: it would become version 1"),
+        0 => field("on", FIELD, "nothing sealed yet; it would become version 1"),
         base => {
             field("on", FIELD, &format!("version {base}: it would become version {}", u64::from(base) + 1))
         }

@@ -216,8 +216,8 @@ impl Draft {
     pub fn decode(bytes: &[u8]) -> Result<Self, DraftError> {
         match bytes.first() {
             Some(&VERSION) => {}
-            Some(&other) => return Err(DraftError::VersionUnknown(other)),
-            None => return Err(CodecError::Malformed.into()),
+            Some(&other) if other < b' ' => return Err(DraftError::VersionUnknown(other)),
+            _ => return Err(CodecError::Malformed.into()),
         }
         let draft: Self = codec::decode(bytes, DRAFT_BYTES_MAX)?;
         draft.content()?;
@@ -275,8 +275,8 @@ impl DraftFile {
     pub fn decode(bytes: &[u8]) -> Result<Self, DraftError> {
         let rest = match bytes.split_first() {
             Some((&VERSION, rest)) => rest,
-            Some((&other, _)) => return Err(DraftError::VersionUnknown(other)),
-            None => return Err(CodecError::Malformed.into()),
+            Some((&other, _)) if other < b' ' => return Err(DraftError::VersionUnknown(other)),
+            _ => return Err(CodecError::Malformed.into()),
         };
         let (draft, drafter, peer, mandate, about): (Vec<u8>, Vec<u8>, PartyName, u64, Vec<Vec<u8>>) =
             codec::decode(rest, DRAFT_FILE_BYTES_MAX - 1)?;
@@ -406,8 +406,8 @@ impl Approval {
     pub fn verify(bytes: &[u8]) -> Result<Self, ApprovalError> {
         match bytes.first() {
             Some(&VERSION) => {}
-            Some(&other) => return Err(ApprovalError::VersionUnknown(other)),
-            None => return Err(CodecError::Malformed.into()),
+            Some(&other) if other < b' ' => return Err(ApprovalError::VersionUnknown(other)),
+            _ => return Err(CodecError::Malformed.into()),
         }
         let (_, draft, mandate, card, at, signature): (u8, Digest, u64, Vec<u8>, UnixMillis, Signature) =
             codec::decode(bytes, APPROVAL_BYTES_MAX)?;

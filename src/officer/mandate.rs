@@ -121,8 +121,8 @@ impl SignedMandate {
     pub fn verify(bytes: &[u8]) -> Result<Self, SignedMandateError> {
         match bytes.first() {
             Some(&VERSION) => {}
-            Some(&other) => return Err(SignedMandateError::VersionUnknown(other)),
-            None => return Err(CodecError::Malformed.into()),
+            Some(&other) if other < b' ' => return Err(SignedMandateError::VersionUnknown(other)),
+            _ => return Err(CodecError::Malformed.into()),
         }
         let (_, card, text, signature): (u8, Vec<u8>, Vec<u8>, Signature) =
             codec::decode(bytes, SIGNED_BYTES_MAX)?;

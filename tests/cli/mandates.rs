@@ -72,6 +72,17 @@ fn soldiers_are_not_given_for_civilians_by_any_act_until_a_new_mandate_lets_them
     let wrong = "ab".repeat(32);
     velmara.refused(&["mandate", "set", &first, "--principal", &wrong], 3, "the principal is abab", "alone");
     velmara.ok(&["mandate", "set", &first, "--principal", &fingerprint]);
+    // A file of another kind is told as such, however long it is.
+    let kinds = velmara.write("kinds.toml", "number = 1\n".repeat(200));
+    velmara.refused(&["mandate", "set", &kinds], 6, "this is no signed mandate", "mandate sign");
+    velmara.refused(&["approve", &kinds, "--out", "x"], 6, "this is no draft", "draft");
+    let draft = velmara.write("lists.toml", "[[leg]]\ngiver = \"them\"\ncount = 1\n");
+    let draft = velmara.ok(&["draft", "propose", &draft])["draft"].as_str().unwrap().to_owned();
+    for file in [&kinds, &first] {
+        let send = ["draft", "send", &draft, "--approval", file, "--yes"];
+        velmara.refused(&send, 6, "this is no approval", "approve");
+    }
+    velmara.ok(&["draft", "drop", &draft]);
     let shown = velmara.ok(&["mandate", "show"]);
     assert_eq!(shown["principal"]["fingerprint"], fingerprint.as_str(), "{shown}");
     assert!(velmara.text(&["mandate", "show"]).contains("no soldiers for civilians"));

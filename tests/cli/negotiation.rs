@@ -132,7 +132,9 @@ fn a_handover_is_refused_until_each_thing_it_needs_has_been_said_and_then_carrie
         let shown = case(officer, on);
         assert_eq!(shown["handover"]["closed"], serde_json::json!({"own": true, "peer": true}), "{shown}");
         let told = officer.text(&["case", "show", on]);
-        for word in ["└─ ", "sealed as version 1", "round 0.1", "Velmara: 3 lines", "closed by both"] {
+        for word in
+            ["└─ ", "sealed as version 1", "broken off before: once", "Velmara: 3 lines", "closed by both"]
+        {
             assert!(told.contains(word), "no '{word}': {told}");
         }
         assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");

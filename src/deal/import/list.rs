@@ -203,7 +203,7 @@ fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, ImportError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
         let line = before.iter().fold(1, |line, byte| line + u64::from(*byte == b'\n'));
-        let fault = "is not UTF-8: save the list as UTF-8 (in a spreadsheet: \"CSV UTF-8\")".to_owned();
+        let fault = "is not UTF-8: save the list as UTF-8, from a spreadsheet as \"CSV UTF-8\"".to_owned();
         ImportError::Row { file: name.to_owned(), line, fault }
     })
 }

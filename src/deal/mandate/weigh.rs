@@ -223,7 +223,8 @@ impl Draft<'_> {
         let band =
             band([bounds.opening, bounds.target, bounds.bottom].map(within), least.is_over(bounds.bottom));
         let across = if rule.over_all_cases { " across all cases" } else { "" };
-        let why = format!("gives {} for {}{across}, at most {}", number(&given), got.sure, bounds.bottom);
+        let Fraction { of, to } = bounds.bottom;
+        let why = format!("gives {} for {}{across}, at most {of}:{to}", number(&given), got.sure);
         self.priced(rule, rule.judge(&band), noted(&band, why), &here)
     }
 

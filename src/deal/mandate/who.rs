@@ -67,7 +67,7 @@ pub struct Count {
     pub open: bool,
     /// Whether anyone matches, also where their least number is 0.
     pub any: Match,
-    /// The first place that matches or may: leg and, on a list, line, from 1.
+    /// The first place of those that match best: leg and, on a list, line, from 1.
     pub first: Option<(usize, Option<usize>)>,
 }
 
@@ -88,7 +88,7 @@ impl Count {
         Self { sure, doubtful, open: false, any: fits, first: Some((leg, None)) }
     }
 
-    /// Both together; the place is that of the first.
+    /// Both together; the place is that of the better match, else of the first.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl Count {
             doubtful: self.doubtful.saturating_add(other.doubtful),
             open: self.open || other.open,
             any: self.any.max(other.any),
-            first: self.first.or(other.first),
+            first: if other.any > self.any { other.first.or(self.first) } else { self.first.or(other.first) },
         }
     }
 }
@@ -142,8 +142,9 @@ impl Who {
             if fits == Match::No {
                 continue;
             }
-            count.any = count.any.max(fits);
-            count.first = count.first.or(Some((number, Some(at))));
+            if fits > count.any {
+                (count.any, count.first) = (fits, Some((number, Some(at))));
+            }
             let again = if way == Way::Get { seen.add(line, (number, at)) } else { Again::New };
             match (fits, again) {
                 (_, Again::Surely(_)) => {}

@@ -177,7 +177,7 @@ pub struct DraftAccept {
     #[arg(long, value_name = "DURATION", default_value = "5 days")]
     pub hold: String,
     /// Only these of its separable groups: drafts the counter-offer that consists of them
-    #[arg(long, value_name = "1,3", value_delimiter = ',')]
+    #[arg(long, value_name = "1,3", value_delimiter = ',', value_parser = super::negotiation::group)]
     pub groups: Vec<u8>,
     /// See [`DraftOut`].
     #[command(flatten)]

@@ -56,6 +56,14 @@ pub struct Amend {
     pub yes: bool,
 }
 
+/// A group of legs, from 1.
+pub(super) fn group(text: &str) -> Result<u8, String> {
+    let read = text.trim().parse().ok().filter(|group| *group > 0);
+    read.ok_or_else(|| {
+        "a group is a number from 1 to 255; 'truceline show OFFER' tells each leg's".to_owned()
+    })
+}
+
 /// See [`super::Command::Accept`].
 #[derive(Debug, Args)]
 pub struct Accept {
@@ -65,7 +73,7 @@ pub struct Accept {
     #[arg(long, value_name = "DURATION", default_value = "48h")]
     pub hold: String,
     /// Only these of its separable groups: makes the counter-offer that consists of them
-    #[arg(long, value_name = "1,3", value_delimiter = ',')]
+    #[arg(long, value_name = "1,3", value_delimiter = ',', value_parser = group)]
     pub groups: Vec<u8>,
     /// Signs without asking
     #[arg(long)]

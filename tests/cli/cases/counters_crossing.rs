@@ -56,7 +56,7 @@ fn counters_that_are_both_accepted_come_to_the_openers_offer_at_both_ends_withou
     sides.tarrun.sync();
     sides.velmara.sync();
     // Velmara holds both acceptances, Tarrun only its own.
-    let own = "its author's own acceptance or confirm still stands";
+    let own = "your own acceptance or confirm still stands";
     for (offer, acceptance) in [&opened[0], &opened[1]].into_iter().zip(&crossing) {
         let case = super::tale::case(velmara, offer);
         assert_eq!((&case["state"], &case["version"]), (&"agreed".into(), &0.into()), "{case}");
@@ -96,7 +96,7 @@ fn a_third_word_that_crosses_two_acceptances_takes_one_away_and_the_other_is_con
     let theirs = [&lapsed, &withdrawn].map(|offer| say(tarrun, &["accept", offer]));
     tarrun.sync();
     velmara.sync();
-    let unseen = "the other side has not yet acknowledged that its author's own acceptance lapsed";
+    let unseen = "the other side has not yet acknowledged that your own acceptance lapsed";
     not_signed(velmara, &["confirm", &theirs[0]], unseen, "Wait for its next statement, then confirm.");
     // The other needs no such thing: it is free, for what it had accepted is gone.
     say(velmara, &["confirm", &theirs[1]]);

@@ -76,7 +76,7 @@ fn a_withdrawal_races_an_acceptance_and_both_ends_come_to_the_same_in_every_orde
         for order in ["bound", "undone"] {
             race.confirm(order);
         }
-        let own = "its author's own acceptance or confirm still stands";
+        let own = "your own acceptance or confirm still stands";
         not_signed(race.author, &["withdraw", &race.offers["bound"]], own, "Wait for the seal");
         // The acceptor takes one back, and breaks its promise; it has not seen the confirm.
         let acceptance = &race.acceptances["undone"];
