@@ -139,6 +139,9 @@ fn sentence(clause: &str) -> String {
 
 /// A rule's message as it is told to whom it is about: the author is the officer at this desk.
 fn to_its_author(message: &str) -> String {
+    if !message.contains("its author") {
+        return message.to_owned();
+    }
     [
         ("its author's", "your"),
         ("its author has", "you have"),
@@ -399,6 +402,8 @@ mod tests {
         for (reason, told) in [
             (VoidReason::AuthorGone, "you have said go in this round, which binds you"),
             (VoidReason::LapseUnacknowledged, "that your own acceptance lapsed"),
+            (VoidReason::NotReady, "you have not said in this round that you are ready"),
+            (VoidReason::OtherNotReady, "the other side has not said in this round that it is ready"),
         ] {
             let failure = Failure::from(reason);
             assert!(failure.what.contains(told), "{}", failure.what);

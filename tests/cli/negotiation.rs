@@ -69,21 +69,21 @@ fn a_handover_is_refused_until_each_thing_it_needs_has_been_said_and_then_carrie
 
     // Who accepted locks second; nobody moves before both have locked.
     tarrun.refused(&["lock", on, "--yes"], 3, "Velmara locks first", "sync");
-    velmara.refused(&["transport", on, "--mode", "bus", "--yes"], 3, "has not locked", "");
+    velmara.refused(&["transport", on, "--mode", "bus", "--yes"], 3, "you have not locked", "");
     say(velmara, &["lock", on]);
     velmara.refused(&["lock", on, "--yes"], 3, "already", "");
     velmara.refused(&["transport", on, "--mode", "bus", "--yes"], 3, "other side has not locked", "");
     scene.settle();
     say(tarrun, &["lock", on]);
     scene.settle();
-    velmara.refused(&["ready", on, "--yes"], 3, "not said how it moves", "transport notice");
+    velmara.refused(&["ready", on, "--yes"], 3, "not said how you move", "transport notice");
     velmara.refused(&["transport", on, "--mode", "broom", "--yes"], 2, "broom", "ambulance");
     let route = ["--vehicle", "KA-2201", "--persons", "2", "--from", "6h", "--to", "9h", "--route", "Мост"];
     let ours = say(velmara, &[&["transport", on, "--mode", "bus"], route.as_slice()].concat());
     let theirs = say(tarrun, &["transport", on, "--mode", "on foot"]);
     scene.settle();
     velmara.refused(&["acknowledge", &ours, "--yes"], 3, "own transport notice", "");
-    velmara.refused(&["ready", on, "--yes"], 3, "has not acknowledged", "");
+    velmara.refused(&["ready", on, "--yes"], 3, "you have not acknowledged", "");
     say(velmara, &["acknowledge", &theirs]);
     velmara.refused(&["ready", on, "--yes"], 3, "other side has not acknowledged", "Wait");
     say(tarrun, &["acknowledge", &ours]);

@@ -38,7 +38,7 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
     velmara.refused(
         &["go", on, "--yes"],
         3,
-        "has not said in this round that it is ready",
+        "you have not said in this round that you are ready",
         "Say that first.",
     );
     velmara.refused(&["ready", on, "--yes"], 3, "other side has not acknowledged", "Wait for that.");
@@ -48,8 +48,13 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
     let waits = &case["handover"]["transport"]["peer"];
     assert_eq!(waits, &json!({"notice": changed, "acknowledged": null}), "{case}");
     // Everything that the go of Tarrun lacks is said, one thing after the other.
-    tarrun.refused(&["go", on, "--yes"], 3, "has not said in this round that it is ready", "Say that first.");
-    tarrun.refused(&["ready", on, "--yes"], 3, "has not acknowledged", "Acknowledge it first.");
+    tarrun.refused(
+        &["go", on, "--yes"],
+        3,
+        "you have not said in this round that you are ready",
+        "Say that first.",
+    );
+    tarrun.refused(&["ready", on, "--yes"], 3, "you have not acknowledged", "Acknowledge it first.");
     tarrun.refused(
         &["acknowledge", &announced, "--yes"],
         3,
@@ -69,7 +74,7 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
     // off; Tarrun has said go at the same time, and that go is of a round that is no more.
     say(velmara, &["suspend", on, "--reason", "Над полем самолёт, а обещан автобус."]);
     say(tarrun, &["go", on, "--until", "2h"]);
-    velmara.refused(&["go", on, "--yes"], 3, "has not said in this round that it is ready", "");
+    velmara.refused(&["go", on, "--yes"], 3, "you have not said in this round that you are ready", "");
     exchange(velmara, tarrun);
     let case = same_case(velmara, tarrun, on);
     assert_eq!(stands(&case), [json!({"opener": 2, "other": 0}), none.clone(), none, json!(false)]);
@@ -77,7 +82,7 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
         officer.refused(
             &["go", on, "--yes"],
             3,
-            "has not said in this round that it is ready",
+            "you have not said in this round that you are ready",
             "Say that first.",
         );
     }
@@ -91,7 +96,7 @@ fn another_vehicle_than_announced_stops_everything_until_it_is_acknowledged_and_
     // Tarrun says what it flies, Velmara acknowledges it, and both go.
     let theirs = say(tarrun, &["transport", on, "--mode", "aircraft", "--vehicle", "ТР-5"]);
     pass(tarrun, velmara);
-    velmara.refused(&["ready", on, "--yes"], 3, "has not acknowledged", "Acknowledge it first.");
+    velmara.refused(&["ready", on, "--yes"], 3, "you have not acknowledged", "Acknowledge it first.");
     say(velmara, &["acknowledge", &theirs]);
     say(velmara, &["ready", on]);
     pass(velmara, tarrun);

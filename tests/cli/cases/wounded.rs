@@ -124,7 +124,7 @@ fn of_ten_seriously_wounded_five_come_with_five_others_and_both_ends_compute_the
     sides.settle();
     let closed = sides.same_case(on);
     assert_eq!(closed["handover"]["closed"], serde_json::json!({"own": true, "peer": true}), "{closed}");
-    not_signed(tarrun, &["lines", on, "--all-delivered"], "has closed this handover", "Ask in a query.");
+    not_signed(tarrun, &["lines", on, "--all-delivered"], "you have closed this handover", "Ask in a query.");
     sides.exports_say(&sides.same_cases());
 }
 
