@@ -25,12 +25,6 @@ use crate::time::UnixMillis;
 /// Contradictions that are shown one by one, at most; the rest are counted.
 const SHOWN_MAX: usize = 12;
 
-/// The warnings on a draft that opens a case, or whose case does not matter; harmless to show.
-#[must_use]
-pub fn warnings(desk: &Desk, thread: u32, content: &Content) -> Vec<String> {
-    warnings_in(desk, thread, None, content)
-}
-
 /// The warnings on a draft in `case`, harmless to show; none for one that can be signed as it is.
 #[must_use]
 pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Content) -> Vec<String> {

@@ -3,9 +3,7 @@
 use crate::build::{NOW, bags, leg, named, offer, persons, soldiers};
 use truceline::deal::body::Offer;
 use truceline::deal::handover::{Cause, HandoverLine, Outcome, Remedy, Subject};
-use truceline::deal::lines::{
-    all_delivered, lines_from_csv, lines_template, lines_to_csv, template_of, to_fill_in,
-};
+use truceline::deal::lines::{all_delivered, lines_from_csv, lines_to_csv, template_of, to_fill_in};
 use truceline::deal::terms::{Category, Quantity};
 use truceline::party::role::Role;
 use truceline::time::UnixMillis;
@@ -30,7 +28,7 @@ fn read(csv: &str) -> Result<Vec<HandoverLine>, String> {
 
 #[test]
 fn the_template_is_everything_agreed_delivered_as_listed() {
-    let template = lines_template(&agreed());
+    let template = template_of(&agreed(), |_| true);
     assert_eq!(
         template,
         "leg,line,number,outcome,cause,detail,evidence,remedy,deadline,name,surname,first_names,birth_date,\
@@ -92,7 +90,7 @@ fn a_name_that_would_run_as_a_formula_is_disarmed_where_it_is_not_read() {
     let hostile = "\"=HYPERLINK(\"\"http://x.example\"\",\"\"A\"\")\"";
     let list = persons(&format!("surname\n{hostile}\n@B\n-C\nD-E\n"));
     let offer = offer(vec![named(US, Category::Person, 0)], &[list]);
-    let template = lines_template(&offer);
+    let template = template_of(&offer, |_| true);
     let names: Vec<String> = csv_rows(&template).into_iter().map(|row| row[9].clone()).collect();
     assert_eq!(names, ["name", "'=HYPERLINK(\"http://x.example\",\"A\")", "'@B", "'-C", "D-E"]);
     assert_eq!(lines_from_csv(&template, "lines.csv", &offer, THEM, NOW).unwrap(), all_delivered(&offer));
@@ -154,7 +152,7 @@ fn a_statement_takes_twenty_thousand_lines_and_no_more() {
         vec![named(US, Category::Person, 0), leg(US, Category::Person, Quantity::Count(2))],
         &[soldiers("A", 20_000)],
     );
-    let template = lines_template(&big);
+    let template = template_of(&big, |_| true);
     let read = |csv: &str| lines_from_csv(csv, "lines.csv", &big, THEM, NOW);
     assert_eq!(
         read(&template).unwrap_err().to_string(),

@@ -34,13 +34,7 @@ pub fn all_delivered(offer: &Offer) -> Vec<HandoverLine> {
 }
 
 /// The lines to fill in, as [`lines_from_csv`] reads them: everything agreed, `delivered as listed`, with the names
-/// beside it; a number that was not agreed exactly is left open. Then columns for who is on no list.
-#[must_use]
-pub fn lines_template(offer: &Offer) -> String {
-    template_of(offer, |_| true)
-}
-
-/// The same, of some of the legs.
+/// beside it; a number that was not agreed exactly is left open. Then columns for who is on no list. Only of legs to `keep`.
 #[must_use]
 pub fn template_of(offer: &Offer, keep: impl Fn(&Leg) -> bool) -> String {
     let mut header: Vec<&str> = COLUMNS.to_vec();
