@@ -1,5 +1,5 @@
 //! Merkle trees as RFC 6962, section 2.1: leaf hash `SHA-256(0x00 ‖ leaf)`, node hash
-//! `SHA-256(0x01 ‖ left ‖ right)`, the empty tree's root `SHA-256("")`.
+//! `SHA-256(0x01 ‖ left ‖ right)`, the empty tree's root `SHA-256("")`; and the proofs over them.
 
 use crate::crypto::digest::Digest;
 use bincode::{Decode, Encode};
@@ -78,6 +78,131 @@ impl Frontier {
     }
 }
 
+/// A proof that does not lead to its root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a Merkle proof does not hold")]
+pub struct ProofBroken;
+
+/// The audit path of leaf `index` in the tree with these leaf hashes, from the leaf upwards: `PATH(m, D[n])` of
+/// RFC 6962, section 2.1.1. Empty where there is no such leaf.
+#[must_use]
+pub fn inclusion_proof(leaves: &[Digest], index: usize) -> Vec<Digest> {
+    if index >= leaves.len() || leaves.len() < 2 {
+        return Vec::new();
+    }
+    let (left, right) = leaves.split_at(half(leaves.len()));
+    let (mut path, other) = match index.checked_sub(left.len()) {
+        None => (inclusion_proof(left, index), right),
+        Some(index) => (inclusion_proof(right, index), left),
+    };
+    path.push(Frontier::of(other).root());
+    path
+}
+
+/// What shows that the tree of the first `first` of these leaf hashes is a beginning of the tree of all:
+/// `PROOF(m, D[n])` of RFC 6962, section 2.1.2. Empty where `first` is 0, all of them, or more.
+#[must_use]
+pub fn consistency_proof(leaves: &[Digest], first: usize) -> Vec<Digest> {
+    if first == 0 || first >= leaves.len() { Vec::new() } else { subproof(leaves, first, true) }
+}
+
+/// `SUBPROOF(m, D[n], b)` of RFC 6962, section 2.1.2.
+fn subproof(leaves: &[Digest], first: usize, whole: bool) -> Vec<Digest> {
+    if first == leaves.len() {
+        return if whole { Vec::new() } else { vec![Frontier::of(leaves).root()] };
+    }
+    let (left, right) = leaves.split_at(half(leaves.len()));
+    let (mut proof, other) = match first.checked_sub(left.len()) {
+        None | Some(0) => (subproof(left, first, whole), right),
+        Some(first) => (subproof(right, first, false), left),
+    };
+    proof.push(Frontier::of(other).root());
+    proof
+}
+
+/// The largest power of two below `count`, which is at least 2.
+const fn half(count: usize) -> usize {
+    count.next_power_of_two() / 2
+}
+
+/// Checks that `leaf` is leaf `index` of the tree of `size` leaves with this root (RFC 9162, section 2.1.3.2).
+///
+/// # Errors
+/// [`ProofBroken`].
+pub fn verify_inclusion(
+    leaf: &Digest,
+    index: u64,
+    size: u64,
+    proof: &[Digest],
+    root: &Digest,
+) -> Result<(), ProofBroken> {
+    let mut last = size.checked_sub(1).filter(|last| index <= *last).ok_or(ProofBroken)?;
+    let (mut at, mut node) = (index, *leaf);
+    for step in proof {
+        if last == 0 {
+            return Err(ProofBroken);
+        }
+        if at & 1 == 1 || at == last {
+            node = node_hash(step, &node);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            node = node_hash(&node, step);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    if last == 0 && node == *root { Ok(()) } else { Err(ProofBroken) }
+}
+
+/// Checks that the tree of `first` leaves with root `first_root` is a beginning of the tree of `size` leaves
+/// with root `root` (RFC 9162, section 2.1.4.2). The empty tree is a beginning of every tree, with an empty proof.
+///
+/// # Errors
+/// [`ProofBroken`].
+pub fn verify_consistency(
+    (first, first_root): (u64, &Digest),
+    (size, root): (u64, &Digest),
+    proof: &[Digest],
+) -> Result<(), ProofBroken> {
+    if first == 0 || first == size {
+        let expected = if first == 0 { Frontier::new().root() } else { *root };
+        return if proof.is_empty() && *first_root == expected { Ok(()) } else { Err(ProofBroken) };
+    }
+    if first > size {
+        return Err(ProofBroken);
+    }
+    let (mut at, mut last) = (first - 1, size - 1);
+    while at & 1 == 1 {
+        at >>= 1;
+        last >>= 1;
+    }
+    let mut steps = proof.iter();
+    // A first tree that is complete is itself the first step, and is not repeated in the proof.
+    let begin = if first.is_power_of_two() { first_root } else { steps.next().ok_or(ProofBroken)? };
+    let (mut old, mut new) = (*begin, *begin);
+    for step in steps {
+        if last == 0 {
+            return Err(ProofBroken);
+        }
+        if at & 1 == 1 || at == last {
+            old = node_hash(step, &old);
+            new = node_hash(step, &new);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            new = node_hash(&new, step);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    if last == 0 && old == *first_root && new == *root { Ok(()) } else { Err(ProofBroken) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +237,41 @@ mod tests {
         for (leaf, root) in leaves.iter().zip(roots) {
             tree.push(leaf_hash(&[&unhex(leaf).unwrap()]));
             assert_eq!(tree.root().hex(), root);
+        }
+    }
+
+    fn leaves(count: usize) -> Vec<Digest> {
+        (0..count).map(|at| leaf_hash(&[&at.to_le_bytes()])).collect()
+    }
+
+    #[test]
+    fn every_proof_of_small_trees_holds_and_no_other_does() {
+        for size in 1..40usize {
+            let leaves = leaves(size);
+            let root = Frontier::of(&leaves).root();
+            for (index, leaf) in leaves.iter().enumerate() {
+                let proof = inclusion_proof(&leaves, index);
+                let holds = |leaf: &Digest, index: usize, size: usize, proof: &[Digest]| {
+                    verify_inclusion(leaf, index as u64, size as u64, proof, &root).is_ok()
+                };
+                assert!(holds(leaf, index, size, &proof), "{index} of {size}");
+                assert!(!holds(&Digest([9; 32]), index, size, &proof));
+                assert!((0..size).all(|other| other == index || !holds(leaf, other, size, &proof)));
+                assert!(!holds(leaf, index, size, &[&proof[..], &[root]].concat()));
+                assert!(proof.is_empty() || !holds(leaf, index, size, &proof[1..]));
+            }
+            assert!(verify_inclusion(&leaves[0], 0, 0, &[], &root).is_err());
+            for first in 0..=size {
+                let (old, proof) = (Frontier::of(&leaves[..first]).root(), consistency_proof(&leaves, first));
+                let holds = |first: usize, old: &Digest, proof: &[Digest]| {
+                    verify_consistency((first as u64, old), (size as u64, &root), proof).is_ok()
+                };
+                assert!(holds(first, &old, &proof), "{first} of {size}");
+                assert!(!holds(first, &Digest([9; 32]), &proof));
+                assert!((0..=size + 1).all(|other| other == first || !holds(other, &old, &proof)));
+                assert!(!holds(first, &old, &[&proof[..], &[root]].concat()));
+                assert!(proof.is_empty() || !holds(first, &old, &proof[1..]));
+            }
         }
     }
 }
