@@ -87,7 +87,7 @@ pub fn say(desk: &mut Desk, asked: &grammar::Say) -> Result<Answer, Failure> {
 pub fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
     let channel = desk.channel(found.thread)?;
     let ledger = channel.ledger();
-    let shown = channel.statements_of(found.author).find(|shown| shown.id == found.id);
+    let shown = channel.statement_at(found.author, found.sequence);
     shown.and_then(|shown| case_of(&ledger, &shown)).ok_or_else(|| {
         const CASES: &str = "See the cases: truceline cases";
         let id = short(&found.id.0);
@@ -178,8 +178,7 @@ fn frame(desk: &Desk, found: &Found) -> Result<Digest, Failure> {
         .map_or_else(Vec::new, |case| case.sealed().iter().map(|it| it.offer).collect());
     let offer = if sealed.contains(&found.id.0) { Some(found.id.0) } else { sealed.last().copied() };
     let stands = |id: &Digest| {
-        let shown = channel.statements().into_iter().find(|shown| shown.id.0 == *id);
-        let content = shown.and_then(|shown| shown.content());
+        let content = channel.statement(id).and_then(|shown| shown.content());
         matches!(content, Some(Ok(Content::Offer(offer))) if offer.body().terms.frame.is_some())
     };
     offer.filter(stands).ok_or_else(|| {

@@ -42,7 +42,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     }
     let channel = desk.channel(thread)?;
     let ledger = channel.ledger();
-    let shown = channel.statements_of(author).find(|shown| shown.id == found.id);
+    let shown = channel.statement_at(author, sequence);
     if asked.toml {
         let content = shown.as_ref().and_then(Shown::content);
         let Some(Ok(Content::Offer(offer))) = content else {
@@ -185,7 +185,7 @@ fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, beside: &Beside) 
     let names = Names::of(channel);
     let content = shown.content().and_then(Result::ok);
     if let Value::Object(fields) = &mut statement {
-        let header = shown.header;
+        let header = &shown.header;
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         add("acknowledges", header.peer_count.into());
         add("author_name", author_name(channel, shown).into());
@@ -204,7 +204,7 @@ fn author_name(channel: &Channel, shown: &Shown<'_>) -> Option<String> {
 
 fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style: Style) -> String {
     let names = Names::of(channel);
-    let header = shown.header;
+    let header = &shown.header;
     let kind = Kind::from_number(header.kind).map_or_else(|| kind_word(header.kind), Kind::name);
     let title =
         format!("{kind} {}, #{} of {}", short(&shown.id.0), header.sequence, names.name(header.author));

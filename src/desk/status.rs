@@ -10,7 +10,6 @@ use crate::desk::open::Desk;
 use crate::desk::record::{is_receipt, is_unread, json_of};
 use crate::desk::screen::{Answer, Style, count, field, json_time, list_of, plain, short, span, time};
 use crate::desk::tell::kind_word;
-use crate::desk::words;
 use crate::officer::engine::Channel;
 use crate::officer::thread::{Halt, Inviting, Outbound, Stage};
 use crate::officer::view::Shown;
@@ -108,8 +107,8 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn confirmed(&self, role: Role) -> bool {
-        words::confirmed(self.channel, &self.ledger, role)
+    const fn confirmed(&self, role: Role) -> bool {
+        self.channel.words_confirmed_by(role)
     }
 
     fn words_text(&self) -> String {

@@ -6,7 +6,7 @@ use crate::desk::failure::{Cause, Failure, halt_text};
 use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
-use crate::desk::record::{is_unread, json_of};
+use crate::desk::record::json_of;
 use crate::desk::screen::{Answer, COLUMNS, count, cut, json_line, list_of, plain, short};
 use crate::desk::tell::{kind_word, line};
 use crate::host::socks::Socks;
@@ -216,10 +216,7 @@ fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, V
 
 fn received(officer: &Officer, thread: u32, id: &StatementId, judged: &mut Judged) -> (String, Value) {
     let Some(channel) = officer.channel(thread) else { return (String::new(), Value::Null) };
-    let peer = channel.thread.role.other();
-    let Some(shown) = channel.statements_of(peer).find(|shown| shown.id == *id) else {
-        return (String::new(), Value::Null);
-    };
+    let Some(shown) = channel.statement(&id.0) else { return (String::new(), Value::Null) };
     let names = Names::of(channel);
     let text = format!("{}: {} {}  {}", names.peer, kind_word(shown.header.kind), short(&id.0), line(&shown));
     let ledger = judged.entry(thread).or_insert_with(|| channel.ledger());
@@ -240,14 +237,12 @@ impl Counts {
     fn of(officer: &Officer) -> Self {
         let mut counts = Self { waiting: 0, sent: 0, delivered: 0, read: 0 };
         for channel in officer.channels() {
-            for item in channel.items(channel.thread.role) {
-                let marks = item.marks;
-                let sent = marks.deposited.is_some() || marks.delivered.is_some();
-                counts.sent += u64::from(sent);
-                counts.waiting += u64::from(!sent);
-                counts.delivered += u64::from(marks.delivered.is_some());
-                counts.read += u64::from(marks.read.is_some());
-            }
+            let (own, peer) = (channel.thread.role, channel.thread.role.other());
+            let said = channel.transcript.chain(own).count();
+            counts.sent += channel.counts.sent;
+            counts.waiting += said.saturating_sub(channel.counts.sent);
+            counts.delivered += channel.transcript.chain(peer).acknowledged();
+            counts.read += channel.counts.read;
         }
         counts
     }
@@ -367,14 +362,11 @@ fn answer(
     let after = Counts::of(officer);
     let mut text = lines;
     text.push_str(&after.since(before));
-    let unread: usize = officer
-        .channels()
-        .map(|channel| channel.statements().iter().filter(|shown| is_unread(shown)).count())
-        .sum();
+    let unread: u64 = officer.channels().map(|channel| channel.counts.unread).sum();
     if unread > 0 {
         text.push_str(&format!(
             "{} unread: truceline log, then truceline show ID\n",
-            count(unread as u64, "statement", "statements")
+            count(unread, "statement", "statements")
         ));
     }
     let aside = if told_text.is_empty() {

@@ -40,7 +40,7 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
     };
     let reads = reads(&ledger, channel.thread.role);
     let history = history_of(channel, &ledger, |shown| {
-        let (id, header) = (shown.id.0, shown.header);
+        let (id, header) = (shown.id.0, &shown.header);
         Some(id) == answered || reads(&id, header.author, Kind::from_number(header.kind))
     });
     all.extend(match content {

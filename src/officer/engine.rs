@@ -2,18 +2,18 @@
 
 use crate::crypto::digest::Digest;
 use crate::officer::drafts::HeldDraft;
+use crate::officer::held::{Counts, Fresh};
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
 use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
 use crate::officer::own::OwnRecord;
-use crate::officer::receipt::Marks;
+use crate::officer::past::Past;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
 use crate::party::card::Identity;
 use crate::party::relay::RelayPlace;
-use crate::party::role::Role;
 use crate::statement::header::StatementId;
 use crate::statement::transcript::Transcript;
 use crate::step::{Record, Step, Table};
@@ -97,24 +97,20 @@ pub enum Pace {
     Watch,
 }
 
-/// A statement as the engine holds it.
-pub struct Item {
-    /// The statement's bytes, as they were signed or arrived.
-    pub bytes: Arc<[u8]>,
-    /// Its times.
-    pub marks: Marks,
-}
-
-/// A thread with what it holds.
+/// A thread with what it holds. Its statements are in the vault, and read from there.
 pub struct Channel {
     /// The thread's number.
     pub number: u32,
     /// The mutable row.
     pub thread: Thread,
-    /// Both chains.
+    /// The ends of both chains.
     pub transcript: Transcript,
-    /// The statements of the inviter and of the joiner.
-    pub items: [Vec<Item>; 2],
+    /// What is counted of their statements.
+    pub counts: Counts,
+    /// What is not yet known to be durable.
+    pub fresh: Fresh,
+    /// The vault, to read.
+    pub past: Arc<dyn Past>,
     /// Cells not yet acknowledged.
     pub outbox: Outbox,
     /// What came and is not yet whole.
@@ -123,30 +119,13 @@ pub struct Channel {
     pub links: BTreeMap<Purpose, LinkState>,
     /// Why links do not work.
     pub troubles: BTreeMap<Purpose, Trouble>,
-    /// Whether the row must be written.
+    /// Whether the thread's row must be written.
     pub changed: bool,
+    /// Whether the row of the chains must be.
+    pub counted: bool,
 }
 
 impl Channel {
-    /// One party's statements.
-    #[must_use]
-    pub const fn items(&self, role: Role) -> &Vec<Item> {
-        let [inviter, joiner] = &self.items;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
-    /// One party's statements, to change.
-    pub const fn items_mut(&mut self, role: Role) -> &mut Vec<Item> {
-        let [inviter, joiner] = &mut self.items;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
     /// A link's name.
     #[must_use]
     pub const fn link(&self, purpose: Purpose) -> LinkKey {
@@ -205,6 +184,7 @@ pub struct Officer {
     pub(super) pace: Pace,
     pub(super) mandate: Option<SignedMandate>,
     pub(super) drafts: BTreeMap<Digest, HeldDraft>,
+    pub(super) past: Arc<dyn Past>,
 }
 
 impl Officer {
@@ -291,7 +271,7 @@ impl Officer {
         step
     }
 
-    /// Runs `act` on a thread; writes its row if it changed.
+    /// Runs `act` on a thread; writes its rows if they changed.
     pub(super) fn turn(
         &mut self,
         thread: u32,
@@ -306,6 +286,9 @@ impl Officer {
         act(channel, &mut turn);
         if std::mem::take(&mut channel.changed) {
             turn.put(table::THREAD, table::thread_key(thread), &channel.thread);
+        }
+        if std::mem::take(&mut channel.counted) {
+            turn.put(table::CHAIN, table::thread_key(thread), &channel.chain_row());
         }
         step
     }

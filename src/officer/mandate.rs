@@ -233,9 +233,8 @@ impl Officer {
         let mandate = &self.mandate.as_ref()?.mandate;
         let channel = self.channel(thread)?;
         let me = channel.thread.role;
-        let totals = self.totals(thread, case);
         let offer = match content {
-            Content::Offer(offer) => return Some(mandate.weigh(offer, me, &totals, now)),
+            Content::Offer(offer) => return Some(mandate.weigh(offer, me, &self.totals(thread, case), now)),
             Content::Accept(accept) => channel.offer(&accept.offer)?,
             Content::Confirm(confirm) => match channel.content(&confirm.acceptance)? {
                 Content::Accept(accept) => channel.offer(&accept.offer)?,
@@ -243,6 +242,7 @@ impl Officer {
             },
             _ => return None,
         };
+        let totals = self.totals(thread, case);
         let mut ruling = mandate.weigh_binding(&offer, me, &totals, now);
         if let Content::Accept(_) = content {
             let ledger = channel.ledger();

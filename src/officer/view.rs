@@ -1,9 +1,12 @@
 //! What a thread holds, read for showing: nothing here changes anything.
 
 use crate::codec::CodecError;
+use crate::crypto::digest::Digest;
 use crate::deal::body::{Body, BodyError, Content};
-use crate::deal::judge::{Entry, Ledger, Said as Judged, judge};
-use crate::officer::engine::{Channel, Item};
+use crate::deal::judge::{Entry, Ledger, Said as Judged, is_of_a_deal, judge};
+use crate::deal::verdict::{Act, Verdict};
+use crate::officer::engine::Channel;
+use crate::officer::receipt::Marks;
 use crate::officer::thread::{Session, Stage};
 use crate::party::role::Role;
 use crate::session::introduction::verify_role;
@@ -11,42 +14,55 @@ use crate::statement::export::{self, Introduced, Preamble};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
-use crate::statement::signed::{Said, Statement};
+use crate::statement::signed::{Said, Statement, StatementError};
+use std::sync::Arc;
 
-/// A statement with its place, for showing.
+/// A statement's times.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    /// The times.
+    pub marks: Marks,
+}
+
+/// A statement with its place, for showing. What it says is read when it is asked for.
+#[derive(Clone)]
 pub struct Shown<'a> {
     /// Its id.
     pub id: StatementId,
     /// Its header.
-    pub header: &'a Header,
-    /// Its bytes and marks.
-    pub item: &'a Item,
+    pub header: Header,
+    /// Its times.
+    pub item: Item,
     /// Whether we said it.
     pub own: bool,
+    channel: &'a Channel,
 }
 
 impl Shown<'_> {
+    /// Its bytes, as they were signed or arrived; none where the vault cannot be read.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Arc<[u8]>> {
+        self.channel.bytes_at(self.header.author, self.header.sequence)
+    }
+
     /// The whole statement.
     ///
     /// # Errors
-    /// Never for a stored statement.
-    pub fn statement(&self) -> Result<Statement, crate::statement::signed::StatementError> {
-        Statement::decode(&self.item.bytes)
+    /// Never for a stored statement, unless the vault cannot be read.
+    pub fn statement(&self) -> Result<Statement, StatementError> {
+        Statement::decode(&self.bytes().unwrap_or_default())
     }
 
     /// What it says in a negotiation; none for other kinds.
     #[must_use]
     pub fn content(&self) -> Option<Result<Content, BodyError>> {
-        let kind = Kind::from_number(self.header.kind)?;
+        let kind = Kind::from_number(self.header.kind).filter(|kind| is_of_a_deal(*kind))?;
         content(kind, &self.statement().ok()?)
     }
 }
 
 fn content(kind: Kind, statement: &Statement) -> Option<Result<Content, BodyError>> {
-    match kind {
-        Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice => None,
-        _ => Some(Body::parse(kind, &statement.said.body, &statement.said.lists)),
-    }
+    is_of_a_deal(kind).then(|| Body::parse(kind, &statement.said.body, &statement.said.lists))
 }
 
 impl Channel {
@@ -59,44 +75,69 @@ impl Channel {
         }
     }
 
-    /// One party's statements with their places.
-    pub fn statements_of(&self, role: Role) -> impl Iterator<Item = Shown<'_>> {
-        let own = role == self.thread.role;
-        let chain = self.transcript.chain(role);
-        let headers = chain.headers().iter().zip(self.items(role)).zip(0u64..);
-        headers.map(move |((header, item), at)| Shown {
-            id: chain.id(at).unwrap_or_default(),
-            header,
-            item,
-            own,
-        })
+    /// The statement at a place; none where there is none, or the vault cannot be read.
+    #[must_use]
+    pub fn statement_at(&self, role: Role, sequence: u64) -> Option<Shown<'_>> {
+        let header = self.header_at(role, sequence)?;
+        let item = Item { marks: self.marks_at(role, sequence) };
+        Some(Shown { id: header.id(), header, item, own: role == self.thread.role, channel: self })
+    }
+
+    /// The statement with this id.
+    #[must_use]
+    pub fn statement(&self, id: &Digest) -> Option<Shown<'_>> {
+        let (role, sequence) = self.place_of(id)?;
+        self.statement_at(role, sequence)
+    }
+
+    /// One party's statements with their places, each read when it is come to.
+    pub fn statements_of(&self, role: Role) -> impl DoubleEndedIterator<Item = Shown<'_>> {
+        (0..self.transcript.chain(role).count()).filter_map(move |at| self.statement_at(role, at))
     }
 
     /// All statements, each after those it acknowledges; where that leaves a choice, by when they were stored here.
-    #[must_use]
-    pub fn statements(&self) -> Vec<Shown<'_>> {
-        let mut chains = Role::BOTH.map(|role| self.statements_of(role).peekable());
-        let mut taken = [0u64; 2];
-        let mut all = Vec::new();
-        loop {
-            let [inviter, joiner] = &mut chains;
+    /// Each is read when it is come to.
+    pub fn braid(&self) -> impl Iterator<Item = Shown<'_>> {
+        let (mut inviter, mut joiner) =
+            (self.statements_of(Role::Inviter).peekable(), self.statements_of(Role::Joiner).peekable());
+        let (mut inviters, mut joiners) = (0u64, 0u64);
+        std::iter::from_fn(move || {
             let ready = |next: Option<&Shown<'_>>, other: u64| {
                 next.filter(|shown| shown.header.peer_count <= other).map(|shown| shown.item.marks.stored)
             };
-            let [inviters, joiners] = taken;
             let (from_inviter, from_joiner) =
                 (ready(inviter.peek(), joiners), ready(joiner.peek(), inviters));
             let role = match (from_inviter, from_joiner) {
-                (None, None) => return all,
+                (None, None) => return None,
                 (Some(_), None) => Role::Inviter,
                 (None, Some(_)) => Role::Joiner,
                 (Some(a), Some(b)) if a <= b => Role::Inviter,
                 (Some(_), Some(_)) => Role::Joiner,
             };
-            let [inviters, joiners] = &mut taken;
-            let (chain, count) = if role == Role::Inviter { (inviter, inviters) } else { (joiner, joiners) };
-            all.extend(chain.next());
+            let (chain, count) = match role {
+                Role::Inviter => (&mut inviter as &mut dyn Iterator<Item = Shown<'_>>, &mut inviters),
+                Role::Joiner => (&mut joiner as &mut dyn Iterator<Item = Shown<'_>>, &mut joiners),
+            };
             *count = count.saturating_add(1);
+            chain.next()
+        })
+    }
+
+    /// All statements in the order of [`Channel::braid`]: for those who tell of everything.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Shown<'_>> {
+        self.braid().collect()
+    }
+
+    /// Whether what we would say now would be valid.
+    ///
+    /// # Errors
+    /// Why it would be void.
+    pub fn would_be(&self, case: Option<&Digest>, content: &Content) -> Verdict {
+        match Act::of(content) {
+            // Free text never binds, so nothing stands against it.
+            Act::Note => Ok(()),
+            act => self.ledger().would_be(self.thread.role, case, &act),
         }
     }
 
@@ -127,18 +168,24 @@ impl Channel {
         judge(&entries)
     }
 
-    /// The transcript as a file that anyone can check.
+    /// The parties and their introduction; none until the channel stands.
+    #[must_use]
+    pub fn preamble(&self) -> Option<Preamble> {
+        let session = self.session()?;
+        let [inviter, joiner] = &session.introduced;
+        let introduced =
+            [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
+        Some(Preamble { channel: session.channel, cards: session.cards.clone(), introduced })
+    }
+
+    /// The transcript as a file that anyone can check, whole in memory.
     ///
     /// # Errors
     /// Never for a channel that stands.
     pub fn export(&self) -> Result<Option<Vec<u8>>, CodecError> {
-        let Some(session) = self.session() else { return Ok(None) };
-        let [inviter, joiner] = &session.introduced;
-        let introduced =
-            [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
-        let preamble = Preamble { channel: session.channel, cards: session.cards.clone(), introduced };
-        let statements = self.statements();
-        export::write(&preamble, statements.iter().map(|shown| shown.item.bytes.as_ref())).map(Some)
+        let Some(preamble) = self.preamble() else { return Ok(None) };
+        let statements: Vec<Arc<[u8]>> = self.braid().filter_map(|shown| shown.bytes()).collect();
+        export::write(&preamble, statements.iter().map(AsRef::as_ref)).map(Some)
     }
 }
 
