@@ -2,6 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::crypto::digest::Digest;
+use crate::crypto::sign::SignError;
 use crate::deal::body::{Body, BodyError, Content};
 use crate::deal::judge::{Entry, Ledger, Said as Judged, is_of_a_deal, judge};
 use crate::deal::verdict::{Act, Verdict};
@@ -194,18 +195,27 @@ impl Channel {
 /// # Errors
 /// [`export::ExportError`], at the first defect.
 pub fn check_export(bytes: &[u8]) -> Result<export::CheckedExport, export::ExportError> {
-    export::check(bytes, |role, preamble| {
-        let [inviter, joiner] = &preamble.cards;
-        let [introduced_inviter, introduced_joiner] = &preamble.introduced;
-        let (card, introduced) = match role {
-            Role::Inviter => (inviter, introduced_inviter),
-            Role::Joiner => (joiner, introduced_joiner),
-        };
-        // A card that was decoded has a fingerprint.
-        let cards = [inviter, joiner].map(|card| card.fingerprint().unwrap_or_default());
-        let [first, second] = &cards;
-        verify_role(role, &preamble.channel, [first, second], &introduced.first, card, &introduced.signature)
-    })
+    export::check(bytes, introduced)
+}
+
+/// Checks the introduction: two parties, and what each signed in it.
+///
+/// # Errors
+/// [`export::ExportError`].
+pub fn check_introduction(preamble: &Preamble) -> Result<(), export::ExportError> {
+    preamble.check(introduced)
+}
+
+fn introduced(role: Role, preamble: &Preamble) -> Result<(), SignError> {
+    let [inviter, joiner] = &preamble.introduced;
+    let introduced = match role {
+        Role::Inviter => inviter,
+        Role::Joiner => joiner,
+    };
+    // A card that was decoded has a fingerprint.
+    let [first, second] = Role::BOTH.map(|role| preamble.card(role).fingerprint().unwrap_or_default());
+    let card = preamble.card(role);
+    verify_role(role, &preamble.channel, [&first, &second], &introduced.first, card, &introduced.signature)
 }
 
 /// What a stored body holds.

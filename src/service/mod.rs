@@ -7,6 +7,7 @@ pub mod relay;
 pub mod relay_config;
 pub mod relay_folder;
 pub mod sync;
+pub mod verify;
 
 mod relay_accept;
 mod relay_conn;
