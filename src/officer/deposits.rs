@@ -346,7 +346,7 @@ impl Channel {
         let cell = number.and_then(|number| Some((number, self.outbox.cells.get_mut(&number)?)));
         // What was acknowledged since it was put is no longer here.
         let (Some(writer), Some((number, cell))) = (writer, cell) else { return Ok(()) };
-        proof.tree.holds(&Deposit { writer, index, cell: cell.hash, clock }, &proof.place)?;
+        proof.tree.holds(&Deposit { writer, index, cell: cell.hash, clock }, &proof.path)?;
         if matches!(cell.carries, Carries::Fragment { .. }) && !cell.deposits.contains_key(&at) {
             let held = HeldDeposit { writer, index, clock, proof };
             turn.put(table::DEPOSIT, table::opened_key(self.number, number, at), &held);

@@ -5,7 +5,7 @@ use crate::codec::CellBytes;
 use crate::crypto::digest::Digest;
 use crate::crypto::sign::{SignError, SigningKey};
 use crate::relay::message::{ConnId, HeldCell, Send};
-use crate::wire::deposit::{Place, SignedTree, StoredProof, present_key};
+use crate::wire::deposit::{LeafPath, SignedTree, StoredProof, present_key};
 use crate::wire::frame::Framed;
 use crate::wire::reply::Reply;
 
@@ -45,21 +45,21 @@ impl Depositor {
             |send: &Send| if let Send::Stored { leaves, .. } = send { leaves.clone() } else { Vec::new() };
         let leaves: Vec<Digest> = sends.iter().flat_map(stored).collect();
         let signed = if leaves.is_empty() { None } else { Some(SignedTree::sign(&self.key, &leaves)?) };
-        let (tree, places) = signed.map_or_else(|| (None, Vec::new()), |(tree, places)| (Some(tree), places));
-        let mut places = places.into_iter();
-        sends.into_iter().map(|send| Ok((send.conn(), self.one(send, tree.as_ref(), &mut places)?))).collect()
+        let (tree, paths) = signed.map_or_else(|| (None, Vec::new()), |(tree, paths)| (Some(tree), paths));
+        let mut paths = paths.into_iter();
+        sends.into_iter().map(|send| Ok((send.conn(), self.one(send, tree.as_ref(), &mut paths)?))).collect()
     }
 
     fn one(
         &self,
         send: Send,
         tree: Option<&SignedTree>,
-        places: &mut impl Iterator<Item = Place>,
+        paths: &mut impl Iterator<Item = LeafPath>,
     ) -> Result<Answer, SignError> {
         let said = match (send, tree) {
             (Send::Stored { first, clock, leaves, .. }, Some(tree)) => {
                 let count = u32::try_from(leaves.len()).map_err(|_| SignError::KeyUnusable)?;
-                let proof = StoredProof { tree: tree.clone(), places: places.take(leaves.len()).collect() };
+                let proof = StoredProof { tree: tree.clone(), paths: paths.take(leaves.len()).collect() };
                 let proof = proof.encode().map_err(|_| SignError::KeyUnusable)?;
                 Framed::<Reply>::new(Reply::Stored { first, count, clock }, Some(proof))
             }

@@ -5,7 +5,7 @@
 //! leaf      = RFC 6962 leaf hash of label "deposit" ‖ writer id 32 ‖ index u64 ‖ cell's hash 32 ‖ clock u64
 //! signature = label "deposit/sign" ‖ size u64 ‖ root 32, by both of the relay's deposit keys
 //! with Serving: deposit key 1,984, padded to 16,128
-//! with Stored:  size u64 ‖ root 32 ‖ signature 3,373 ‖ places, one a cell: position u64 ‖ audit path (list of 32)
+//! with Stored:  size u64 ‖ root 32 ‖ signature 3,373 ‖ paths (list), one a cell: position u64 ‖ audit path (list of 32)
 //!               padded to 16,128
 //! ```
 
@@ -18,7 +18,7 @@ use crate::time::UnixMillis;
 use crate::wire::queue::{CellHash, QueueId};
 use bincode::{Decode, Encode};
 
-/// Digests of an audit path, at most: those of a tree of 2^24 cells. So 16 places always fit a frame.
+/// Digests of an audit path, at most: those of a tree of 2^24 cells. So those of 16 cells always fit a frame.
 pub const PATH_MAX: usize = 24;
 
 /// A proof of deposit that does not hold, or a key that is none.
@@ -33,10 +33,10 @@ pub enum DepositError {
     /// The cell is not in the tree that was signed, or its path is too long.
     #[error("the cell is not in the tree that the relay signed")]
     PathBroken,
-    /// It does not say as many places as cells were stored.
-    #[error("it names {found} places for {expected} cells")]
+    /// It has not as many paths as cells were stored.
+    #[error("it has {found} paths for {expected} cells")]
     CountMismatch {
-        /// Places that came.
+        /// Paths that came.
         found: usize,
         /// Cells that were stored.
         expected: usize,
@@ -83,16 +83,16 @@ pub struct SignedTree {
 }
 
 impl SignedTree {
-    /// Signs the tree with these leaf hashes, and gives the place of each leaf.
+    /// Signs the tree with these leaf hashes, and gives the path of each leaf.
     ///
     /// # Errors
     /// [`SignError::KeyUnusable`] when the library fails.
-    pub fn sign(key: &SigningKey, leaves: &[Digest]) -> Result<(Self, Vec<Place>), SignError> {
+    pub fn sign(key: &SigningKey, leaves: &[Digest]) -> Result<(Self, Vec<LeafPath>), SignError> {
         let (root, paths) = inclusion_proofs(leaves);
         let size = leaves.len() as u64;
         let signature = key.sign(label::DEPOSIT_SIGN, &[&size.to_le_bytes(), &root.0])?;
-        let places = (0u64..).zip(paths).map(|(position, path)| Place { position, path }).collect();
-        Ok((Self { size, root, signature }, places))
+        let paths = (0u64..).zip(paths).map(|(position, digests)| LeafPath { position, digests }).collect();
+        Ok((Self { size, root, signature }, paths))
     }
 
     /// Checks the signature.
@@ -104,36 +104,36 @@ impl SignedTree {
         Ok(key.verify(label::DEPOSIT_SIGN, &[&size, &self.root.0], &self.signature)?)
     }
 
-    /// Checks that `deposit` is in the tree, at `place`. The signature is another matter.
+    /// Checks that `deposit` is in the tree, by `path`. The signature is another matter.
     ///
     /// # Errors
     /// [`DepositError::PathBroken`].
-    pub fn holds(&self, deposit: &Deposit, place: &Place) -> Result<(), DepositError> {
-        if place.path.len() > PATH_MAX {
+    pub fn holds(&self, deposit: &Deposit, path: &LeafPath) -> Result<(), DepositError> {
+        if path.digests.len() > PATH_MAX {
             return Err(DepositError::PathBroken);
         }
-        verify_inclusion(&deposit.leaf(), place.position, self.size, &place.path, &self.root)
+        verify_inclusion(&deposit.leaf(), path.position, self.size, &path.digests, &self.root)
             .map_err(|_| DepositError::PathBroken)
     }
 }
 
-/// Where a cell is in the tree of its commit.
+/// Where a cell is in the tree of its commit, and its way to the root.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Place {
+pub struct LeafPath {
     /// Which leaf, from 0.
     pub position: u64,
     /// The digests beside its way to the root, from the leaf upwards.
-    pub path: Vec<Digest>,
+    pub digests: Vec<Digest>,
 }
 
-/// What comes with [`crate::wire::reply::Reply::Stored`]: the signed tree, and the place of each of the reply's cells
+/// What comes with [`crate::wire::reply::Reply::Stored`]: the signed tree, and the path of each of the reply's cells
 /// in the order of their indexes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct StoredProof {
     /// The tree.
     pub tree: SignedTree,
-    /// The places.
-    pub places: Vec<Place>,
+    /// The paths.
+    pub paths: Vec<LeafPath>,
 }
 
 impl StoredProof {
@@ -151,17 +151,17 @@ impl StoredProof {
     /// [`DepositError::Malformed`], [`DepositError::CountMismatch`].
     pub fn decode(area: &CellBytes, count: u32) -> Result<Self, DepositError> {
         let proof: Self = codec::decode(codec::unpad(area)?, CELL_BYTES)?;
-        let (found, expected) = (proof.places.len(), count as usize);
+        let (found, expected) = (proof.paths.len(), count as usize);
         if found != expected {
             return Err(DepositError::CountMismatch { found, expected });
         }
         Ok(proof)
     }
 
-    /// The proof of the cell at this place among the reply's.
+    /// The proof of the cell with this number among the reply's.
     #[must_use]
     pub fn of(&self, at: usize) -> Option<DepositProof> {
-        Some(DepositProof { tree: self.tree.clone(), place: self.places.get(at)?.clone() })
+        Some(DepositProof { tree: self.tree.clone(), path: self.paths.get(at)?.clone() })
     }
 }
 
@@ -170,8 +170,8 @@ impl StoredProof {
 pub struct DepositProof {
     /// The tree.
     pub tree: SignedTree,
-    /// The cell's place.
-    pub place: Place,
+    /// The cell's path.
+    pub path: LeafPath,
 }
 
 impl DepositProof {
@@ -181,7 +181,7 @@ impl DepositProof {
     /// [`DepositError::SignatureInvalid`], [`DepositError::PathBroken`].
     pub fn verify(&self, key: &VerifyingKey, deposit: &Deposit) -> Result<(), DepositError> {
         self.tree.verify(key)?;
-        self.tree.holds(deposit, &self.place)
+        self.tree.holds(deposit, &self.path)
     }
 }
 
@@ -231,8 +231,8 @@ mod tests {
     fn proofs(count: u64) -> (VerifyingKey, Vec<DepositProof>) {
         let key = key(1);
         let leaves: Vec<_> = (0..count).map(|index| deposit(index).leaf()).collect();
-        let (tree, places) = SignedTree::sign(&key, &leaves).unwrap();
-        let proofs = places.into_iter().map(|place| DepositProof { tree: tree.clone(), place });
+        let (tree, paths) = SignedTree::sign(&key, &leaves).unwrap();
+        let proofs = paths.into_iter().map(|path| DepositProof { tree: tree.clone(), path });
         (key.public().clone(), proofs.collect())
     }
 
@@ -242,9 +242,9 @@ mod tests {
             let (key, proofs) = proofs(count);
             proofs[0].tree.verify(&key).unwrap();
             for (index, proof) in (0..).zip(&proofs) {
-                proof.tree.holds(&deposit(index), &proof.place).unwrap();
+                proof.tree.holds(&deposit(index), &proof.path).unwrap();
                 let other = deposit((index + 1) % (count + 1));
-                assert_eq!(proof.tree.holds(&other, &proof.place), Err(DepositError::PathBroken));
+                assert_eq!(proof.tree.holds(&other, &proof.path), Err(DepositError::PathBroken));
             }
         }
     }
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn a_windows_cells_fit_a_frame_with_the_longest_paths() {
         let (_, proofs) = proofs(1);
-        let longest = Place { position: u64::MAX, path: vec![Digest([0xff; 32]); PATH_MAX] };
-        let full = StoredProof { tree: proofs[0].tree.clone(), places: vec![longest; WINDOW_FRAMES] };
+        let longest = LeafPath { position: u64::MAX, digests: vec![Digest([0xff; 32]); PATH_MAX] };
+        let full = StoredProof { tree: proofs[0].tree.clone(), paths: vec![longest; WINDOW_FRAMES] };
         let area = full.encode().unwrap();
         assert_eq!(StoredProof::decode(&area, WINDOW_FRAMES as u32).unwrap(), full);
         let wrong = DepositError::CountMismatch { found: WINDOW_FRAMES, expected: 1 };
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_path_over_its_bound_is_refused() {
         let (_, proofs) = proofs(1);
-        let long = Place { position: 0, path: vec![Digest([0; 32]); PATH_MAX + 1] };
+        let long = LeafPath { position: 0, digests: vec![Digest([0; 32]); PATH_MAX + 1] };
         assert_eq!(proofs[0].tree.holds(&deposit(0), &long), Err(DepositError::PathBroken));
     }
 

@@ -138,6 +138,7 @@ fn decode<T: Encode + Decode<()>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::CELL_BYTES;
     use crate::crypto::digest::Digest;
     use crate::crypto::sign::{QueueKey, QueueSignature};
     use crate::time::UnixMillis;
