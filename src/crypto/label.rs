@@ -99,6 +99,12 @@ labels! {
     QUEUE_REKEY = "queue/rekey";
     /// The opening of a queue.
     QUEUE_OPEN = "queue/open";
+    /// A cell that a relay stored, as a leaf of what it signs.
+    DEPOSIT = "deposit";
+    /// A relay's signature on the tree of the cells of one commit.
+    DEPOSIT_SIGN = "deposit/sign";
+    /// The digest of the key with which a relay signs deposits.
+    DEPOSIT_KEY = "deposit/key";
     /// A token of a pass.
     PASS_TOKEN = "pass/token";
     /// The hash of a token, as the relay keeps it.

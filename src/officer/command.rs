@@ -153,7 +153,8 @@ impl Officer {
         }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;
         let number = self.insert(thread);
-        let step = self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, turn));
+        let step =
+            self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, None, turn));
         Ok((number, step))
     }
 

@@ -10,6 +10,7 @@
 pub mod cell;
 pub mod command;
 pub mod compose;
+pub mod deposits;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
