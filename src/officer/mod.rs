@@ -13,6 +13,7 @@ pub mod compose;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
+pub mod evidence;
 pub mod fetch;
 pub mod inbound;
 pub mod inbox;

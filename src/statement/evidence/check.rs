@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 /// Why a file is not evidence that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EvidenceError {
+pub enum BundleError {
     /// Does not begin as an evidence bundle of version 1 does.
     #[error("the file is not an evidence bundle of version 1")]
     NotEvidence,
@@ -195,6 +195,19 @@ impl CheckedBundle {
         of(&self.runs, role).iter().flatten().chain(head)
     }
 
+    /// The header at a place of a party's chain, where it is the head or among those that lead to it.
+    #[must_use]
+    pub fn header(&self, role: Role, sequence: u64) -> Option<&Header> {
+        let head = of(&self.heads, role).as_ref()?;
+        let run = of(&self.runs, role).as_deref().unwrap_or_default();
+        let first = run.first().unwrap_or(head).sequence;
+        match usize::try_from(sequence.checked_sub(first)?).ok()? {
+            at if at < run.len() => run.get(at),
+            at if at == run.len() => Some(head),
+            _ => None,
+        }
+    }
+
     /// Each party's count and head: "complete up to heads X and Y".
     #[must_use]
     pub fn up_to(&self) -> [(u64, StatementId); 2] {
@@ -216,21 +229,21 @@ impl CheckedBundle {
 /// Reads and checks a bundle: the introduction's signatures by `verify`, and everything in it.
 ///
 /// # Errors
-/// [`EvidenceError`], at the first defect.
+/// [`BundleError`], at the first defect.
 pub fn check(
     bytes: &[u8],
     verify: impl Fn(Role, &Preamble) -> Result<(), SignError>,
-) -> Result<CheckedBundle, EvidenceError> {
+) -> Result<CheckedBundle, BundleError> {
     let (bundle, digest) = read::read(bytes)?;
     let [inviter, joiner] = &bundle.preamble.cards;
     if inviter.key().shares_with(joiner.key()) {
-        return Err(EvidenceError::CardsShareKey);
+        return Err(BundleError::CardsShareKey);
     }
     for role in Role::BOTH {
-        verify(role, &bundle.preamble).map_err(EvidenceError::IntroductionUnsigned)?;
+        verify(role, &bundle.preamble).map_err(BundleError::IntroductionUnsigned)?;
     }
     for role in Role::BOTH {
-        bundle.check_head(role).map_err(|fault| EvidenceError::Head { role, fault })?;
+        bundle.check_head(role).map_err(|fault| BundleError::Head { role, fault })?;
     }
     let trees = [bundle.check_run(Role::Inviter)?, bundle.check_run(Role::Joiner)?];
     for role in Role::BOTH {
@@ -253,7 +266,7 @@ pub fn check(
         forks,
         deposits: bundle.deposits,
     };
-    complete::check(&checked).map_err(EvidenceError::Incomplete)?;
+    complete::check(&checked).map_err(BundleError::Incomplete)?;
     checked.find_acknowledgements();
     Ok(checked)
 }
@@ -338,11 +351,11 @@ impl Bundle {
     }
 
     /// A party's run: each header's place, what it follows, and the root that it signs.
-    fn check_run(&self, role: Role) -> Result<Option<Tree>, EvidenceError> {
+    fn check_run(&self, role: Role) -> Result<Option<Tree>, BundleError> {
         let chain = self.chain(role);
         let (Some(Run { before, headers }), Some(head)) = (&chain.run, &chain.head) else { return Ok(None) };
         let first = before.size();
-        let broken = |sequence, fault| EvidenceError::Run { role, sequence, fault };
+        let broken = |sequence, fault| BundleError::Run { role, sequence, fault };
         if !before.is_sound() {
             return Err(broken(first, Fault::RootMismatch));
         }
@@ -378,7 +391,7 @@ impl Bundle {
     }
 
     /// That what a party's run acknowledges is the counterpart's run, as far as that is shown.
-    fn check_acknowledged(&self, role: Role, peer: Option<&Tree>) -> Result<(), EvidenceError> {
+    fn check_acknowledged(&self, role: Role, peer: Option<&Tree>) -> Result<(), BundleError> {
         let ChainShown { head, run: Some(run), .. } = self.chain(role) else { return Ok(()) };
         let Some(peer) = peer else { return Ok(()) };
         for header in run.headers.iter().chain(head.iter().map(|head| &head.header)) {
@@ -386,16 +399,16 @@ impl Bundle {
             if id.is_some_and(|id| id != header.peer_head) || root.is_some_and(|root| root != header.peer_root)
             {
                 let (sequence, fault) = (header.sequence, Fault::PeerMismatch);
-                return Err(EvidenceError::Run { role, sequence, fault });
+                return Err(BundleError::Run { role, sequence, fault });
             }
         }
         Ok(())
     }
 
-    fn check_forks(&self) -> Result<(), EvidenceError> {
+    fn check_forks(&self) -> Result<(), BundleError> {
         let mut last = None;
         for (at, Fork([first, second])) in self.forks.iter().enumerate() {
-            let broken = |fault| EvidenceError::Fork { at, fault };
+            let broken = |fault| BundleError::Fork { at, fault };
             let place = (first.header.author, first.header.sequence);
             if place != (second.header.author, second.header.sequence)
                 || first.header.id() >= second.header.id()
@@ -410,11 +423,11 @@ impl Bundle {
         Ok(())
     }
 
-    fn check_statements(&self) -> Result<Vec<Proven>, EvidenceError> {
+    fn check_statements(&self) -> Result<Vec<Proven>, BundleError> {
         let mut last = None;
         let mut statements = Vec::new();
         for (at, element) in self.statements.iter().enumerate() {
-            let broken = |fault| EvidenceError::Statement { at, fault };
+            let broken = |fault| BundleError::Statement { at, fault };
             let header = self.header(&element.place).map_err(broken)?;
             let place = (header.author, header.sequence);
             if last.replace(place).is_some_and(|last| last >= place) {
@@ -463,13 +476,13 @@ impl Bundle {
         }
     }
 
-    fn check_deposits(&self, statements: &[Proven]) -> Result<(), EvidenceError> {
+    fn check_deposits(&self, statements: &[Proven]) -> Result<(), BundleError> {
         let places: BTreeSet<_> = statements.iter().map(|it| (it.header.author, it.header.sequence)).collect();
         let mut last = None;
         for (at, deposit) in self.deposits.iter().enumerate() {
             let place = (deposit.author, deposit.sequence);
             if !places.contains(&place) || last.replace(place).is_some_and(|last| last >= place) {
-                return Err(EvidenceError::Deposit { at });
+                return Err(BundleError::Deposit { at });
             }
         }
         Ok(())

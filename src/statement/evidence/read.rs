@@ -6,7 +6,7 @@ use crate::crypto::label;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::sign::SIGNATURE_BYTES;
 use crate::party::card::{CARD_BYTES_MAX, Card};
-use crate::statement::evidence::check::EvidenceError;
+use crate::statement::evidence::check::BundleError;
 use crate::statement::evidence::{
     Bundle, ChainShown, DEPOSIT_BYTES_MAX, Deposit, ELEMENT_BYTES_MAX, Element, Fork, MAGIC, PROOF_MAX, Run,
     SignedHeader,
@@ -22,7 +22,7 @@ const SIGNED_BYTES: usize = HEADER_BYTES + SIGNATURE_BYTES;
 struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {
-    fn take<T: Encode + Decode<()>>(&mut self, max: usize) -> Result<T, EvidenceError> {
+    fn take<T: Encode + Decode<()>>(&mut self, max: usize) -> Result<T, BundleError> {
         let (value, read) = codec::decode_first(self.0, max)?;
         self.0 = self.0.get(read..).unwrap_or_default();
         Ok(value)
@@ -30,7 +30,7 @@ impl Cursor<'_> {
 
     /// `u64` count and that many values of at least `least` bytes: so a count that cannot be is refused before room
     /// is made for it.
-    fn many<T: Encode + Decode<()>>(&mut self, least: usize, max: usize) -> Result<Vec<T>, EvidenceError> {
+    fn many<T: Encode + Decode<()>>(&mut self, least: usize, max: usize) -> Result<Vec<T>, BundleError> {
         let found = usize::try_from(self.take::<u64>(8)?).unwrap_or(usize::MAX);
         let room = self.0.len() / least.max(1);
         if found > room {
@@ -39,15 +39,15 @@ impl Cursor<'_> {
         (0..found).map(|_| self.take(max)).collect()
     }
 
-    fn card(&mut self) -> Result<Card, EvidenceError> {
+    fn card(&mut self) -> Result<Card, BundleError> {
         Ok(Card::decode(&self.take::<Vec<u8>>(8 + CARD_BYTES_MAX)?)?)
     }
 
-    fn introduced(&mut self) -> Result<Introduced, EvidenceError> {
+    fn introduced(&mut self) -> Result<Introduced, BundleError> {
         self.take(32 + SIGNATURE_BYTES)
     }
 
-    fn chain(&mut self) -> Result<ChainShown, EvidenceError> {
+    fn chain(&mut self) -> Result<ChainShown, BundleError> {
         let head = self.take::<Option<SignedHeader>>(1 + SIGNED_BYTES)?;
         let consistency = self.take::<Vec<Digest>>(PROOF_BYTES_MAX)?;
         let run = match self.take::<u8>(1)? {
@@ -63,8 +63,8 @@ impl Cursor<'_> {
 }
 
 /// Reads a bundle; and its digest.
-pub(super) fn read(bytes: &[u8]) -> Result<(Bundle, Digest), EvidenceError> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or(EvidenceError::NotEvidence)?;
+pub(super) fn read(bytes: &[u8]) -> Result<(Bundle, Digest), BundleError> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(BundleError::NotEvidence)?;
     let mut cursor = Cursor(rest);
     let channel = cursor.take(32)?;
     let cards = [cursor.card()?, cursor.card()?];
@@ -82,6 +82,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Bundle, Digest), EvidenceError> {
     match cursor.take::<Digest>(32) {
         Ok(said) if said == found && cursor.0.is_empty() => Ok((bundle, found)),
         Ok(_) if !cursor.0.is_empty() => Err(CodecError::Trailing(cursor.0.len()).into()),
-        _ => Err(EvidenceError::Damaged),
+        _ => Err(BundleError::Damaged),
     }
 }
