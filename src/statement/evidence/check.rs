@@ -72,8 +72,8 @@ pub enum BundleError {
         /// What is wrong.
         fault: Fault,
     },
-    /// A proof of deposit names a statement that is not the next in order, or not shown.
-    #[error("proof of deposit {at} of the bundle belongs to no statement in it, or is out of order")]
+    /// A proof of deposit names a statement that is not the next in order, or not shown whole.
+    #[error("proof of deposit {at} of the bundle belongs to no statement that is shown whole, or is out of order")]
     Deposit {
         /// Which, from 0.
         at: usize,
@@ -477,7 +477,8 @@ impl Bundle {
     }
 
     fn check_deposits(&self, statements: &[Proven]) -> Result<(), BundleError> {
-        let places: BTreeSet<_> = statements.iter().map(|it| (it.header.author, it.header.sequence)).collect();
+        let whole = statements.iter().filter(|it| matches!(it.disclosure, Disclosure::Whole(_)));
+        let places: BTreeSet<_> = whole.map(|it| (it.header.author, it.header.sequence)).collect();
         let mut last = None;
         for (at, deposit) in self.deposits.iter().enumerate() {
             let place = (deposit.author, deposit.sequence);

@@ -13,7 +13,7 @@
 //! disclosure = variant u32 ‖ 0: nothing; 1: salt 32 ‖ body ‖ lists; 2: salt 32 ‖ body ‖ parts
 //! part      = root 32 ‖ lines u32 ‖ lines (u64 count, each index u32 ‖ salt 32 ‖ line ‖ path)
 //! fork      = header ‖ signature ‖ header ‖ signature
-//! deposit   = author u8 ‖ sequence u64 ‖ proof (list of u8)
+//! deposit   = author u8 ‖ sequence u64 ‖ proofs (u64 count, each a list of u8)
 //! digest    = SHA-256(label ‖ all that comes before)
 //! ```
 //! The inviter comes first of each pair.
@@ -39,8 +39,8 @@ const MAGIC: &[u8] = b"truceline evidence 1\n";
 const PROOF_MAX: usize = 128;
 /// Bytes of one statement's element: the statement, and its proofs.
 const ELEMENT_BYTES_MAX: usize = STATEMENT_BYTES_MAX + (64 << 10);
-/// Bytes of a proof of deposit, at most.
-pub const DEPOSIT_BYTES_MAX: usize = 64 << 10;
+/// Bytes of all proofs of one statement's deposit, at most: one of up to 24 KiB for each of its cells.
+const DEPOSIT_BYTES_MAX: usize = 16 << 20;
 
 /// What a bundle was made to show. It binds what must be in it; what it proves follows from what is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -178,15 +178,15 @@ pub struct Element {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Fork(pub [SignedHeader; 2]);
 
-/// A relay's proof that it stored a statement's cells, in the relay's encoding.
+/// What relays signed of the cells of a statement, which is shown whole: the proofs hold all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Deposit {
     /// The statement's author.
     pub author: Role,
     /// The statement's sequence number.
     pub sequence: u64,
-    /// The proof.
-    pub proof: Vec<u8>,
+    /// A proof for each cell, in the order of the statement's pieces; what one holds is not known here.
+    pub proofs: Vec<Vec<u8>>,
 }
 
 /// A bundle, before it is written or as it was read: nothing of it is checked.
@@ -234,7 +234,7 @@ impl Bundle {
         put(codec::encode(&self.forks, usize::MAX))?;
         put(count(self.deposits.len()))?;
         for deposit in &self.deposits {
-            put(codec::encode(deposit, DEPOSIT_BYTES_MAX + 17))?;
+            put(codec::encode(deposit, DEPOSIT_BYTES_MAX))?;
         }
         let digest = digest(label::EVIDENCE, &[&out]);
         out.extend_from_slice(&digest.0);

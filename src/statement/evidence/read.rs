@@ -75,7 +75,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Bundle, Digest), BundleError> {
         chains: [cursor.chain()?, cursor.chain()?],
         statements: cursor.many::<Element>(4 + 9 + 4, ELEMENT_BYTES_MAX)?,
         forks: cursor.many::<Fork>(2 * SIGNED_BYTES, 2 * SIGNED_BYTES)?,
-        deposits: cursor.many::<Deposit>(9 + 8, 9 + 8 + DEPOSIT_BYTES_MAX)?,
+        deposits: cursor.many::<Deposit>(9 + 8, DEPOSIT_BYTES_MAX)?,
     };
     let before = bytes.len().checked_sub(cursor.0.len()).and_then(|end| bytes.get(..end));
     let found = digest(label::EVIDENCE, &[before.unwrap_or_default()]);
