@@ -28,6 +28,7 @@ pub mod operator;
 pub mod operator_grammar;
 pub mod outcome;
 pub mod own;
+pub mod page;
 pub mod persons;
 pub mod profile;
 pub mod progress;
