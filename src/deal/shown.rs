@@ -73,7 +73,10 @@ fn same(lists: &[PartList], named: &[ListRoot]) -> Result<(), BodyError> {
 }
 
 fn malformed(list: usize, line: u32) -> BodyError {
-    BodyError::LineMalformed { list: list + 1, line: usize::try_from(line).unwrap_or(usize::MAX).saturating_add(1) }
+    BodyError::LineMalformed {
+        list: list + 1,
+        line: usize::try_from(line).unwrap_or(usize::MAX).saturating_add(1),
+    }
 }
 
 fn offer_lines(offer: &Offer, list: &PartList, at: usize) -> Result<Vec<ShownRecord>, BodyError> {

@@ -7,8 +7,9 @@ use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::sign::Leave;
 use crate::desk::{
-    act, case, cases, converse, delays, demo, demo_relay, draft, evidence, family, handover, interest, introduce,
-    mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, draft, evidence, family, handover, interest,
+    introduce, mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript,
+    words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;

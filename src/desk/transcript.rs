@@ -230,11 +230,7 @@ pub fn named(parties: &[String]) -> Result<Vec<Digest>, Failure> {
         })
     };
     if parties.len() > 2 {
-        return Err(Failure::new(
-            Cause::Usage,
-            "there are two parties",
-            "Give --party once or twice.",
-        ));
+        return Err(Failure::new(Cause::Usage, "there are two parties", "Give --party once or twice."));
     }
     parties.iter().map(read).collect()
 }
@@ -268,7 +264,8 @@ pub fn verify_file(place: &Place, asked: &grammar::Verify) -> Result<Answer, Fai
 pub fn identified(what: &str, parties: [Digest; 2], named: &[Digest]) -> Result<bool, Failure> {
     if let Some(stranger) = named.iter().find(|wanted| !parties.contains(wanted)) {
         let [inviter, joiner] = parties.map(|party| party.hex());
-        let what = format!("{} is no party of this {what}: it is between {inviter} and {joiner}", stranger.hex());
+        let what =
+            format!("{} is no party of this {what}: it is between {inviter} and {joiner}", stranger.hex());
         return Err(Failure::new(Cause::Verification, what, "Do not take it for what you were told it is."));
     }
     Ok(parties.iter().all(|party| named.contains(party)))

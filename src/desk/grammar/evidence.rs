@@ -7,7 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub enum Evidence {
     /// Writes what was said of one matter to a file that anyone can check
-    #[command(after_help = "The file holds what is asked for, in the clear, readable for its owner only; of anything else, not a word.
+    #[command(
+        after_help = "The file holds what is asked for, in the clear, readable for its owner only; of anything else, not a word.
 Of a person it holds one line of a list, and nothing from which another could be guessed. What stands in the
 text of a proposal or a notice itself is in it: read it before you hand it on.
 
@@ -15,14 +16,17 @@ Example:
   truceline evidence make --case 3f2a91c0 --out case.evidence
   truceline evidence make --agreement 77aa88bb --out agreed.evidence
   truceline evidence make --person 3f2a91c0#1.12 --out person.evidence
-  truceline evidence make --statements 3f2a91c0,77aa88bb --out said.evidence")]
+  truceline evidence make --statements 3f2a91c0,77aa88bb --out said.evidence"
+    )]
     Make(EvidenceMake),
     /// Checks such a file, with no vault and no network
-    #[command(after_help = "Anyone can make up two parties: name both by the fingerprints you know, or the answer can only be
+    #[command(
+        after_help = "Anyone can make up two parties: name both by the fingerprints you know, or the answer can only be
 'consistent, parties not identified'.
 
 Example:
-  truceline evidence check person.evidence --party FINGERPRINT --party FINGERPRINT")]
+  truceline evidence check person.evidence --party FINGERPRINT --party FINGERPRINT"
+    )]
     Check(EvidenceCheck),
 }
 

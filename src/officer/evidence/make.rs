@@ -338,10 +338,10 @@ impl<'a> Maker<'a> {
             breaches.insert(stored.id.0, others);
             self.whole_or_withheld(role, sequence, others)?;
         }
-        for (role, sequence) in
-            self.places(|it| it.case == case && it.kind == Kind::BreachAnswered.number())
+        for (role, sequence) in self.places(|it| it.case == case && it.kind == Kind::BreachAnswered.number())
         {
-            let Some(Ok(Content::BreachAnswered(it))) = self.stored(role, sequence).and_then(|it| it.content())
+            let Some(Ok(Content::BreachAnswered(it))) =
+                self.stored(role, sequence).and_then(|it| it.content())
             else {
                 continue;
             };
@@ -382,8 +382,10 @@ impl<'a> Maker<'a> {
         for (role, sequence) in places {
             proofs.push(self.place(role, sequence)?);
         }
-        let statements =
-            proofs.into_iter().zip(self.shown.into_values()).map(|(place, disclosure)| Element { place, disclosure });
+        let statements = proofs
+            .into_iter()
+            .zip(self.shown.into_values())
+            .map(|(place, disclosure)| Element { place, disclosure });
         let session = self.channel.session().ok_or(MakeError::NotOpen)?;
         let (statements, preamble) = (statements.collect(), preamble(session));
         Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits: Vec::new() })

@@ -74,7 +74,8 @@ pub struct CheckedEvidence {
 /// [`EvidenceError`], at the first defect.
 pub fn check(bytes: &[u8]) -> Result<CheckedEvidence, EvidenceError> {
     let bundle = bundle::check(bytes, verify_introduction)?;
-    let [inviter, joiner] = bundle.preamble.cards.each_ref().map(|card| card.fingerprint().unwrap_or_default());
+    let [inviter, joiner] =
+        bundle.preamble.cards.each_ref().map(|card| card.fingerprint().unwrap_or_default());
     let words = SafetyWords::of(&bundle.preamble.channel, &inviter, &joiner);
     let told = bundle.statements.iter().map(|it| told(it, &words)).collect();
     let mut evidence = CheckedEvidence { bundle, told, ledger: None };

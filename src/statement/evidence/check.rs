@@ -8,8 +8,8 @@ use crate::crypto::sign::SignError;
 use crate::party::card::CardError;
 use crate::party::role::Role;
 use crate::statement::evidence::{
-    Bundle, ChainShown, Deposit, Disclosure, Element, Fork, PartSaid, Place, Proved, Run, Scope, SignedHeader,
-    complete, of, read,
+    Bundle, ChainShown, Deposit, Disclosure, Element, Fork, PartSaid, Place, Proved, Run, Scope,
+    SignedHeader, complete, of, read,
 };
 use crate::statement::export::Preamble;
 use crate::statement::header::{Header, StatementId};
@@ -73,7 +73,9 @@ pub enum BundleError {
         fault: Fault,
     },
     /// A proof of deposit names a statement that is not the next in order, or not shown whole.
-    #[error("proof of deposit {at} of the bundle belongs to no statement that is shown whole, or is out of order")]
+    #[error(
+        "proof of deposit {at} of the bundle belongs to no statement that is shown whole, or is out of order"
+    )]
     Deposit {
         /// Which, from 0.
         at: usize,
@@ -341,7 +343,8 @@ impl Bundle {
             Some(_) => None,
         };
         let single = (acknowledged == 1).then_some(peer.peer_head.0);
-        if last.is_some_and(|last| last != peer.peer_head) || single.is_some_and(|root| root != peer.peer_root)
+        if last.is_some_and(|last| last != peer.peer_head)
+            || single.is_some_and(|root| root != peer.peer_root)
         {
             return Err(Fault::PeerMismatch);
         }
@@ -396,7 +399,8 @@ impl Bundle {
         let Some(peer) = peer else { return Ok(()) };
         for header in run.headers.iter().chain(head.iter().map(|head| &head.header)) {
             let (id, root) = peer.at(header.peer_count);
-            if id.is_some_and(|id| id != header.peer_head) || root.is_some_and(|root| root != header.peer_root)
+            if id.is_some_and(|id| id != header.peer_head)
+                || root.is_some_and(|root| root != header.peer_root)
             {
                 let (sequence, fault) = (header.sequence, Fault::PeerMismatch);
                 return Err(BundleError::Run { role, sequence, fault });
@@ -449,9 +453,10 @@ impl Bundle {
         };
         let chain = self.chain(author);
         let head = chain.head.as_ref().map(|head| &head.header).ok_or(Fault::NoHead)?;
-        let in_run = chain.run.as_ref().and_then(|run| {
-            run.headers.get(usize::try_from(sequence.checked_sub(run.before.size())?).ok()?)
-        });
+        let in_run = chain
+            .run
+            .as_ref()
+            .and_then(|run| run.headers.get(usize::try_from(sequence.checked_sub(run.before.size())?).ok()?));
         let shown = if sequence == head.sequence { Some(head) } else { in_run };
         match (place, shown) {
             (Place::Shown { .. }, Some(shown)) => Ok(shown),
