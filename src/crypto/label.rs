@@ -83,6 +83,8 @@ labels! {
     LINE = "list/line";
     /// The salt of a line of a list.
     LINE_SALT = "list/salt";
+    /// The digest of an evidence bundle.
+    EVIDENCE = "evidence";
     /// The lists of a version, as a lock names them.
     LOCK = "lock";
     /// A draft that a principal is asked to approve.

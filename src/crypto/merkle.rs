@@ -55,6 +55,12 @@ impl Frontier {
         self.size
     }
 
+    /// Whether it has the subtrees that its size asks for; one that was decoded may not.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        usize::try_from(self.size.count_ones()) == Ok(self.peaks.len())
+    }
+
     /// Adds a leaf by its hash.
     pub fn push(&mut self, leaf: Digest) {
         let mut node = leaf;

@@ -14,6 +14,7 @@ pub mod deposits;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
+pub mod evidence;
 pub mod fetch;
 pub mod inbound;
 pub mod inbox;
