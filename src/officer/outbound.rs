@@ -5,6 +5,7 @@ use crate::codec::CellBytes;
 use crate::officer::engine::{Channel, Turn};
 use crate::officer::inbound::plausible;
 use crate::officer::link::{Purpose, Trouble};
+use crate::officer::listen::Shown;
 use crate::officer::thread::Halt;
 use crate::time::UnixMillis;
 use crate::wire::limit::WINDOW_FRAMES;
@@ -59,6 +60,7 @@ impl Channel {
     fn answered(&mut self, purpose: Purpose) {
         if let Some(link) = self.links.get_mut(&purpose) {
             link.unanswered = link.unanswered.saturating_sub(1);
+            link.run_stored &= link.unanswered > 0;
         }
     }
 
@@ -73,7 +75,10 @@ impl Channel {
         let (purpose, relay) = (Purpose::Outbound(at), usize::from(at));
         // A relay that claims more than we asked for is not believed past our window.
         let count_believed = u64::from(count).min(WINDOW_FRAMES as u64);
-        (0..count_believed).for_each(|_| self.answered(purpose));
+        (0..count_believed).for_each(|_| {
+            self.run_stored(purpose);
+            self.answered(purpose);
+        });
         let signs = self.links.get(&purpose).is_some_and(|link| link.signs);
         let proof = match signs.then(|| self.signed_tree(at, area, count)) {
             None => None,
@@ -107,16 +112,21 @@ impl Channel {
     fn outbound_serving(&mut self, at: u8, next: u64, last: Option<PutProof>, turn: &mut Turn<'_>) {
         let purpose = Purpose::Outbound(at);
         let relay = usize::from(at);
+        let shown = self.shown_at_start(relay, next, last.as_ref());
+        if shown == Shown::MadeElsewhere {
+            return self.halt(Halt::RolledBack, turn);
+        }
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
         if next > outbound.next {
-            let made_elsewhere = last.is_some_and(|proof| {
-                outbound.bootstrap.is_none() && proof.index >= outbound.high && outbound.has_signed(&proof)
-            });
-            if made_elsewhere {
-                return self.halt(Halt::RolledBack, turn);
+            if shown == Shown::Nothing && !outbound.is_fresh() && outbound.bootstrap.is_none() {
+                // Nobody but us could have put there, and a relay that holds our put can show it.
+                return self.trouble(purpose, Trouble::Nonsense);
             }
             outbound.next = next;
             self.changed = true;
+        }
+        if let Some(link) = self.links.get_mut(&purpose) {
+            link.unmoved = shown == Shown::Unmoved;
         }
         let lost = next < self.outbounds().get(relay).map_or(0, |outbound| outbound.next);
         if let Some(link) = self.links.get_mut(&purpose) {
@@ -128,6 +138,7 @@ impl Channel {
             .at_index(relay, next)
             .and_then(|number| self.outbox.cells.get(&number)?.places.get(relay))
             .is_some_and(|place| !place.is_stored());
+        self.end_doubt(turn);
         if lost
             && !resumes
             && let Some(link) = self.links.get_mut(&purpose)
@@ -155,7 +166,9 @@ impl Channel {
             }
         }
         if let Some(outbound) = self.outbounds_mut().get_mut(relay) {
-            outbound.reused |= next < outbound.high;
+            if next < outbound.high {
+                outbound.doubted = outbound.high;
+            }
             outbound.next = next;
         }
         self.changed = true;
@@ -172,7 +185,7 @@ impl Channel {
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
         let shared = outbound.bootstrap.is_some();
         let signed = outbound.has_signed(proof);
-        let explained = shared || known || (outbound.reused && proof.index < outbound.high);
+        let explained = shared || known || proof.index < outbound.doubted;
         if !signed {
             // A relay stores nothing without a signature: it makes this up.
             return self.trouble(Purpose::Outbound(at), Trouble::Nonsense);
