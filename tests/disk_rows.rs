@@ -19,7 +19,7 @@ use truceline::officer::cell::{Carries, Placement};
 use truceline::officer::own::{Own, OwnRecord};
 use truceline::officer::settings::Settings;
 use truceline::officer::thread::{
-    Greeted, Halt, Inbound, Inviting, OfferQueue, Outbound, Session, Stage, Thread,
+    Greeted, Halt, Inbound, Inviting, OfferQueue, Outbound, Renews, Session, Stage, Thread,
 };
 use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::role::Role;
@@ -205,13 +205,21 @@ fn inbound() -> Inbound {
 fn outbound() -> Outbound {
     let mut outbound =
         Outbound::new(place("south", 0x61), queue_id(4), queue_secret(0x50), Some(queue_secret(0x60)));
-    (outbound.next, outbound.high, outbound.reused) = (3, 4, true);
+    (outbound.next, outbound.high, outbound.doubted) = (3, 4, 2);
+    outbound.last = Some((3, CellHash(Digest([0x33; 32]))));
     outbound
 }
 
 fn thread(role: Role, stage: Stage) -> Thread {
     let label = "Tarrun".to_owned();
-    Thread { label, role, inbound: vec![inbound()], stage, next_cell: 5, next_opened: 6 }
+    let mut thread = Thread::new(label, role, vec![inbound()], stage);
+    (thread.next_cell, thread.next_opened) = (5, 6);
+    if role == Role::Joiner {
+        thread.renews =
+            Some(Renews { thread: 2, channel: CHANNEL, party: Some(Digest([0x44; 32])), said: true });
+        thread.renewed_as = Some(3);
+    }
+    thread
 }
 
 fn inviting() -> Stage {

@@ -206,6 +206,13 @@ fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, V
             ),
             json!({"event": "cells-lost", "channel": label(*thread), "count": lost}),
         ),
+        Notice::Resumed { thread } => (
+            format!(
+                "channel {}: it goes on; the relays show that this vault is the newest",
+                plainly(*thread)
+            ),
+            event("resumed", *thread, None),
+        ),
         Notice::Halted { thread, halt } => {
             let (what, help) = halt_text(*halt);
             let text = format!("channel {} is HALTED: {what}\n  {help}", plainly(*thread));

@@ -269,6 +269,7 @@ impl Channel {
         let purpose = Purpose::Inbound(at);
         if let Some(link) = self.links.get_mut(&purpose) {
             link.serving = true;
+            link.filled = next;
         }
         let Some(inbound) = self.inbound(at) else { return };
         let mut changed = !inbound.opened;

@@ -90,7 +90,7 @@ pub(super) fn invite(
     let line = invite.print().map_err(InviteError::from)?;
     let inviting = Inviting { secret, keys, line, expires, offer_cell, offers, refused_hellos: 0 };
     let stage = Stage::Inviting(Box::new(inviting));
-    Ok(Thread { label, role: Role::Inviter, inbound, stage, next_cell: 0, next_opened: 0 })
+    Ok(Thread::new(label, Role::Inviter, inbound, stage))
 }
 
 fn offer_queue_at(relay: &RelayLeave, secret: &Secret<32>, rng: &mut dyn CryptoRng) -> OfferQueue {
@@ -122,7 +122,7 @@ pub(super) fn join(
     let (greeting, hello) = greet(offer, invite.secret(), identity, capabilities, keys, rng)?;
     let outbound = bootstrap(offer.relays(), own);
     let stage = Stage::Greeting(Box::new(Greeted { greeting, outbound }));
-    Ok((Thread { label, role: Role::Joiner, inbound, stage, next_cell: 0, next_opened: 0 }, hello))
+    Ok((Thread::new(label, Role::Joiner, inbound, stage), hello))
 }
 
 /// The counterpart's queues under the capabilities it gave for the introduction; `own` keys are for after it.
@@ -237,7 +237,8 @@ impl Channel {
         true
     }
 
-    fn hang_up_outbound(&mut self, turn: &mut Turn<'_>) {
+    /// Hangs up on the counterpart's relays, so that each says anew where its queue stands.
+    pub(super) fn hang_up_outbound(&mut self, turn: &mut Turn<'_>) {
         for at in 0..u8::try_from(self.outbounds().len()).unwrap_or(u8::MAX) {
             self.hang_up(Purpose::Outbound(at), turn);
         }

@@ -18,6 +18,7 @@ pub mod inbound;
 pub mod inbox;
 pub mod introduce;
 pub mod link;
+pub mod listen;
 pub mod mandate;
 pub mod outbound;
 pub mod outbox;

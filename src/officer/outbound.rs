@@ -4,6 +4,7 @@
 use crate::officer::engine::{Channel, Turn};
 use crate::officer::inbound::plausible;
 use crate::officer::link::{Purpose, Trouble};
+use crate::officer::listen::Shown;
 use crate::officer::thread::Halt;
 use crate::time::UnixMillis;
 use crate::wire::reply::{PutProof, Reply};
@@ -22,6 +23,7 @@ impl Channel {
                 let end = first.saturating_add(u64::from(count));
                 // A relay that claims more than we asked for is not believed past our window.
                 for index in first..end.min(first.saturating_add(crate::wire::limit::WINDOW_FRAMES as u64)) {
+                    self.run_stored(purpose);
                     self.answered(purpose);
                     self.stored(relay, index, plausible(clock, turn.now), turn);
                 }
@@ -52,6 +54,7 @@ impl Channel {
     fn answered(&mut self, purpose: Purpose) {
         if let Some(link) = self.links.get_mut(&purpose) {
             link.unanswered = link.unanswered.saturating_sub(1);
+            link.run_stored &= link.unanswered > 0;
         }
     }
 
@@ -71,16 +74,21 @@ impl Channel {
     fn outbound_serving(&mut self, at: u8, next: u64, last: Option<PutProof>, turn: &mut Turn<'_>) {
         let purpose = Purpose::Outbound(at);
         let relay = usize::from(at);
+        let shown = self.shown_at_start(relay, next, last.as_ref());
+        if shown == Shown::MadeElsewhere {
+            return self.halt(Halt::RolledBack, turn);
+        }
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
         if next > outbound.next {
-            let made_elsewhere = last.is_some_and(|proof| {
-                outbound.bootstrap.is_none() && proof.index >= outbound.high && outbound.has_signed(&proof)
-            });
-            if made_elsewhere {
-                return self.halt(Halt::RolledBack, turn);
+            if shown == Shown::Nothing && !outbound.is_fresh() && outbound.bootstrap.is_none() {
+                // Nobody but us could have put there, and a relay that holds our put can show it.
+                return self.trouble(purpose, Trouble::Nonsense);
             }
             outbound.next = next;
             self.changed = true;
+        }
+        if let Some(link) = self.links.get_mut(&purpose) {
+            link.unmoved = shown == Shown::Unmoved;
         }
         let lost = next < self.outbounds().get(relay).map_or(0, |outbound| outbound.next);
         if let Some(link) = self.links.get_mut(&purpose) {
@@ -92,6 +100,7 @@ impl Channel {
             .at_index(relay, next)
             .and_then(|number| self.outbox.cells.get(&number)?.places.get(relay))
             .is_some_and(|place| !place.is_stored());
+        self.end_doubt(turn);
         if lost
             && !resumes
             && let Some(link) = self.links.get_mut(&purpose)
@@ -119,7 +128,9 @@ impl Channel {
             }
         }
         if let Some(outbound) = self.outbounds_mut().get_mut(relay) {
-            outbound.reused |= next < outbound.high;
+            if next < outbound.high {
+                outbound.doubted = outbound.high;
+            }
             outbound.next = next;
         }
         self.changed = true;
@@ -136,7 +147,7 @@ impl Channel {
         let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
         let shared = outbound.bootstrap.is_some();
         let signed = outbound.has_signed(proof);
-        let explained = shared || known || (outbound.reused && proof.index < outbound.high);
+        let explained = shared || known || proof.index < outbound.doubted;
         if !signed {
             // A relay stores nothing without a signature: it makes this up.
             return self.trouble(Purpose::Outbound(at), Trouble::Nonsense);

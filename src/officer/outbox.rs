@@ -169,7 +169,9 @@ impl Channel {
     fn put_waiting(&mut self, relay: usize, turn: &mut Turn<'_>) {
         let Ok(at) = u8::try_from(relay) else { return };
         let purpose = Purpose::Outbound(at);
-        if !self.links.get(&purpose).is_some_and(crate::officer::link::LinkState::has_room) {
+        if !self.has_listened()
+            || !self.links.get(&purpose).is_some_and(crate::officer::link::LinkState::has_room)
+        {
             return;
         }
         let waiting = self.waiting(relay, purpose);
@@ -214,7 +216,8 @@ impl Channel {
 
     /// The index of a cell at a relay: the one it has, or the next.
     fn give_index(&mut self, relay: usize, number: u64, turn: &mut Turn<'_>) -> Option<u64> {
-        let place = self.outbox.cells.get_mut(&number)?.places.get_mut(relay)?;
+        let cell = self.outbox.cells.get_mut(&number)?;
+        let (hash, place) = (cell.hash, cell.places.get_mut(relay)?);
         if let Some(index) = place.index {
             return Some(index);
         }
@@ -228,7 +231,10 @@ impl Channel {
         }
         let index = outbound.next;
         outbound.next = index.checked_add(1)?;
-        outbound.high = outbound.high.max(outbound.next);
+        if outbound.next > outbound.high {
+            outbound.high = outbound.next;
+            outbound.last = Some((index, hash));
+        }
         place.index = Some(index);
         place.given = turn.now;
         self.changed = true;
