@@ -119,6 +119,8 @@ labels! {
     VAULT_ROW = "vault/row";
     /// The digest of a vault's mutable row.
     VAULT_ROW_DIGEST = "vault/row-digest";
+    /// The key of one backup of a vault.
+    VAULT_BACKUP = "vault/backup";
     /// The checksum of a relay's record.
     RELAY_RECORD = "relay/record";
 }
