@@ -41,7 +41,6 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
             .command(|officer, now, rng| Ok(((), officer.open_statement(thread, sequence, now, rng))))?;
     }
     let channel = desk.channel(thread)?;
-    let ledger = channel.ledger();
     let shown = channel.statement_at(author, sequence);
     if asked.toml {
         let content = shown.as_ref().and_then(Shown::content);
@@ -57,6 +56,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     }
     // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
+        let ledger = channel.ledger_about(&shown);
         let beside = Beside::of(channel, &ledger, &shown);
         if desk.place.json {
             Answer::new("", json(channel, &ledger, &shown, &beside))

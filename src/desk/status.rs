@@ -283,6 +283,7 @@ const fn halt_code(halt: Halt) -> &'static str {
         Halt::Forked { .. } => "forked",
         Halt::RolledBack => "rolled-back",
         Halt::PeerAhead { .. } => "peer-ahead",
+        Halt::Restored => "restored",
     }
 }
 

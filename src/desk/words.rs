@@ -114,9 +114,9 @@ fn layout(words: &SafetyWords, label: &str, names: &Names, style: Style) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::party::role::Role;
     use crate::crypto::digest::Digest;
     use crate::desk::screen::{COLUMNS, width};
+    use crate::party::role::Role;
 
     #[test]
     fn the_words_stand_numbered_in_three_columns() {

@@ -160,6 +160,9 @@ pub trait Store: Send {
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// Does what other processes asked of the one that holds the store; what comes of it is told to them.
+    fn answer_requests(&mut self) {}
 }
 
 impl<S: Store + ?Sized> Store for Box<S> {
@@ -194,6 +197,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.as_mut().checkpoint()
+    }
+
+    fn answer_requests(&mut self) {
+        self.as_mut().answer_requests();
     }
 }
 

@@ -5,6 +5,7 @@ use crate::officer::drafts::HeldDraft;
 use crate::officer::held::{Counts, Fresh};
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
+use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
 use crate::officer::own::OwnRecord;
@@ -57,6 +58,11 @@ pub enum Notice {
         thread: u32,
         /// The statement.
         id: StatementId,
+    },
+    /// The channel sends again: what halted it was no truth.
+    Resumed {
+        /// The thread.
+        thread: u32,
     },
     /// A statement of the counterpart was refused.
     Refused {
@@ -119,6 +125,8 @@ pub struct Channel {
     pub links: BTreeMap<Purpose, LinkState>,
     /// Why links do not work.
     pub troubles: BTreeMap<Purpose, Trouble>,
+    /// Whether all relays have been heard since the sync began.
+    pub listening: Listening,
     /// Whether the thread's row must be written.
     pub changed: bool,
     /// Whether the row of the chains must be.
@@ -217,6 +225,7 @@ impl Officer {
         for channel in self.channels.values_mut() {
             channel.links.clear();
             channel.troubles.clear();
+            channel.listening = Listening::default();
         }
     }
 
@@ -244,7 +253,11 @@ impl Officer {
                 let relay = usize::from(relay);
                 let bootstrap = channel.outbounds().get(relay).is_some_and(|queue| queue.bootstrap.is_some());
                 let idle = state.unanswered == 0 && !channel.outbox.has_unstored(relay, bootstrap);
-                !channel.may_send() || (state.serving && idle)
+                if channel.may_send() {
+                    state.serving && idle
+                } else {
+                    state.serving || !channel.is_in_doubt()
+                }
             }
             Purpose::OfferOpen(_) | Purpose::OfferPut(_) => false,
         }
@@ -339,11 +352,13 @@ impl Channel {
                 }
             }
         }
+        self.listen(turn.now);
         self.pump(turn);
     }
 
     fn tick(&mut self, turn: &mut Turn<'_>) {
         self.erase_old_keys(turn.now);
+        self.listen(turn.now);
         self.make_due_receipts(turn);
         self.put_again_overdue(turn);
         self.retry_links(turn);
@@ -376,6 +391,9 @@ impl Channel {
             session.halt = Some(halt);
             self.changed = true;
             turn.notice(Notice::Halted { thread: number, halt });
+            if halt.is_doubt() {
+                self.hang_up_outbound(turn);
+            }
         }
     }
 }

@@ -207,6 +207,25 @@ impl Channel {
         places
     }
 
+    /// The cases that any statement names or opens, in the order of their ids; not all of them need be cases.
+    #[must_use]
+    pub fn case_ids(&self) -> Vec<Digest> {
+        let prefix = table::thread_key(self.number);
+        let (mut from, to) = (prefix.clone(), after(&prefix));
+        let mut cases = Vec::new();
+        loop {
+            let mut next = None;
+            let span = Span { from: &from, to: &to, backward: false };
+            let _ = self.past.range(table::CASE, &span, &mut |key, _| {
+                next = key.get(prefix.len()..).and_then(|rest| rest.first_chunk::<32>()).copied();
+                false
+            });
+            let Some(case) = next else { return cases };
+            cases.push(Digest(case));
+            from = after(&[prefix.as_slice(), &case].concat());
+        }
+    }
+
     /// The counterpart's statements that ask for being read and were not opened, the oldest first, so many at most.
     #[must_use]
     pub fn unread_places(&self, most: usize) -> Vec<u64> {

@@ -19,6 +19,7 @@
 //! 15 CASE     thread u32 ‖ case 32 ‖ author u8 ‖ sequence u64 -
 //! 16 UNREAD   thread u32 ‖ sequence u64                       -
 //! 17 CHAIN    thread u32                                      both chains' ends        mutable
+//! 18 DEPOSIT  thread u32 ‖ number u64 ‖ relay u8              a cell's deposit, as the relay signed it
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
@@ -61,10 +62,13 @@ pub const UNREAD: Table = Table(16);
 /// The ends of a channel's chains, and what is counted of them.
 pub const CHAIN: Table = Table(17);
 
+/// A relay's proof that it stored a cell.
+pub const DEPOSIT: Table = Table(18);
+
 /// Every table.
-pub const ALL: [Table; 17] = [
+pub const ALL: [Table; 18] = [
     IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN,
-    PLACE, CASE, UNREAD, CHAIN,
+    PLACE, CASE, UNREAD, CHAIN, DEPOSIT,
 ];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES, CHAIN];
@@ -101,7 +105,7 @@ pub fn mark_key(thread: u32, author: Role, sequence: u64, mark: u8) -> Vec<u8> {
     key
 }
 
-/// `thread u32 ‖ number u64 ‖ relay u8`.
+/// `thread u32 ‖ number u64 ‖ relay u8`: of [`OPENED`] and [`DEPOSIT`].
 #[must_use]
 pub fn opened_key(thread: u32, number: u64, relay: u8) -> Vec<u8> {
     let mut key = number_key(thread, number);

@@ -4,7 +4,7 @@ use crate::codec::CodecError;
 use crate::crypto::digest::Digest;
 use crate::crypto::sign::SignError;
 use crate::deal::body::{Body, BodyError, Content};
-use crate::deal::judge::{Entry, Ledger, Said as Judged, is_of_a_deal, judge};
+use crate::deal::judge::{Entry, Ledger, Said as Judged, is_of_a_deal, judge, judge_case};
 use crate::deal::verdict::{Act, Verdict};
 use crate::officer::engine::Channel;
 use crate::officer::receipt::Marks;
@@ -99,29 +99,18 @@ impl Channel {
     /// All statements, each after those it acknowledges; where that leaves a choice, by when they were stored here.
     /// Each is read when it is come to.
     pub fn braid(&self) -> impl Iterator<Item = Shown<'_>> {
-        let (mut inviter, mut joiner) =
-            (self.statements_of(Role::Inviter).peekable(), self.statements_of(Role::Joiner).peekable());
-        let (mut inviters, mut joiners) = (0u64, 0u64);
-        std::iter::from_fn(move || {
-            let ready = |next: Option<&Shown<'_>>, other: u64| {
-                next.filter(|shown| shown.header.peer_count <= other).map(|shown| shown.item.marks.stored)
-            };
-            let (from_inviter, from_joiner) =
-                (ready(inviter.peek(), joiners), ready(joiner.peek(), inviters));
-            let role = match (from_inviter, from_joiner) {
-                (None, None) => return None,
-                (Some(_), None) => Role::Inviter,
-                (None, Some(_)) => Role::Joiner,
-                (Some(a), Some(b)) if a <= b => Role::Inviter,
-                (Some(_), Some(_)) => Role::Joiner,
-            };
-            let (chain, count) = match role {
-                Role::Inviter => (&mut inviter as &mut dyn Iterator<Item = Shown<'_>>, &mut inviters),
-                Role::Joiner => (&mut joiner as &mut dyn Iterator<Item = Shown<'_>>, &mut joiners),
-            };
-            *count = count.saturating_add(1);
-            chain.next()
-        })
+        braided(self.statements_of(Role::Inviter), self.statements_of(Role::Joiner))
+    }
+
+    /// The statements of a case, in the same order.
+    #[must_use]
+    pub fn statements_in(&self, case: &Digest) -> Vec<Shown<'_>> {
+        let places = self.places_in_case(case);
+        let of = |role: Role| {
+            let own = places.iter().filter(move |(author, _)| *author == role);
+            own.filter_map(|(author, sequence)| self.statement_at(*author, *sequence))
+        };
+        braided(of(Role::Inviter), of(Role::Joiner)).collect()
     }
 
     /// All statements in the order of [`Channel::braid`]: for those who tell of everything.
@@ -135,19 +124,52 @@ impl Channel {
     /// # Errors
     /// Why it would be void.
     pub fn would_be(&self, case: Option<&Digest>, content: &Content) -> Verdict {
-        match Act::of(content) {
+        let me = self.thread.role;
+        match (Act::of(content), case) {
             // Free text never binds, so nothing stands against it.
-            Act::Note => Ok(()),
-            act => self.ledger().would_be(self.thread.role, case, &act),
+            (Act::Note, _) => Ok(()),
+            (act, Some(id)) => self.ledger_of(id).would_be(me, case, &act),
+            (act, None) => Ledger::of_words(self.counts.words, self.both_counts()).would_be(me, None, &act),
         }
+    }
+
+    fn both_counts(&self) -> [u64; 2] {
+        Role::BOTH.map(|role| self.transcript.chain(role).count())
+    }
+
+    /// The state of one case, judged from its own statements: no others are read. For a statement that belongs to no
+    /// case, by its id: the verdict on it.
+    #[must_use]
+    pub fn ledger_of(&self, case: &Digest) -> Ledger {
+        let mut shown = self.statements_in(case);
+        if shown.is_empty() {
+            shown.extend(self.statement(case));
+        }
+        let acknowledged = |role: Role, first: u64| {
+            let header = first.checked_sub(1).and_then(|last| self.header_at(role, last));
+            header.map_or(0, |header| header.peer_count)
+        };
+        self.judged(&shown, |entries| {
+            judge_case(case, entries, self.counts.words, self.both_counts(), acknowledged)
+        })
+    }
+
+    /// The state of the case that a statement belongs to, with the verdict on it.
+    #[must_use]
+    pub fn ledger_about(&self, shown: &Shown<'_>) -> Ledger {
+        let named = Some(shown.header.case).filter(|case| *case != StatementId::NONE);
+        self.ledger_of(&named.unwrap_or(shown.id).0)
     }
 
     /// The state of all cases.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
+        self.judged(&self.statements(), judge)
+    }
+
+    fn judged(&self, shown: &[Shown<'_>], judge: impl FnOnce(&[Entry<'_>]) -> Ledger) -> Ledger {
         let Some(session) = self.session() else { return judge(&[]) };
         let words = session.words();
-        let shown = self.statements();
         let said: Vec<_> = shown.iter().map(|shown| said(shown, &words)).collect();
         let entries: Vec<_> = shown
             .iter()
@@ -172,11 +194,7 @@ impl Channel {
     /// The parties and their introduction; none until the channel stands.
     #[must_use]
     pub fn preamble(&self) -> Option<Preamble> {
-        let session = self.session()?;
-        let [inviter, joiner] = &session.introduced;
-        let introduced =
-            [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
-        Some(Preamble { channel: session.channel, cards: session.cards.clone(), introduced })
+        self.session().map(preamble)
     }
 
     /// The transcript as a file that anyone can check, whole in memory.
@@ -190,12 +208,41 @@ impl Channel {
     }
 }
 
+/// Statements of both parties, each party's in its order: each after those it acknowledges, else by when they were
+/// stored here.
+fn braided<'a>(
+    inviters: impl Iterator<Item = Shown<'a>>,
+    joiners: impl Iterator<Item = Shown<'a>>,
+) -> impl Iterator<Item = Shown<'a>> {
+    let (mut inviters, mut joiners) = (inviters.peekable(), joiners.peekable());
+    std::iter::from_fn(move || {
+        // One waits while the other's next is among those it acknowledges.
+        let waits = |one: &Shown<'_>, other: &Shown<'_>| other.header.sequence < one.header.peer_count;
+        let inviters_first = match (inviters.peek(), joiners.peek()) {
+            (Some(inviter), Some(joiner)) => {
+                let first = inviter.item.marks.stored <= joiner.item.marks.stored;
+                !waits(inviter, joiner) && (first || waits(joiner, inviter))
+            }
+            (inviter, _) => inviter.is_some(),
+        };
+        if inviters_first { inviters.next() } else { joiners.next() }
+    })
+}
+
 /// Checks an exported transcript: the introduction, and of every statement place, commitment and signature.
 ///
 /// # Errors
 /// [`export::ExportError`], at the first defect.
 pub fn check_export(bytes: &[u8]) -> Result<export::CheckedExport, export::ExportError> {
-    export::check(bytes, introduced)
+    export::check(bytes, verify_introduction)
+}
+
+/// What an export or a bundle says of a session's parties.
+pub(super) fn preamble(session: &Session) -> Preamble {
+    let [inviter, joiner] = &session.introduced;
+    let introduced =
+        [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
+    Preamble { channel: session.channel, cards: session.cards.clone(), introduced }
 }
 
 /// Checks the introduction: two parties, and what each signed in it.
@@ -203,10 +250,11 @@ pub fn check_export(bytes: &[u8]) -> Result<export::CheckedExport, export::Expor
 /// # Errors
 /// [`export::ExportError`].
 pub fn check_introduction(preamble: &Preamble) -> Result<(), export::ExportError> {
-    preamble.check(introduced)
+    preamble.check(verify_introduction)
 }
 
-fn introduced(role: Role, preamble: &Preamble) -> Result<(), SignError> {
+/// Checks a party's signature in the introduction.
+pub(super) fn verify_introduction(role: Role, preamble: &Preamble) -> Result<(), SignError> {
     let [inviter, joiner] = &preamble.introduced;
     let introduced = match role {
         Role::Inviter => inviter,

@@ -156,10 +156,7 @@ impl Preamble {
     ///
     /// # Errors
     /// [`ExportError::CardsShareKey`], [`ExportError::IntroductionUnsigned`].
-    pub fn check(
-        &self,
-        verify: impl Fn(Role, &Self) -> Result<(), SignError>,
-    ) -> Result<(), ExportError> {
+    pub fn check(&self, verify: impl Fn(Role, &Self) -> Result<(), SignError>) -> Result<(), ExportError> {
         let [inviter, joiner] = &self.cards;
         if inviter.key().shares_with(joiner.key()) {
             return Err(ExportError::CardsShareKey);
