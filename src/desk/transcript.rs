@@ -173,7 +173,7 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
         let what = format!("{} exists already", asked.file.display());
         return Err(Failure::new(Cause::Input, what, "Name a new file, or replace it with --force."));
     }
-    write(&asked.file, &bytes)?;
+    write_whole(&asked.file, &bytes)?;
     let file = asked.file.display().to_string();
     let text = format!(
         "{} written, readable for you only. It holds all that was said, in the clear.\n",
@@ -183,8 +183,11 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
     Ok(Answer::new(text, json!({"file": file, "bytes": bytes.len()})).aside(next))
 }
 
-/// Writes beside, then renames: the file is whole or not there.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
+///
+/// # Errors
+/// [`Failure`].
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".making");
     let making: PathBuf = path.with_file_name(name);
