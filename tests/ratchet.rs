@@ -418,7 +418,7 @@ impl Cheat {
         let header = Header { step: named.clone(), previous: 0, number };
         let nonce = run(number as u8);
         let direction = cell::direction(&CHANNEL, Role::Inviter);
-        cell::seal(&self.header_key, &message_key, &nonce, &direction, &header, b"made").unwrap()
+        cell::seal(&self.header_key, &message_key, &nonce, &direction, &header, b"made").unwrap().cell
     }
 }
 

@@ -336,7 +336,8 @@ Example:
     /// Tells the figures of all exchanges, computed anew from what was sealed
     #[command(after_help = "Example:
   truceline report
-  truceline report --csv > report.csv")]
+  truceline report --csv > report.csv
+  truceline --channel tarrun report --html report.html")]
     Report(Report),
     /// Signs, sets or shows the mandate: what the officer may agree to
     #[command(
