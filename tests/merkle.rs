@@ -52,9 +52,9 @@ fn published_proofs_hold_and_published_forgeries_are_refused() {
         let named: Vec<Digest> = named.collect();
         let [one, two, ref proof @ ..] = named[..] else { panic!("{name}: digests are missing") };
         let (which, _) = name.split_once('.').unwrap();
-        let found = match which {
-            "inclusion" => verify_inclusion(&two, first, size, proof, &one),
-            "consistency" => verify_consistency((first, &one), (size, &two), proof),
+        let check = |one: &Digest, two: &Digest| match which {
+            "inclusion" => verify_inclusion(two, first, size, proof, one),
+            "consistency" => verify_consistency((first, one), (size, two), proof),
             other => panic!("{name}: no such proof as {other}"),
         };
         let expected = match words[0] {
@@ -62,7 +62,11 @@ fn published_proofs_hold_and_published_forgeries_are_refused() {
             "refused" => Err(ProofBroken),
             other => panic!("{name}: {other}"),
         };
-        assert_eq!(found, expected, "{name}");
+        assert_eq!(check(&one, &two), expected, "{name}");
+        // Those published with another leaf or root are not in the file, as theirs are not 32 bytes long.
+        let other = Digest([9; 32]);
+        assert_eq!(check(&other, &two), Err(ProofBroken), "{name}, with another root");
+        assert_eq!(check(&one, &other), Err(ProofBroken), "{name}, with another leaf or root");
         *seen.entry((which, words[0])).or_default() += 1;
     }
     let counts = [
