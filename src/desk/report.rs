@@ -75,9 +75,10 @@ impl Totals {
         }
     }
 
-    fn text(&self) -> String {
-        let mut out = String::new();
-        let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
+    /// Each figure with its name.
+    fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = Vec::new();
+        let mut fact = |name: &str, text: &str| facts.push((name.to_owned(), text.to_owned()));
         fact("exchanges", &format!("{} sealed, {} closed", self.sealed, self.closed));
         let [own, peer] = &self.came;
         fact("came to us", &came_text(own));
@@ -97,7 +98,11 @@ impl Totals {
                 fact(what, &format!("{}, by {by}, since {} at least", plain(&title(&held.who)), held.since));
             }
         }
-        out
+        facts
+    }
+
+    fn text(&self) -> String {
+        self.facts().iter().map(|(name, text)| field(name, FIELD, text)).collect()
     }
 
     fn json(&self) -> Value {
