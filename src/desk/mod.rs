@@ -32,6 +32,7 @@ pub mod profile;
 pub mod progress;
 pub mod promise;
 pub mod qr;
+pub mod receipts;
 pub mod record;
 pub mod report;
 pub mod run;
