@@ -34,6 +34,7 @@ pub mod profile;
 pub mod progress;
 pub mod promise;
 pub mod qr;
+pub mod receipts;
 pub mod record;
 pub mod report;
 pub mod run;
