@@ -200,11 +200,12 @@ impl View<'_> {
     fn terms(&self, title: &str, offer: &Digest) -> Markup {
         let Some(told) = self.book.get(offer) else { return Markup::default() };
         let who = self.names.name(told.header.author);
+        let is_sealed = self.case.sealed().iter().any(|it| it.offer == *offer);
         html! {
             (heading(self.level + 1, &html! { (title) ": offer " (id(offer)) " of " (line(who)) }))
             @match &told.body {
-                Body::Whole(Content::Offer(offer)) => (lists::offer(offer, &[], &self.names)),
-                Body::Part(part @ Part::Offer(..)) => (lists::part(part, &self.names)),
+                Body::Whole(Content::Offer(offer)) => (lists::offer(offer, &[], is_sealed, &self.names)),
+                Body::Part(Part::Offer(offer, disclosed)) => (lists::offer(offer, disclosed, is_sealed, &self.names)),
                 _ => p.more { "Its terms were not disclosed." },
             }
         }
@@ -228,13 +229,7 @@ impl View<'_> {
         html! {
             (heading(self.level + 1, &html! { "Handover" }))
             (table(&html! { (progress.round_text()) }, &["step", inviter, joiner, "both"], &rows))
-            @for role in Role::BOTH {
-                @let said = progress.lines_of(role);
-                @if !said.is_empty() {
-                    @let caption = html! { "What became of whom, as " (line(self.names.name(role))) " says" };
-                    (lists::outcomes(&caption, said, Some(progress.offer())))
-                }
-            }
+            (lists::outcomes(Role::BOTH.map(|role| progress.lines_of(role)), Some(progress.offer()), &self.names))
             @if progress.has_lines() { (self.discrepancy(&progress.discrepancy())) }
         }
     }

@@ -42,7 +42,11 @@ pub fn html(page: &Page) -> String {
                 main {
                     @if let Source::File(checked) = &page.source { (verdict(checked)) }
                     @if !page.figures.is_empty() {
-                        section { h2 { "Figures" } (facts(&page.figures)) }
+                        section {
+                            h2 { "Figures" }
+                            (facts(&page.figures))
+                            @if let Some(viewer) = viewer(page) { p.note { "“Us” is " (foreign(viewer)) "." } }
+                        }
                     }
                     @for (book, number) in page.books.iter().zip(1usize..) {
                         @if several {
@@ -79,11 +83,15 @@ const fn kicker(source: &Source) -> &'static str {
     }
 }
 
+/// The party in whose vault the page was made.
+fn viewer(page: &Page) -> Option<&str> {
+    page.books.first().and_then(|book| Some(book.party(book.view?).name.as_str()))
+}
+
 fn made(page: &Page) -> Markup {
-    let viewer = page.books.first().and_then(|book| Some(&book.party(book.view?).name));
     html! {
         "Made " (when(page.made)) ", "
-        @match (&page.source, viewer) {
+        @match (&page.source, viewer(page)) {
             (Source::Vault, Some(viewer)) => { "from the vault of " (foreign(viewer)) "." },
             (Source::Vault, None) => "from a vault.",
             (Source::File(checked), _) => { "from a file of " (line(&checked.kind)) " that was checked." },
@@ -116,13 +124,12 @@ fn parts_of(page: &Page, book: &Book, level: u8) -> Markup {
     let part = |title: &str, content: &Markup| {
         html! { section { (heading(level, &html! { (title) })) (content) } }
     };
-    let is_case = book.ledger.as_ref().is_some_and(|ledger| ledger.cases().next().is_some());
     let names = book.names();
     html! {
         (part("Parties", &parties(book, level + 1)))
         (part("Timeline", &timeline(book)))
         @if book.ledger.is_some() { (part("Cases", &cases(book, page.made, level + 1))) }
-        @if !is_case { (parts(book, &names, level)) }
+        (parts(book, &names, level))
         (part("Statements", &statements(book)))
         (part("Receipts", &receipts(book, &page.source)))
         (part("Heads", &heads(book, level + 1)))

@@ -5,7 +5,7 @@ use crate::crypto::digest::Digest;
 use crate::deal::body::Content;
 use crate::desk::names::Names;
 use crate::desk::page::lists;
-use crate::desk::page::model::{Body, Book, Source, Told};
+use crate::desk::page::model::{Body, Book, Part, Source, Told};
 use crate::desk::page::text::{heading, id, line, paragraphs, table, when, when_if};
 use crate::desk::page::timeline::is_drawn;
 use crate::desk::screen::{cut, span};
@@ -152,14 +152,19 @@ fn said(told: &Told) -> Markup {
 
 /// What was disclosed in part, where no case tells of it.
 pub fn parts(book: &Book, names: &Names, level: u8) -> Markup {
+    let in_case = |told: &Told| {
+        let case = book.ledger.as_ref().and_then(|ledger| ledger.case(&book.case_of(told)?));
+        case.is_some_and(|case| case.offers().any(|offer| offer.id == told.id))
+    };
     let in_part = book.statements.iter().filter_map(|told| match &told.body {
+        Body::Part(Part::Offer(..)) if in_case(told) => None,
         Body::Part(part) => Some((told, part)),
         _ => None,
     });
     html! {
         @for (told, part) in in_part {
             (heading(level, &html! { (kind(told)) " " (id(&told.id)) " of " (line(names.name(told.header.author))) }))
-            (lists::part(part, names))
+            (lists::part(part, told.header.author, names))
         }
     }
 }

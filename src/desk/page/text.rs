@@ -112,7 +112,7 @@ pub fn facts(facts: &[(String, String)]) -> Markup {
 /// A table in a frame that can be moved where the window is too narrow for it.
 pub fn table(caption: &Markup, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
     html! {
-        div.wide tabindex="0" role="group" aria-label="table" {
+        div.wide tabindex="0" role="group" aria-label="table, can be moved sideways" {
             table {
                 caption { (caption) }
                 thead { tr { @for head in heads { th scope="col" { (line(head)) } } } }

@@ -2,7 +2,7 @@
 //! said and when it was acknowledged. What is drawn is bounded, and what is left out is told. May not know a case.
 
 use crate::deal::body::Content;
-use crate::desk::page::model::{Body, Book, Told};
+use crate::desk::page::model::{Body, Book, Part, Told};
 use crate::desk::page::text::{line, when};
 use crate::desk::screen::{cut, day_and_time, plain, short};
 use crate::desk::tell::content_line;
@@ -18,7 +18,10 @@ const LAST: usize = 120;
 /// Rows of one picture: it stands whole on a sheet of paper.
 const ROWS_MAX: usize = 20;
 /// Columns of a label.
-const LABEL: usize = 44;
+const LABEL: usize = 46;
+
+/// Columns of a party's name.
+const NAME: usize = 20;
 
 const WIDTH: u32 = 400;
 const LANES: [u32; 2] = [58, 342];
@@ -132,9 +135,10 @@ pub fn timeline(book: &Book) -> Markup {
     };
     let rows = rows(&all);
     let parts = rows.len().div_ceil(ROWS_MAX);
+    let part_rows = rows.len().div_ceil(parts);
     html! {
         figure.timeline {
-            @for (at, part) in rows.chunks(ROWS_MAX).enumerate() {
+            @for (at, part) in rows.chunks(part_rows).enumerate() {
                 (picture(book, part, (at + 1, parts)))
             }
             figcaption {
@@ -156,7 +160,7 @@ pub fn timeline(book: &Book) -> Markup {
 fn picture(book: &Book, rows: &[Row<'_>], (part, parts): (usize, usize)) -> Markup {
     let height = HEADER + rows.iter().map(Row::height).sum::<u32>() + 6;
     let said = rows.iter().filter(|row| matches!(row, Row::Statement(_))).count();
-    let [left, right] = Role::BOTH.map(|role| cut(&plain(&book.party(role).name), 22));
+    let [left, right] = Role::BOTH.map(|role| cut(&plain(&book.party(role).name), NAME));
     let [inviter, joiner] = LANES;
     let placed = rows.iter().scan(HEADER, |y, row| {
         let at = *y;
@@ -167,8 +171,8 @@ fn picture(book: &Book, rows: &[Row<'_>], (part, parts): (usize, usize)) -> Mark
         svg role="img" viewBox={ "0 0 " (WIDTH) " " (height) } {
             title { "Timeline, part " (part) " of " (parts) ": " (line(&left)) " on the left, " (line(&right)) " on the right" }
             desc { (said) " statements as arrows from one side to the other; the table of statements tells the same in words." }
-            text.lane.a x="2" y="14" { (left) }
-            text.lane.b.end x=(WIDTH - 2) y="14" { (right) }
+            text.lane.a x=(inviter) y="14" { (left) }
+            text.lane.b.end x=(joiner) y="14" { (right) }
             line.lane.a x1=(inviter) y1=(HEADER - 4) x2=(inviter) y2=(height) {}
             line.lane.b x1=(joiner) y1=(HEADER - 4) x2=(joiner) y2=(height) {}
             @for (y, row) in placed {
@@ -210,7 +214,7 @@ fn arrow(book: &Book, told: &Told, top: u32) -> Markup {
                 path.head d={ "M" (end) " " (y) "L" (outward(end, 7)) " " (y - 3) "V" (y + 3) "z" } {}
             }
             (mark.draw(from, y))
-            text.time.end[rightward] x=(outward(from, 8)) y=(y + 3) { (day_and_time(told.header.clock).1) }
+            text.time.end[rightward] x=(outward(from, 8)) y=(y + 3) { (clock(told.header.clock)) }
             @if let Some(at) = delivered {
                 text.time.seen.end[!rightward] x=(inward(to, 6)) y=(y + 3) { (seen(told.header.clock, at)) }
             }
@@ -221,10 +225,10 @@ fn arrow(book: &Book, told: &Told, top: u32) -> Markup {
 /// What a label says beside kind and id: only the program's own words, for a picture cannot keep foreign ones apart.
 fn beside(told: &Told) -> String {
     match &told.body {
-        Body::Whole(Content::Offer(offer)) => offer_title(offer),
+        Body::Whole(Content::Offer(offer)) | Body::Part(Part::Offer(offer, _)) => offer_title(offer),
+        Body::Whole(Content::Accept(it)) => format!("offer {}", short(&it.offer)),
         Body::Whole(
-            content @ (Content::Accept(_)
-            | Content::Confirm(_)
+            content @ (Content::Confirm(_)
             | Content::Lock(_)
             | Content::TransportAcknowledged(_)
             | Content::Ready(_)
@@ -235,8 +239,13 @@ fn beside(told: &Told) -> String {
     }
 }
 
+/// The time of day, in UTC as all are.
+fn clock(at: UnixMillis) -> String {
+    day_and_time(at).1.trim_end_matches('Z').to_owned()
+}
+
 /// When it was acknowledged: the time of day, or the day where it is another.
 fn seen(said: UnixMillis, at: UnixMillis) -> String {
-    let ((day, _), (of, time)) = (day_and_time(said), day_and_time(at));
-    if day == of { time } else { of.split_once('-').map_or(of.clone(), |(_, rest)| rest.to_owned()) }
+    let ((day, _), (of, _)) = (day_and_time(said), day_and_time(at));
+    if day == of { clock(at) } else { of.split_once('-').map_or(of.clone(), |(_, rest)| rest.to_owned()) }
 }
