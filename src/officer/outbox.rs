@@ -146,7 +146,8 @@ impl Channel {
                     whole = false;
                     break;
                 }
-                let Some(cell) = seal(&mut session.ratchet, &fragment, turn) else { return };
+                let ratchet = session.ratchet.as_mut();
+                let Some(cell) = ratchet.and_then(|ratchet| seal(ratchet, &fragment, turn)) else { return };
                 sealed.push(cell);
                 room = room.saturating_sub(1);
             }

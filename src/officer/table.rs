@@ -15,6 +15,7 @@
 //! 11 MANDATE  number u64                                      signed mandate
 //! 12 DRAFT    thread u32 ‖ draft's id 32 ‖ part u8            part 0: draft; 1: approval; 2: statement's id 32
 //! 13 OWN      number u64                                      own-side record
+//! 20 RETIRED  -                                               when, and the card, in the place of the identity
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
@@ -48,10 +49,14 @@ pub const MANDATE: Table = Table(11);
 pub const DRAFT: Table = Table(12);
 /// What the own side keeps to itself: notes, honesty ledger, profile.
 pub const OWN: Table = Table(13);
+/// What a retired vault keeps of the party's identity.
+pub const RETIRED: Table = Table(20);
 
 /// Every table.
-pub const ALL: [Table; 13] =
-    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN];
+pub const ALL: [Table; 14] = [
+    IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN,
+    RETIRED,
+];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
 
