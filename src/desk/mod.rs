@@ -21,6 +21,7 @@ pub mod handover;
 pub mod held;
 pub mod interest;
 pub mod introduce;
+pub mod keep;
 pub mod mandate;
 pub mod names;
 pub mod open;

@@ -9,7 +9,9 @@ use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::receipts::{Answers, DELIVERY_WITHIN, Receipts, key_troubles, keys_json};
 use crate::desk::record::{is_receipt, is_unread, json_of};
-use crate::desk::screen::{Answer, Style, count, field, json_time, list_of, plain, short, span, time};
+use crate::desk::screen::{
+    Answer, Style, count, field, json_time, json_time_if, list_of, plain, short, span, time,
+};
 use crate::desk::tell::kind_word;
 use crate::desk::words;
 use crate::officer::engine::Channel;
@@ -370,6 +372,11 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     let mut text = field("party", FIELD, &name);
     text.push_str(&field("fingerprint", FIELD, &fingerprint));
     text.push_str(&field("vault", FIELD, &desk.place.vault.display().to_string()));
+    let retired = desk.service.officer().retired();
+    if let Some(at) = retired {
+        let told = format!("{}: it holds no key, and sends and fetches nothing", time(at));
+        text.push_str(&field("retired", FIELD, &told));
+    }
     let mut channels = Vec::new();
     for number in desk.chosen()? {
         let board = Board::new(desk.channel(number)?, desk.service.now());
@@ -383,6 +390,9 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     let party = json!({"name": card.name().as_str(), "fingerprint": fingerprint});
     Ok(Answer::new(
         text,
-        json!({"party": party, "vault": desk.place.vault.display().to_string(), "channels": channels}),
+        json!({
+            "party": party, "vault": desk.place.vault.display().to_string(), "retired": json_time_if(retired),
+            "channels": channels,
+        }),
     ))
 }

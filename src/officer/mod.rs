@@ -8,6 +8,8 @@
 //! ```
 
 pub mod cell;
+pub mod check;
+mod check_chain;
 pub mod command;
 pub mod compose;
 pub mod deposits;
@@ -27,6 +29,7 @@ pub mod outbox;
 pub mod own;
 pub mod receipt;
 pub mod restore;
+pub mod retire;
 pub mod retry;
 pub mod settings;
 pub mod table;

@@ -13,6 +13,7 @@ use crate::officer::engine::{Channel, Item, Officer, Pace};
 use crate::officer::mandate::{SignedMandate, SignedMandateError};
 use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
+use crate::officer::retire;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Stage, Thread};
@@ -85,8 +86,16 @@ impl Officer {
     /// [`RestoreError`].
     pub fn restore(mut rows: Rows) -> Result<Self, RestoreError> {
         let mut take = |table: Table| rows.remove(&table).unwrap_or_default();
-        let (_, seeds) = take(table::IDENTITY).pop().ok_or(RestoreError::IdentityMissing)?;
-        let identity = Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?;
+        let (identity, retired) = match (take(table::IDENTITY).pop(), take(table::RETIRED).pop()) {
+            (Some((_, seeds)), None) => {
+                (Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?, None)
+            }
+            (None, Some((_, row))) => {
+                let (at, card) = retire::read(&row)?;
+                (Identity::erased(card), Some(at))
+            }
+            _ => return Err(RestoreError::IdentityMissing),
+        };
         let settings = match take(table::SETTINGS).pop() {
             Some((_, settings)) => read(table::SETTINGS, &settings)?,
             None => Settings::default(),
@@ -99,7 +108,8 @@ impl Officer {
             channels.insert(number, Channel::new(number, thread));
         }
         let (own, drafts) = (BTreeMap::new(), BTreeMap::new());
-        let mut officer = Self { identity, settings, channels, own, mandate: None, drafts, pace: Pace::Once };
+        let mut officer =
+            Self { identity, settings, channels, own, mandate: None, drafts, pace: Pace::Once, retired };
         officer.restore_statements(take(table::STATEMENT), take(table::MARK))?;
         officer.restore_cells(take(table::CELL), take(table::PLACES))?;
         officer.restore_deposits(take(table::DEPOSIT))?;

@@ -16,6 +16,7 @@
 //! 12 DRAFT    thread u32 ‖ draft's id 32 ‖ part u8            part 0: draft; 1: approval; 2: statement's id 32
 //! 13 OWN      number u64                                      own-side record
 //! 18 DEPOSIT  thread u32 ‖ number u64 ‖ relay u8              a cell's deposit, as the relay signed it
+//! 20 RETIRED  -                                               when, and the card, in the place of the identity
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
@@ -51,11 +52,13 @@ pub const DRAFT: Table = Table(12);
 pub const OWN: Table = Table(13);
 /// A relay's proof that it stored a cell.
 pub const DEPOSIT: Table = Table(18);
+/// What a retired vault keeps of the party's identity.
+pub const RETIRED: Table = Table(20);
 
 /// Every table.
-pub const ALL: [Table; 14] = [
+pub const ALL: [Table; 15] = [
     IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN,
-    DEPOSIT,
+    DEPOSIT, RETIRED,
 ];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];

@@ -1,6 +1,7 @@
 //! Engines joined to the host: here time passes, frames arrive and disks are written. May not decide what
 //! a rule of the protocol says: engines do.
 
+pub mod keep;
 pub mod officer;
 pub mod relay;
 pub mod relay_config;
