@@ -168,7 +168,7 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
     let channel = desk.channel(desk.one()?)?;
     let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
     must_be_new(&asked.file, asked.force)?;
-    let bytes = write(&asked.file, |out| {
+    let bytes = write_with(&asked.file, |out| {
         let said: u64 = Role::BOTH.into_iter().map(|role| channel.transcript.chain(role).count()).sum();
         let beginning = export::beginning(&preamble, said).map_err(CommandError::from)?;
         let mut written = beginning.len() as u64;
@@ -202,11 +202,15 @@ pub fn must_be_new(file: &Path, force: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes beside, then renames: the file is whole or not there.
+/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
 ///
 /// # Errors
-/// [`Cause::Input`].
-fn write<T>(
+/// [`Failure`].
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_with(path, |out| out.write_all(bytes).map_err(|error| unwritable(path, &error)))
+}
+
+fn write_with<T>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {

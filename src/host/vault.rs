@@ -10,6 +10,7 @@
 
 mod backup;
 mod error;
+mod inspect;
 mod migrate;
 mod request;
 mod seal;
@@ -17,6 +18,7 @@ mod wrap;
 
 pub use backup::{Backup, BackupError, BackupFile};
 pub use error::VaultError;
+pub use inspect::{Damage, Inspection};
 pub use request::{Asked, ask_for_backup, is_in_use};
 pub use wrap::PassphraseCost;
 

@@ -89,6 +89,9 @@ pub enum CommandError {
     /// See [`ApprovalError`].
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// The vault was retired.
+    #[error("this vault was retired: it signs, sends and fetches nothing any more")]
+    Retired,
     /// The channel stands, so it cannot be taken back.
     #[error("the channel stands: it cannot be discarded")]
     NotDiscardable,
@@ -124,6 +127,7 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
+        self.check_not_retired()?;
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
@@ -146,6 +150,7 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
+        self.check_not_retired()?;
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
@@ -359,6 +364,7 @@ impl Channel {
 
     fn check_may_compose(&self) -> Result<(), ComposeError> {
         match &self.thread.stage {
+            Stage::Open(session) if session.ratchet.is_none() => Err(ComposeError::Retired),
             Stage::Open(session) if session.heard => {
                 session.halt.map_or(Ok(()), |halt| Err(ComposeError::Halted(halt)))
             }

@@ -8,6 +8,8 @@
 //! ```
 
 pub mod cell;
+pub mod check;
+mod check_chain;
 pub mod command;
 pub mod compose;
 pub mod deposits;
@@ -29,6 +31,7 @@ pub mod own;
 pub mod past;
 pub mod receipt;
 pub mod restore;
+pub mod retire;
 pub mod retry;
 pub mod settings;
 pub mod table;

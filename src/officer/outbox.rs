@@ -150,8 +150,9 @@ impl Channel {
                     whole = false;
                     break;
                 }
+                let Some(ratchet) = session.ratchet.as_mut() else { return };
                 let Ok(content) = fragment.encode() else { return };
-                let Ok(cell) = session.ratchet.seal_shown(&content, turn.rng) else { return };
+                let Ok(cell) = ratchet.seal_shown(&content, turn.rng) else { return };
                 sealed.push(cell);
                 room = room.saturating_sub(1);
             }

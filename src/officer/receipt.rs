@@ -138,7 +138,8 @@ impl Channel {
         self.mark(peer, sequence, turn, |marks| marks.read = Some(now));
         self.no_longer_unread(&header, turn);
         let receipt = Kind::from_number(header.kind).is_some_and(Kind::is_receipt);
-        if receipt || !turn.settings.read_receipts {
+        let retired = self.session().is_none_or(|session| session.ratchet.is_none());
+        if receipt || retired || !turn.settings.read_receipts {
             return;
         }
         let span = Millis(turn.settings.read_within.0.saturating_sub(turn.settings.read_after.0));

@@ -14,6 +14,7 @@ use crate::officer::held::ChainRow;
 use crate::officer::mandate::{SignedMandate, SignedMandateError};
 use crate::officer::own::OwnRecord;
 use crate::officer::past::{Past, Unreadable};
+use crate::officer::retire;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::Thread;
@@ -94,8 +95,16 @@ impl Officer {
             past.scan(table, &mut |key, value| rows.push((key.to_vec(), value)))?;
             Ok::<_, Unreadable>(rows)
         };
-        let (_, seeds) = take(table::IDENTITY)?.pop().ok_or(RestoreError::IdentityMissing)?;
-        let identity = Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?;
+        let (identity, retired) = match (take(table::IDENTITY)?.pop(), take(table::RETIRED)?.pop()) {
+            (Some((_, seeds)), None) => {
+                (Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?, None)
+            }
+            (None, Some((_, row))) => {
+                let (at, card) = retire::read(&row)?;
+                (Identity::erased(card), Some(at))
+            }
+            _ => return Err(RestoreError::IdentityMissing),
+        };
         let settings = match take(table::SETTINGS)?.pop() {
             Some((_, settings)) => read(table::SETTINGS, &settings)?,
             None => Settings::default(),
@@ -110,7 +119,7 @@ impl Officer {
         let (own, drafts) = (BTreeMap::new(), BTreeMap::new());
         let (mandate, pace) = (None, Pace::Once);
         let mut officer =
-            Self { identity, settings, channels, own, mandate, drafts, pace, past: past.clone() };
+            Self { identity, settings, channels, own, mandate, drafts, pace, retired, past: past.clone() };
         officer.restore_chains(take(table::CHAIN)?)?;
         officer.restore_cells(take(table::CELL)?, take(table::PLACES)?)?;
         officer.restore_deposits(take(table::DEPOSIT)?)?;

@@ -20,6 +20,7 @@
 //! 16 UNREAD   thread u32 ‖ sequence u64                       -
 //! 17 CHAIN    thread u32                                      both chains' ends        mutable
 //! 18 DEPOSIT  thread u32 ‖ number u64 ‖ relay u8              a cell's deposit, as the relay signed it
+//! 20 RETIRED  -                                               when, and the card, in the place of the identity
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
@@ -64,11 +65,13 @@ pub const CHAIN: Table = Table(17);
 
 /// A relay's proof that it stored a cell.
 pub const DEPOSIT: Table = Table(18);
+/// What a retired vault keeps of the party's identity.
+pub const RETIRED: Table = Table(20);
 
 /// Every table.
-pub const ALL: [Table; 18] = [
+pub const ALL: [Table; 19] = [
     IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN,
-    PLACE, CASE, UNREAD, CHAIN, DEPOSIT,
+    PLACE, CASE, UNREAD, CHAIN, DEPOSIT, RETIRED,
 ];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES, CHAIN];

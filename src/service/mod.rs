@@ -2,6 +2,7 @@
 //! a rule of the protocol says: engines do.
 
 pub mod disk;
+pub mod keep;
 pub mod officer;
 pub mod relay;
 pub mod relay_config;

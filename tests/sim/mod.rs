@@ -632,7 +632,7 @@ impl World {
                         Some(bytes.to_vec().into_boxed_slice().try_into().unwrap()),
                     )
                 }
-                Send::Close { .. } => return None,
+                Send::Close { .. } | Send::Stored { .. } => return None,
             };
             match fetch::next(reply) {
                 fetch::Fetch::Ask(next) => request = next,
