@@ -56,12 +56,7 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
 }
 
 /// That what is said of a handover's times lies outside those agreed for its stages, or for its corridors.
-fn outside(
-    channel: &Channel,
-    case: Option<Digest>,
-    content: &Content,
-    now: UnixMillis,
-) -> Vec<String> {
+fn outside(channel: &Channel, case: Option<Digest>, content: &Content, now: UnixMillis) -> Vec<String> {
     let at = |moment| Window { from: moment, to: moment };
     let (version, said, by) = match content {
         Content::Transport(Transport { version, window: Some(window), corridor, .. }) => {

@@ -125,7 +125,7 @@ impl OfficerService {
 
     /// Moves the log of the vault's file into the file.
     pub(super) fn tidy(&mut self) -> Result<(), ServiceError> {
-        Ok(self.store.checkpoint()?)
+        Ok(self.disk.store().checkpoint()?)
     }
 
     /// The clock.
