@@ -7,6 +7,7 @@
 //! Greeting ── the welcome verifies ──▶ Open ── words differ, fork, rollback ──▶ halted
 //! ```
 
+pub mod adopt;
 pub mod cell;
 pub mod command;
 pub mod compose;
@@ -24,6 +25,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod own;
 pub mod receipt;
+pub mod renewal;
 pub mod restore;
 pub mod retry;
 pub mod settings;

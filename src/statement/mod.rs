@@ -6,5 +6,6 @@ pub mod header;
 pub mod kind;
 pub mod list;
 pub mod receipt;
+pub mod renewal;
 pub mod signed;
 pub mod transcript;

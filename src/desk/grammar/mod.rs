@@ -1,10 +1,12 @@
 //! The commands of `truceline`, as they are written.
 
+mod channel;
 mod handover;
 mod mandate;
 mod negotiation;
 mod own;
 
+pub use channel::*;
 use clap::{Args, Parser, Subcommand};
 pub use handover::*;
 pub use mandate::*;
@@ -252,6 +254,13 @@ Example:
     #[command(after_help = "Example:
   truceline status --json")]
     Status,
+    /// Renews a channel, completes an old one, or takes an invite back
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline channel renew tarrun --relay relay.example:4433#PIN --pass truceline-pass:..."
+    )]
+    Channel(Channel),
     /// Checks or exports the transcript
     #[command(
         subcommand,
@@ -266,7 +275,8 @@ Example:
 'consistent, parties not identified'.
 
 Example:
-  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
+  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT
+  truceline verify old.bin new.bin"
     )]
     Verify(Verify),
     /// Shows or sets how receipts are timed
@@ -416,6 +426,12 @@ pub struct Join {
     /// Allows addresses on this machine and on private networks
     #[arg(long)]
     pub allow_private: bool,
+    /// The channel that the new one takes the place of: the invite must be of the same other side
+    #[arg(long, value_name = "LABEL")]
+    pub renews: Option<String>,
+    /// The other side has a new identity, and told you so: its fingerprint may be another
+    #[arg(long, requires = "renews")]
+    pub new_identity: bool,
 }
 
 /// See [`Command::Words`].
@@ -481,6 +497,9 @@ pub struct Export {
 pub struct Verify {
     /// The exported transcript
     pub file: PathBuf,
+    /// That of the channel which renewed the first one's: whether the two are one
+    #[arg(value_name = "NEWER")]
+    pub newer: Option<PathBuf>,
     /// Fingerprint of a party it must be between; give it twice
     #[arg(long = "party", value_name = "FINGERPRINT")]
     pub parties: Vec<String>,
