@@ -6,6 +6,7 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
+use crate::desk::succession;
 use crate::officer::compose::ComposeError;
 use crate::officer::view::check_export;
 use crate::party::card::Card;
@@ -20,7 +21,19 @@ use std::path::{Path, PathBuf};
 
 const FIELD: usize = 14;
 
-fn check(bytes: &[u8]) -> Result<CheckedExport, Failure> {
+/// Reads a file, and checks it as an exported transcript.
+///
+/// # Errors
+/// [`Cause::Input`], [`Cause::Verification`].
+pub(super) fn read_and_check(file: &Path) -> Result<CheckedExport, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        let what = format!("{} cannot be read: {error}", file.display());
+        Failure::new(Cause::Input, what, "Check the path.")
+    })?;
+    check(&bytes)
+}
+
+pub(super) fn check(bytes: &[u8]) -> Result<CheckedExport, Failure> {
     let progress = Progress::new("Checking signatures");
     let checked = check_export(bytes);
     drop(progress);
@@ -124,7 +137,7 @@ impl<'a> Told<'a> {
     }
 }
 
-fn bytes_of(desk: &Desk, thread: u32) -> Result<Vec<u8>, Failure> {
+pub(super) fn bytes_of(desk: &Desk, thread: u32) -> Result<Vec<u8>, Failure> {
     desk.channel(thread)?.export()?.ok_or_else(|| ComposeError::NotOpen.into())
 }
 
@@ -149,9 +162,11 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
         ));
     }
     let label = plain(&channel.thread.label);
+    let succeeds = succession::verify_own(desk, channel, &checked)?;
     let text = format!(
-        "The transcript of channel {label} holds: every signature, commitment and place.\n\n{}\n{}\
+        "The transcript of channel {label} holds: every signature, commitment and place.\n{}\n{}\n{}\
          Both sides hold the same if both heads agree: compare them with the counterpart.\n",
+        succeeds.as_ref().map_or("", |(text, _)| text),
         told.text(),
         told.complete()
     );
@@ -159,6 +174,7 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
     if let Value::Object(fields) = &mut json {
         fields.insert("holds".to_owned(), Value::Bool(true));
         fields.insert("label".to_owned(), Value::from(channel.thread.label.clone()));
+        fields.insert("renews".to_owned(), succeeds.map(|(_, json)| json).into());
     }
     Ok(Answer::new(text, json))
 }
@@ -252,7 +268,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// [`Cause::Verification`] where it does not hold, or is not between the parties named.
 pub fn verify_file(place: &Place, asked: &grammar::Verify) -> Result<Answer, Failure> {
     let named = named(&asked.parties)?;
-    let checked = check(&read(&asked.file)?)?;
+    let checked = read_and_check(&asked.file)?;
     let told = Told::new(&checked)?;
     verdict(&told, &named, place.style)
 }

@@ -16,6 +16,7 @@ use crate::party::card::Identity;
 use crate::party::relay::RelayPlace;
 use crate::party::role::Role;
 use crate::statement::header::StatementId;
+use crate::statement::receipt::ForkNotice;
 use crate::statement::transcript::Transcript;
 use crate::step::{Record, Step, Table};
 use crate::time::UnixMillis;
@@ -121,6 +122,8 @@ pub struct Channel {
     pub transcript: Transcript,
     /// The statements of the inviter and of the joiner.
     pub items: [Vec<Item>; 2],
+    /// Proofs that a party signed two statements at one sequence number, at most one of each.
+    pub forks: Vec<ForkNotice>,
     /// Cells not yet acknowledged.
     pub outbox: Outbox,
     /// What came and is not yet whole.
@@ -153,6 +156,12 @@ impl Channel {
             Role::Inviter => inviter,
             Role::Joiner => joiner,
         }
+    }
+
+    /// The proof that a party signed two statements at one sequence number.
+    #[must_use]
+    pub fn fork_of(&self, author: Role) -> Option<&ForkNotice> {
+        self.forks.iter().find(|notice| notice.stored.0.author == author)
     }
 
     /// A link's name.
@@ -292,7 +301,10 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> OfficerStep {
-        self.turn(link.thread, now, rng, |channel, turn| channel.event(link.purpose, event, turn))
+        let mut step =
+            self.turn(link.thread, now, rng, |channel, turn| channel.event(link.purpose, event, turn));
+        step.append(self.say_renewal(link.thread, now, rng));
+        step
     }
 
     /// Handles the passing of time: receipts that are due, cells to be put again, links that may try again.
@@ -301,6 +313,7 @@ impl Officer {
         let threads: Vec<u32> = self.channels.keys().copied().collect();
         for thread in threads {
             step.append(self.turn(thread, now, rng, Channel::tick));
+            step.append(self.say_renewal(thread, now, rng));
         }
         step
     }

@@ -7,6 +7,7 @@
 //! Greeting ── the welcome verifies ──▶ Open ── words differ, fork, rollback ──▶ halted
 //! ```
 
+pub mod adopt;
 pub mod cell;
 pub mod check;
 mod check_chain;
@@ -28,6 +29,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod own;
 pub mod receipt;
+pub mod renewal;
 pub mod restore;
 pub mod retire;
 pub mod retry;

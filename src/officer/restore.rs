@@ -20,6 +20,7 @@ use crate::officer::thread::{Stage, Thread};
 use crate::party::card::{Identity, IdentitySeeds};
 use crate::party::role::Role;
 use crate::statement::header::{HEADER_BYTES, Header, StatementId};
+use crate::statement::receipt::ForkNotice;
 use crate::statement::transcript::TranscriptError;
 use crate::step::{Record, Table};
 use crate::wire::queue::CellHash;
@@ -114,6 +115,7 @@ impl Officer {
         officer.restore_cells(take(table::CELL), take(table::PLACES))?;
         officer.restore_deposits(take(table::DEPOSIT))?;
         officer.restore_inbox(take(table::FRAGMENT), take(table::OPENED))?;
+        officer.restore_forks(take(table::FORK))?;
         officer.restore_mandates(take(table::MANDATE))?;
         officer.restore_drafts(take(table::DRAFT))?;
         officer.restore_own(take(table::OWN))?;
@@ -243,6 +245,20 @@ impl Officer {
             // The first row is what pinned its principal.
             self.check_mandate(&signed, Some(signed.principal()))?;
             self.mandate = Some(signed);
+        }
+        Ok(())
+    }
+
+    fn restore_forks(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+        let misplaced = || RestoreError::RowMisplaced(table::FORK.0);
+        for (key, row) in rows {
+            let (thread, author) = key.split_first_chunk::<4>().ok_or_else(misplaced)?;
+            let notice: ForkNotice = read(table::FORK, &row)?;
+            if *author != [notice.stored.0.author.number()] {
+                return Err(misplaced());
+            }
+            let channel = self.channels.get_mut(&u32::from_be_bytes(*thread)).ok_or_else(misplaced)?;
+            channel.forks.push(notice);
         }
         Ok(())
     }

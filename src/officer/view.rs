@@ -12,6 +12,7 @@ use crate::statement::export::{self, Introduced, Preamble};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
+use crate::statement::renewal::Renewal;
 use crate::statement::signed::{Said, Statement};
 
 /// A statement with its place, for showing.
@@ -45,7 +46,12 @@ impl Shown<'_> {
 
 fn content(kind: Kind, statement: &Statement) -> Option<Result<Content, BodyError>> {
     match kind {
-        Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice => None,
+        Kind::Acknowledgement
+        | Kind::Read
+        | Kind::WordsConfirmed
+        | Kind::Relays
+        | Kind::ForkNotice
+        | Kind::Renewal => None,
         _ => Some(Body::parse(kind, &statement.said.body, &statement.said.lists)),
     }
 }
@@ -185,6 +191,7 @@ fn said(shown: &Shown<'_>, words: &crate::party::words::SafetyWords) -> Held {
     let malformed = match kind {
         Some(Kind::WordsConfirmed) => !lists.is_empty() || !WordsConfirmed::confirms(body, words),
         Some(Kind::Acknowledgement) => !lists.is_empty() || !body.is_empty(),
+        Some(Kind::Renewal) => Renewal::of(shown.header, &statement.said).is_none(),
         Some(Kind::Read) => !lists.is_empty() || Read::decode(body, shown.header.peer_count).is_err(),
         _ => false,
     };
