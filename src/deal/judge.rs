@@ -389,6 +389,11 @@ fn offer_record(entry: &Entry<'_>, peer_count: u64, offer: &Offer) -> OfferRecor
 pub const fn is_of_a_deal(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice
+        Kind::Acknowledgement
+            | Kind::Read
+            | Kind::WordsConfirmed
+            | Kind::Relays
+            | Kind::ForkNotice
+            | Kind::Renewal
     )
 }

@@ -14,6 +14,7 @@ use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::progress::Progress;
 use crate::desk::record::{json_of, void};
+use crate::desk::renew;
 use crate::desk::screen::{Answer, Style, field, json_time, paragraphs, plain, short, span, time};
 use crate::desk::tell::{FIELD, content_line};
 use crate::desk::terms::offer_title;
@@ -223,6 +224,7 @@ impl View<'_, '_> {
                 line
             });
         }
+        out.push_str(&renew::fork_lines(self.channel, None, FIELD));
         if let Some(progress) = Progress::of(self.channel, case) {
             out.push_str(&format!("\n{}", progress.text(names)));
         }

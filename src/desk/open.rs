@@ -197,7 +197,15 @@ impl Desk {
     /// # Errors
     /// [`Cause::Usage`] where there is none, or several and none was named.
     pub fn one(&self) -> Result<u32, Failure> {
-        match self.chosen()?.as_slice() {
+        let mut chosen = self.chosen()?;
+        if self.place.channel.is_none() && chosen.len() > 1 {
+            // Where nothing more can be said is not meant, unless it is named.
+            let renewed = |number: &u32| {
+                self.service.officer().channel(*number).is_some_and(|it| it.thread.renewed_as.is_some())
+            };
+            chosen.retain(|number| !renewed(number));
+        }
+        match chosen.as_slice() {
             [one] => Ok(*one),
             [] => Err(Failure::new(Cause::Usage, "this vault has no channel yet", self.labels())),
             _ => Err(Failure::new(Cause::Usage, "this vault has several channels", self.labels())),

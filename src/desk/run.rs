@@ -8,8 +8,8 @@ use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::sign::Leave;
 use crate::desk::{
     act, case, cases, converse, delays, demo, demo_relay, draft, evidence, family, handover, interest,
-    introduce, keep, mandate, outcome, own, profile, record, report, settings, show, status, sync,
-    transcript, words,
+    introduce, keep, mandate, outcome, own, profile, record, renew, report, settings, show, status,
+    succession, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -112,7 +112,11 @@ fn answer_at(place: &Place, cli: &Cli) -> Result<Answer, Failure> {
     Ok(match &cli.command {
         Command::Demo(_) => Answer::default(),
         Command::Init(asked) => introduce::init(place, asked)?,
-        Command::Verify(asked) => transcript::verify_file(place, asked)?,
+        Command::Verify(asked) => match &asked.newer {
+            Some(newer) => succession::verify_files(asked, newer, place.style)?,
+            None => transcript::verify_file(place, asked)?,
+        },
+        Command::Channel(asked) => renew::run(&mut place.open_to_act()?, asked)?,
         Command::Invite(asked) => introduce::invite(&mut place.open_to_act()?, asked)?,
         Command::Join(asked) => introduce::join(&mut place.open_to_act()?, asked)?,
         Command::Words(asked) => {

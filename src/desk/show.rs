@@ -18,6 +18,7 @@ use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
 use crate::desk::receipts::{Answers, Receipts};
 use crate::desk::record::{case_of, json_of, void};
+use crate::desk::renew;
 use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
 use crate::host::folder::write_private;
@@ -260,6 +261,7 @@ fn text(
     if let Some(state) = offer_state(ledger, shown) {
         out.push_str(&field("state", FIELD, &state));
     }
+    out.push_str(&renew::fork_lines(channel, Some((header.author, header.sequence)), FIELD));
     out.push('\n');
     match shown.content() {
         Some(Ok(content)) => {

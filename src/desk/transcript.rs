@@ -6,12 +6,15 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
+use crate::desk::succession;
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
-use crate::officer::view::check_introduction;
+use crate::officer::engine::Channel;
+use crate::officer::view::{check_export, check_introduction};
 use crate::party::role::Role;
-use crate::service::verify::{Checked, Next, check_all};
-use crate::statement::export::{self, ExportError, Preamble};
+use crate::service::verify::{Checked, Next, See, check_all};
+use crate::statement::export::{self, CheckedExport, ExportError, Preamble};
+use crate::statement::renewal;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
@@ -32,7 +35,7 @@ fn does_not_hold(error: &ExportError) -> Failure {
 }
 
 /// A transcript that holds, as it is told.
-struct Told {
+pub(super) struct Told {
     channel: Digest,
     checked: Checked,
     parties: [(Role, String, Digest); 2],
@@ -40,9 +43,9 @@ struct Told {
 
 impl Told {
     /// Checks a transcript whose statements `next` gives.
-    fn check(preamble: &Preamble, next: &mut Next<'_>) -> Result<Self, Failure> {
+    fn check(preamble: &Preamble, next: &mut Next<'_>, see: &mut See<'_>) -> Result<Self, Failure> {
         let progress = Progress::new("Checking signatures");
-        let checked = check_introduction(preamble).and_then(|()| check_all(preamble, next));
+        let checked = check_introduction(preamble).and_then(|()| check_all(preamble, next, see));
         drop(progress);
         let checked = checked.map_err(|error| does_not_hold(&error))?;
         let party = |role: Role| {
@@ -53,7 +56,8 @@ impl Told {
         Ok(Self { channel: preamble.channel, checked, parties })
     }
 
-    fn heads(&self) -> [(u64, Digest); 2] {
+    /// Each party's count and head, the inviter's first.
+    pub(super) fn heads(&self) -> [(u64, Digest); 2] {
         self.checked.heads.map(|(number, head)| (number, head.0))
     }
 
@@ -121,6 +125,57 @@ impl Told {
     }
 }
 
+/// Checks the transcript of a channel in the vault.
+///
+/// # Errors
+/// [`Cause::Verification`]; [`Cause::Vault`] where it cannot be read.
+pub(super) fn check_own(
+    desk: &Desk,
+    channel: &Channel,
+    see: &mut See<'_>,
+) -> Result<(Preamble, Told), Failure> {
+    let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
+    let mut statements = channel.braid();
+    let told = Told::check(&preamble, &mut || Ok(statements.next().and_then(|shown| shown.bytes())), see);
+    // A row that cannot be read is not a statement that does not hold.
+    desk.place.check_reads()?;
+    Ok((preamble, told?))
+}
+
+/// Checks an exported transcript.
+///
+/// # Errors
+/// [`Cause::Input`], [`Cause::Verification`].
+pub(super) fn check_file(file: &Path, see: &mut See<'_>) -> Result<(Preamble, Told), Failure> {
+    let opened = File::open(file).map_err(|error| {
+        let what = format!("{} cannot be read: {error}", file.display());
+        Failure::new(Cause::Input, what, "Check the path.")
+    })?;
+    let mut reader = export::Reader::new(BufReader::new(opened));
+    let (preamble, mut left) = reader.beginning().map_err(|error| does_not_hold(&error))?;
+    let mut next = || match left.checked_sub(1) {
+        Some(fewer) => {
+            left = fewer;
+            Ok(Some(reader.statement()?.into()))
+        }
+        None => reader.end().map(|()| None),
+    };
+    let told = Told::check(&preamble, &mut next, see)?;
+    Ok((preamble, told))
+}
+
+/// Reads an exported transcript whole, and checks it.
+///
+/// # Errors
+/// [`Cause::Input`], [`Cause::Verification`].
+pub(super) fn read_and_check(file: &Path) -> Result<CheckedExport, Failure> {
+    let bytes = read(file)?;
+    let progress = Progress::new("Checking signatures");
+    let checked = check_export(&bytes);
+    drop(progress);
+    checked.map_err(|error| does_not_hold(&error))
+}
+
 /// `truceline transcript verify`.
 ///
 /// # Errors
@@ -128,12 +183,12 @@ impl Told {
 pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
     let thread = desk.one()?;
     let channel = desk.channel(thread)?;
-    let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
-    let mut statements = channel.braid();
-    let told = Told::check(&preamble, &mut || Ok(statements.next().and_then(|shown| shown.bytes())));
-    // A row that cannot be read is not a statement that does not hold.
-    desk.place.check_reads()?;
-    let told = told?;
+    let mut said = Vec::new();
+    let (preamble, told) = check_own(desk, channel, &mut |statement, _| {
+        if renewal::matters(statement.header.kind) {
+            said.push(statement.clone());
+        }
+    })?;
     let held = Role::BOTH.map(|role| {
         let chain = channel.transcript.chain(role);
         (chain.count(), chain.head(chain.count()).0)
@@ -146,9 +201,11 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
         ));
     }
     let label = plain(&channel.thread.label);
+    let succeeds = succession::verify_own(desk, channel, &preamble, &said)?;
     let text = format!(
-        "The transcript of channel {label} holds: every signature, commitment and place.\n\n{}\n{}\
+        "The transcript of channel {label} holds: every signature, commitment and place.\n{}\n{}\n{}\
          Both sides hold the same if both heads agree: compare them with the counterpart.\n",
+        succeeds.as_ref().map_or("", |(text, _)| text),
         told.text(),
         told.complete()
     );
@@ -156,6 +213,7 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
     if let Value::Object(fields) = &mut json {
         fields.insert("holds".to_owned(), Value::Bool(true));
         fields.insert("label".to_owned(), Value::from(channel.thread.label.clone()));
+        fields.insert("renews".to_owned(), succeeds.map(|(_, json)| json).into());
     }
     Ok(Answer::new(text, json))
 }
@@ -168,7 +226,7 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
     let channel = desk.channel(desk.one()?)?;
     let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
     must_be_new(&asked.file, asked.force)?;
-    let bytes = write_with(&asked.file, |out| {
+    let bytes = write(&asked.file, |out| {
         let said: u64 = Role::BOTH.into_iter().map(|role| channel.transcript.chain(role).count()).sum();
         let beginning = export::beginning(&preamble, said).map_err(CommandError::from)?;
         let mut written = beginning.len() as u64;
@@ -202,15 +260,16 @@ pub fn must_be_new(file: &Path, force: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
+/// Writes a file whole, its owner's alone, or leaves none.
 ///
 /// # Errors
-/// [`Failure`].
+/// [`Cause::Input`].
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    write_with(path, |out| out.write_all(bytes).map_err(|error| unwritable(path, &error)))
+    write(path, |out| out.write_all(bytes).map_err(|error| unwritable(path, &error)))
 }
 
-fn write_with<T>(
+/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
+fn write<T>(
     path: &Path,
     fill: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -278,19 +337,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// [`Cause::Verification`] where it does not hold, or is not between the parties named.
 pub fn verify_file(place: &Place, asked: &grammar::Verify) -> Result<Answer, Failure> {
     let named = named(&asked.parties)?;
-    let file = File::open(&asked.file).map_err(|error| {
-        let what = format!("{} cannot be read: {error}", asked.file.display());
-        Failure::new(Cause::Input, what, "Check the path.")
-    })?;
-    let mut reader = export::Reader::new(BufReader::new(file));
-    let (preamble, mut left) = reader.beginning().map_err(|error| does_not_hold(&error))?;
-    let told = Told::check(&preamble, &mut || match left.checked_sub(1) {
-        Some(fewer) => {
-            left = fewer;
-            Ok(Some(reader.statement()?.into()))
-        }
-        None => reader.end().map(|()| None),
-    })?;
+    let (_, told) = check_file(&asked.file, &mut |_, _| {})?;
     verdict(&told, &named, place.style)
 }
 

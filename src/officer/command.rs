@@ -4,6 +4,7 @@ use crate::codec::CodecError;
 use crate::deal::body::{BodyError, Content};
 use crate::deal::mandate::ruling::Ruling;
 use crate::deal::verdict::VoidReason;
+use crate::officer::adopt::AdoptError;
 use crate::officer::cell::Carries;
 use crate::officer::compose::ComposeError;
 use crate::officer::draft::{ApprovalError, DraftError};
@@ -92,13 +93,32 @@ pub enum CommandError {
     /// The vault was retired.
     #[error("this vault was retired: it signs, sends and fetches nothing any more")]
     Retired,
+    /// The channel's words differ, or it does not stand, so that there is nothing to renew.
+    #[error("only a channel that stands, and whose words did not differ, can be renewed")]
+    NotRenewable,
+    /// Another channel has taken its place already.
+    #[error("the channel was renewed already")]
+    AlreadyRenewed,
+    /// Who made the invite is not the counterpart of the channel to be renewed.
+    #[error(
+        "THIS INVITE IS NOT FROM THE OTHER SIDE OF THE CHANNEL TO BE RENEWED: its fingerprint is {found}, not {expected}"
+    )]
+    OtherParty {
+        /// The fingerprint of who made the invite.
+        found: String,
+        /// The counterpart's.
+        expected: String,
+    },
+    /// An export that cannot be taken in.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
     /// The channel stands, so it cannot be taken back.
     #[error("the channel stands: it cannot be discarded")]
     NotDiscardable,
 }
 
 impl Officer {
-    fn insert(&mut self, thread: Thread) -> u32 {
+    pub(super) fn insert(&mut self, thread: Thread) -> u32 {
         let number = self.channels.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
         self.channels.insert(number, Channel::new(number, thread, self.past.clone()));
         number
@@ -279,9 +299,11 @@ impl Officer {
         }
         let body = WordsConfirmed::new(&words).encode()?;
         let kind = Kind::WordsConfirmed;
-        self.compose_in(thread, now, rng, |channel, turn| {
+        let (id, mut step) = self.compose_in(thread, now, rng, |channel, turn| {
             channel.compose(kind, StatementId::NONE, body, Vec::new(), turn)
-        })
+        })?;
+        step.append(self.say_renewal(thread, now, rng));
+        Ok((id, step))
     }
 
     /// Closes a channel whose words differ: someone stands between the parties.
@@ -349,6 +371,7 @@ impl Channel {
             number,
             thread,
             transcript: Transcript::new(channel),
+            forks: Vec::new(),
             counts: Counts::default(),
             fresh: Fresh::default(),
             past,
@@ -365,6 +388,7 @@ impl Channel {
     fn check_may_compose(&self) -> Result<(), ComposeError> {
         match &self.thread.stage {
             Stage::Open(session) if session.ratchet.is_none() => Err(ComposeError::Retired),
+            Stage::Open(_) if self.thread.renewed_as.is_some() => Err(ComposeError::Renewed),
             Stage::Open(session) if session.heard => {
                 session.halt.map_or(Ok(()), |halt| Err(ComposeError::Halted(halt)))
             }

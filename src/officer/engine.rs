@@ -15,7 +15,9 @@ use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
 use crate::party::card::Identity;
 use crate::party::relay::RelayPlace;
+use crate::party::role::Role;
 use crate::statement::header::StatementId;
+use crate::statement::receipt::ForkNotice;
 use crate::statement::transcript::Transcript;
 use crate::step::{Record, Step, Table};
 use crate::time::UnixMillis;
@@ -111,6 +113,8 @@ pub struct Channel {
     pub thread: Thread,
     /// The ends of both chains.
     pub transcript: Transcript,
+    /// Proofs that a party signed two statements at one sequence number, at most one of each.
+    pub forks: Vec<ForkNotice>,
     /// What is counted of their statements.
     pub counts: Counts,
     /// What is not yet known to be durable.
@@ -134,6 +138,12 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// The proof that a party signed two statements at one sequence number.
+    #[must_use]
+    pub fn fork_of(&self, author: Role) -> Option<&ForkNotice> {
+        self.forks.iter().find(|notice| notice.stored.0.author == author)
+    }
+
     /// A link's name.
     #[must_use]
     pub const fn link(&self, purpose: Purpose) -> LinkKey {
@@ -192,8 +202,8 @@ pub struct Officer {
     pub(super) pace: Pace,
     pub(super) mandate: Option<SignedMandate>,
     pub(super) drafts: BTreeMap<Digest, HeldDraft>,
-    pub(super) past: Arc<dyn Past>,
     pub(super) retired: Option<UnixMillis>,
+    pub(super) past: Arc<dyn Past>,
 }
 
 impl Officer {
@@ -272,7 +282,10 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> OfficerStep {
-        self.turn(link.thread, now, rng, |channel, turn| channel.event(link.purpose, event, turn))
+        let mut step =
+            self.turn(link.thread, now, rng, |channel, turn| channel.event(link.purpose, event, turn));
+        step.append(self.say_renewal(link.thread, now, rng));
+        step
     }
 
     /// Handles the passing of time: receipts that are due, cells to be put again, links that may try again.
@@ -281,6 +294,7 @@ impl Officer {
         let threads: Vec<u32> = self.channels.keys().copied().collect();
         for thread in threads {
             step.append(self.turn(thread, now, rng, Channel::tick));
+            step.append(self.say_renewal(thread, now, rng));
         }
         step
     }

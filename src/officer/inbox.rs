@@ -250,7 +250,9 @@ impl Channel {
         let Stage::Open(session) = &self.thread.stage else { return };
         if statement.header.kind == Kind::ForkNotice.number()
             && ForkNotice::proves(&statement.said.body, &session.channel, own, session.card(own).key())
+            && let Ok(notice) = ForkNotice::decode(&statement.said.body)
         {
+            self.keep_notice(own, notice, turn);
             self.halt(Halt::RolledBack, turn);
         }
     }

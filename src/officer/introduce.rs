@@ -174,6 +174,12 @@ impl Channel {
                 None => Ok(hello),
             }
         });
+        let outcome = outcome.and_then(|hello| match self.thread.renews.and_then(|renews| renews.party) {
+            Some(party) if hello.card.fingerprint() != Ok(party) => {
+                Err("it is not from the other side of the channel to be renewed".to_owned())
+            }
+            _ => Ok(hello),
+        });
         let hello = match outcome {
             Ok(hello) => hello,
             Err(why) => {

@@ -7,6 +7,7 @@
 //! Greeting ── the welcome verifies ──▶ Open ── words differ, fork, rollback ──▶ halted
 //! ```
 
+pub mod adopt;
 pub mod cell;
 pub mod check;
 mod check_chain;
@@ -30,6 +31,7 @@ pub mod outbox;
 pub mod own;
 pub mod past;
 pub mod receipt;
+pub mod renewal;
 pub mod restore;
 pub mod retire;
 pub mod retry;

@@ -21,6 +21,7 @@ use crate::officer::thread::Thread;
 use crate::party::card::{Identity, IdentitySeeds};
 use crate::party::role::Role;
 use crate::statement::header::StatementId;
+use crate::statement::receipt::ForkNotice;
 use crate::statement::transcript::Transcript;
 use crate::step::{Record, Table};
 use crate::wire::queue::CellHash;
@@ -124,6 +125,7 @@ impl Officer {
         officer.restore_cells(take(table::CELL)?, take(table::PLACES)?)?;
         officer.restore_deposits(take(table::DEPOSIT)?)?;
         officer.restore_inbox(take(table::FRAGMENT)?, take(table::OPENED)?)?;
+        officer.restore_forks(take(table::FORK)?)?;
         officer.restore_mandates(take(table::MANDATE)?)?;
         officer.restore_drafts(take(table::DRAFT)?)?;
         officer.restore_own(take(table::OWN)?)?;
@@ -242,6 +244,20 @@ impl Officer {
             // The first row is what pinned its principal.
             self.check_mandate(&signed, Some(signed.principal()))?;
             self.mandate = Some(signed);
+        }
+        Ok(())
+    }
+
+    fn restore_forks(&mut self, rows: Rows) -> Result<(), RestoreError> {
+        let misplaced = || RestoreError::RowMisplaced(table::FORK.0);
+        for (key, row) in rows {
+            let (thread, author) = key.split_first_chunk::<4>().ok_or_else(misplaced)?;
+            let notice: ForkNotice = read(table::FORK, &row)?;
+            if *author != [notice.stored.0.author.number()] {
+                return Err(misplaced());
+            }
+            let channel = self.channels.get_mut(&u32::from_be_bytes(*thread)).ok_or_else(misplaced)?;
+            channel.forks.push(notice);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@
 //! 7 PLACES    thread u32 ‖ number u64                         placements, one a relay  mutable
 //! 8 FRAGMENT  thread u32 ‖ sequence u64 ‖ index u32           count u32 ‖ bytes
 //! 9 OPENED    thread u32 ‖ number u64 ‖ relay u8              cell hash
-//! 10 FORK     thread u32                                      fork notice
+//! 10 FORK     thread u32 ‖ author u8                          fork notice
 //! 11 MANDATE  number u64                                      signed mandate
 //! 12 DRAFT    thread u32 ‖ draft's id 32 ‖ part u8            part 0: draft; 1: approval; 2: statement's id 32
 //! 13 OWN      number u64                                      own-side record
@@ -92,6 +92,12 @@ pub fn number_key(thread: u32, number: u64) -> Vec<u8> {
 #[must_use]
 pub fn statement_key(thread: u32, author: Role, sequence: u64) -> Vec<u8> {
     [thread.to_be_bytes().as_slice(), &[author.number()], &sequence.to_be_bytes()].concat()
+}
+
+/// `thread u32 ‖ author u8`: who forked.
+#[must_use]
+pub fn fork_key(thread: u32, author: Role) -> Vec<u8> {
+    [thread.to_be_bytes().as_slice(), &[author.number()]].concat()
 }
 
 /// `thread u32 ‖ sequence u64 ‖ index u32`.

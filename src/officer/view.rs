@@ -15,6 +15,7 @@ use crate::statement::export::{self, Introduced, Preamble};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
+use crate::statement::renewal::Renewal;
 use crate::statement::signed::{Said, Statement, StatementError};
 use std::sync::Arc;
 
@@ -281,6 +282,7 @@ fn said(shown: &Shown<'_>, words: &crate::party::words::SafetyWords) -> Held {
     let malformed = match kind {
         Some(Kind::WordsConfirmed) => !lists.is_empty() || !WordsConfirmed::confirms(body, words),
         Some(Kind::Acknowledgement) => !lists.is_empty() || !body.is_empty(),
+        Some(Kind::Renewal) => Renewal::of(&shown.header, &statement.said).is_none(),
         Some(Kind::Read) => !lists.is_empty() || Read::decode(body, shown.header.peer_count).is_err(),
         _ => false,
     };

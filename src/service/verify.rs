@@ -8,6 +8,7 @@ use crate::statement::header::StatementId;
 use crate::statement::kind::Kind;
 use crate::statement::receipt::WordsConfirmed;
 use crate::statement::signed::{Statement, StatementError};
+use crate::statement::transcript::Transcript;
 use crate::time::UnixMillis;
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -32,11 +33,18 @@ pub struct Checked {
 /// Statements' bytes in their order, one at each call, none at the end.
 pub type Next<'a> = dyn FnMut() -> Result<Option<Arc<[u8]>>, ExportError> + 'a;
 
+/// Is shown each statement once it holds, with the chains as they end with it.
+pub type See<'a> = dyn FnMut(&Statement, &Transcript) + 'a;
+
 /// Checks of every statement place, commitment and signature, on all cores. The introduction was checked before.
 ///
 /// # Errors
 /// [`ExportError`], at the first defect.
-pub fn check_all(preamble: &Preamble, next: &mut Next<'_>) -> Result<Checked, ExportError> {
+pub fn check_all(
+    preamble: &Preamble,
+    next: &mut Next<'_>,
+    see: &mut See<'_>,
+) -> Result<Checked, ExportError> {
     let cores = available_parallelism().map_or(1, NonZero::get);
     let mut told = Told::of(preamble);
     let mut checking = Checking::new(preamble.channel);
@@ -53,7 +61,9 @@ pub fn check_all(preamble: &Preamble, next: &mut Next<'_>) -> Result<Checked, Ex
             (parts.into_iter().flat_map(join).collect::<Vec<_>>(), later)
         });
         for found in found {
-            told.take(&checking.take(found)?);
+            let statement = checking.take(found)?;
+            told.take(&statement);
+            see(&statement, checking.transcript());
         }
         batch = later?;
     }
