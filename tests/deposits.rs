@@ -15,7 +15,6 @@ use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::deal::body::{Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::desk::receipts::{Answers, Receipts};
-use truceline::host::store::Store;
 use truceline::officer::deposits::{
     DepositEvidence, EVIDENCE_BYTES_MAX, EvidenceError, KeySource, check_deposit,
 };
@@ -221,7 +220,7 @@ fn a_statement_that_nobody_fetches_is_shown_withheld_with_its_proof_until_it_is_
     let proven = check_deposit(evidence, &id, Role::Inviter).unwrap();
     assert_eq!(proven.key, world.relays[0].deposit);
     let shown = |world: &World| {
-        channel(world, thread).statements_of(Role::Inviter).last().unwrap().item.bytes.clone()
+        channel(world, thread).statements_of(Role::Inviter).next_back().unwrap().bytes().unwrap()
     };
     assert_eq!(proven.fragment.bytes, shown(&world)[..]);
     let told = |world: &World| {
