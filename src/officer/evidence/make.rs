@@ -192,6 +192,7 @@ impl<'a> Maker<'a> {
     }
 
     fn case(&mut self, case: StatementId) -> Result<Scope, MakeError> {
+        self.channel.ledger().case(&case.0).ok_or(MakeError::NoCase(case))?;
         let opening = self.header_of(&case).ok_or(MakeError::NoCase(case))?.clone();
         let mut firsts = [0; 2];
         for (role, first) in Role::BOTH.into_iter().zip(&mut firsts) {
