@@ -105,6 +105,20 @@ pub fn inclusion_proof(leaves: &[Digest], index: usize) -> Vec<Digest> {
     path
 }
 
+/// The tree's root and the audit path of every leaf, as [`inclusion_proof`] gives one: each node is hashed once.
+#[must_use]
+pub fn inclusion_proofs(leaves: &[Digest]) -> (Digest, Vec<Vec<Digest>>) {
+    if leaves.len() < 2 {
+        return (Frontier::of(leaves).root(), vec![Vec::new(); leaves.len()]);
+    }
+    let (left, right) = leaves.split_at(half(leaves.len()));
+    let ((left, mut paths), (right, mut others)) = (inclusion_proofs(left), inclusion_proofs(right));
+    paths.iter_mut().for_each(|path| path.push(right));
+    others.iter_mut().for_each(|path| path.push(left));
+    paths.append(&mut others);
+    (node_hash(&left, &right), paths)
+}
+
 /// What shows that the tree of the first `first` of these leaf hashes is a beginning of the tree of all:
 /// `PROOF(m, D[n])` of RFC 6962, section 2.1.2. Empty where `first` is 0, all of them, or more.
 #[must_use]
@@ -255,8 +269,11 @@ mod tests {
         for size in 1..40usize {
             let leaves = leaves(size);
             let root = Frontier::of(&leaves).root();
+            let (of_all, proofs) = inclusion_proofs(&leaves);
+            assert_eq!((of_all, proofs.len()), (root, size));
             for (index, leaf) in leaves.iter().enumerate() {
                 let proof = inclusion_proof(&leaves, index);
+                assert_eq!(proofs[index], proof);
                 let holds = |leaf: &Digest, index: usize, size: usize, proof: &[Digest]| {
                     verify_inclusion(leaf, index as u64, size as u64, proof, &root).is_ok()
                 };

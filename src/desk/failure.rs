@@ -8,7 +8,7 @@ use crate::deal::verdict::VoidReason;
 use crate::desk::screen::{COLUMNS, plain, wrap};
 use crate::host::folder::FolderError;
 use crate::host::store::StoreError;
-use crate::host::vault::VaultError;
+use crate::host::vault::{BackupError, VaultError};
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
 use crate::officer::draft::{ApprovalError, DraftError};
@@ -153,11 +153,24 @@ fn to_its_author(message: &str) -> String {
     .fold(message.to_owned(), |message, (of, to)| message.replace(of, to))
 }
 
+/// What is left to do with a retired vault.
+const RETIRED_HELP: &str = "What was said stays: truceline log, show, transcript export. To speak again, make a new \
+                            vault and a new channel.";
 const DEFECT: &str = "This is a defect of the program: please report it.";
 
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         Self::new(Cause::Vault, &error, error.remedy())
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        let cause = match &error {
+            BackupError::Vault(_) => Cause::Vault,
+            _ => Cause::Input,
+        };
+        Self::new(cause, &error, error.remedy())
     }
 }
 
@@ -177,6 +190,7 @@ impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Vault(error) => error.into(),
+            ServiceError::Backup(error) => error.into(),
             ServiceError::Store(error) => error.into(),
             ServiceError::Command(error) => error.into(),
             ServiceError::Restore(_) => Self::new(
@@ -294,6 +308,7 @@ impl From<CommandError> for Failure {
             CommandError::WordsAlreadyConfirmed => {
                 Self::new(Cause::Refused, error, "Nothing is left to do here.")
             }
+            CommandError::Retired => Self::new(Cause::Refused, error, RETIRED_HELP),
             CommandError::NotDiscardable => Self::new(
                 Cause::Refused,
                 error,
@@ -352,6 +367,7 @@ impl From<ComposeError> for Failure {
                 let (what, help) = halt_text(halt);
                 Self::new(Cause::Refused, format!("this channel sends nothing more: {what}"), help)
             }
+            ComposeError::Retired => Self::new(Cause::Refused, error, RETIRED_HELP),
             ComposeError::Statement(_) => {
                 Self::new(Cause::Input, error, "Make it smaller: divide its lists.")
             }
@@ -370,16 +386,22 @@ pub fn halt_text(halt: Halt) -> (String, &'static str) {
         ),
         Halt::Forked { sequence } => (
             format!("the counterpart signed two different statements as its #{sequence}"),
-            "Keep the proof (truceline transcript export FILE), and settle it with the counterpart; to go on, \
-             make a new channel.",
+            "Keep the proof (truceline evidence make --fork --out FILE), and settle it with the counterpart; to go on: \
+             truceline channel renew",
         ),
         Halt::RolledBack => (
             "this vault is an older copy: statements were sent that it does not know".to_owned(),
-            "Use the newest copy of the vault. If there is none, make a new channel with a new invite.",
+            "Use the newest copy of the vault. If there is none: truceline channel renew",
         ),
         Halt::PeerAhead { claimed } => (
             format!("the counterpart says it holds {claimed} of our statements, more than this vault does"),
-            "If this vault is an older copy, use the newest one. Otherwise run 'truceline sync' again.",
+            "If this vault is an older copy, use the newest one. Otherwise sync: once every relay of theirs shows that \
+             this vault made the last put, it goes on. If it does not: truceline channel renew",
+        ),
+        Halt::Restored => (
+            "this vault was restored from a backup, and nothing shows yet that it is the newest".to_owned(),
+            "Run 'truceline sync': once every relay of theirs shows that nothing was put since the backup, it goes on. \
+             If a relay is gone for good: truceline channel renew",
         ),
     }
 }

@@ -170,7 +170,7 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
 pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failure> {
     let bytes = bytes_of(desk, desk.one()?)?;
     must_be_new(&asked.file, asked.force)?;
-    write(&asked.file, &bytes)?;
+    write_whole(&asked.file, &bytes)?;
     let file = asked.file.display().to_string();
     let text = format!(
         "{} written, readable for you only. It holds all that was said, in the clear.\n",
@@ -192,11 +192,11 @@ pub fn must_be_new(file: &Path, force: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes beside, then renames: the file is whole or not there.
+/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
 ///
 /// # Errors
-/// [`Cause::Input`].
-pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// [`Failure`].
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".making");
     let making: PathBuf = path.with_file_name(name);

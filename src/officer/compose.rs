@@ -25,6 +25,9 @@ pub enum ComposeError {
     /// The channel sends nothing more.
     #[error("the channel is halted")]
     Halted(Halt),
+    /// The vault was retired.
+    #[error("this vault was retired: it signs, sends and fetches nothing any more")]
+    Retired,
     /// See [`StatementError`].
     #[error(transparent)]
     Statement(#[from] StatementError),

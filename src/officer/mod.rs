@@ -8,8 +8,11 @@
 //! ```
 
 pub mod cell;
+pub mod check;
+mod check_chain;
 pub mod command;
 pub mod compose;
+pub mod deposits;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
@@ -19,12 +22,14 @@ pub mod inbound;
 pub mod inbox;
 pub mod introduce;
 pub mod link;
+pub mod listen;
 pub mod mandate;
 pub mod outbound;
 pub mod outbox;
 pub mod own;
 pub mod receipt;
 pub mod restore;
+pub mod retire;
 pub mod retry;
 pub mod settings;
 pub mod table;

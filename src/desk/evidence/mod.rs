@@ -11,7 +11,7 @@ use crate::desk::grammar::{EvidenceAbout, EvidenceCheck, EvidenceMake};
 use crate::desk::open::{Desk, Place};
 use crate::desk::own;
 use crate::desk::screen::{Answer, count, plain};
-use crate::desk::transcript::{consistent, identified, must_be_new, named, read, write};
+use crate::desk::transcript::{consistent, identified, must_be_new, named, read, write_whole};
 use crate::officer::compose::ComposeError;
 use crate::officer::evidence::{Asked, CheckedEvidence, EvidenceError, MakeError, check};
 use crate::statement::evidence::check::BundleError;
@@ -94,7 +94,7 @@ pub fn make(desk: &Desk, wanted: &EvidenceMake) -> Result<Answer, Failure> {
     let bytes = desk.channel(thread)?.evidence(&asked)?;
     // What is handed on is what would be checked.
     let evidence = holds(&bytes)?;
-    write(&wanted.out, &bytes)?;
+    write_whole(&wanted.out, &bytes)?;
     let told = Told::new(&evidence, false)?;
     let file = wanted.out.display().to_string();
     let text = format!(

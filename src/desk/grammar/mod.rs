@@ -5,6 +5,7 @@ mod handover;
 mod mandate;
 mod negotiation;
 mod own;
+mod vault;
 
 use clap::{Args, Parser, Subcommand};
 pub use evidence::{Evidence, EvidenceAbout, EvidenceCheck, EvidenceMake};
@@ -16,6 +17,7 @@ pub use own::{
     ProfileSet, Report,
 };
 use std::path::PathBuf;
+pub use vault::{Vault, VaultBackup, VaultPassphrase, VaultRestore, VaultRetire};
 
 const AFTER: &str = "The vault is the folder in --vault, else in TRUCELINE_VAULT, else ~/.truceline. Its passphrase is read from \
 --passphrase-file, else from the file in TRUCELINE_PASSPHRASE_FILE, else asked for on the terminal.
@@ -336,8 +338,17 @@ Example:
     /// Tells the figures of all exchanges, computed anew from what was sealed
     #[command(after_help = "Example:
   truceline report
-  truceline report --csv > report.csv")]
+  truceline report --csv > report.csv
+  truceline --channel tarrun report --html report.html")]
     Report(Report),
+    /// Keeps the vault: backs it up, restores it, changes its passphrase, checks it, retires it
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline vault backup /media/stick/velmara.backup
+  truceline vault check"
+    )]
+    Vault(Vault),
     /// Signs, sets or shows the mandate: what the officer may agree to
     #[command(
         subcommand,
