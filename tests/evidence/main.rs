@@ -37,7 +37,10 @@ fn statements_are_shown_whole_with_the_receipts_for_them_and_nothing_else() {
     let evidence = checked(&bytes);
     assert_eq!(evidence.bundle.scope, Scope::Statements);
     let found = kinds(&evidence);
-    assert_eq!(found, [(Role::Inviter, Kind::Note), (Role::Inviter, Kind::Offer), (Role::Joiner, Kind::Read)]);
+    assert_eq!(
+        found,
+        [(Role::Inviter, Kind::Note), (Role::Inviter, Kind::Offer), (Role::Joiner, Kind::Read)]
+    );
     let (note, told) = evidence.statement(&story.note.0).unwrap();
     assert!(matches!(told, Told::Deal(content) if matches!(content.as_ref(), Content::Note(_))));
     assert!(note.acknowledged.is_some() && evidence.read(note).is_none());

@@ -52,6 +52,10 @@ impl Story {
         self.world.nodes[node].officer.channel(self.threads[node]).unwrap()
     }
 
+    pub const fn threads(&self) -> [u32; 2] {
+        self.threads
+    }
+
     pub fn evidence(&self, asked: &Asked) -> Vec<u8> {
         self.channel(0).evidence(asked).unwrap()
     }
@@ -80,7 +84,8 @@ impl Story {
         let me = Role::BOTH[node];
         let csv = || {
             let rows = (0..PERSONS).map(|at| format!("{},Олесь,ТА-{at:06},prisoner of war\n", surname(at)));
-            Ok(format!("surname,first_names,service_number,status\n{}", rows.collect::<String>()).into_bytes())
+            Ok(format!("surname,first_names,service_number,status\n{}", rows.collect::<String>())
+                .into_bytes())
         };
         let (mut list, seed) = (|_: &str| csv(), &mut self.seed);
         let mut seed = || {
@@ -130,7 +135,9 @@ impl Story {
         }
         story.other_case = story.propose(
             1,
-            &format!("remarks = \"{ELSEWHERE}\"\n[[leg]]\ngiver = \"me\"\ncount = 2\ncategory = \"person\"\n"),
+            &format!(
+                "remarks = \"{ELSEWHERE}\"\n[[leg]]\ngiver = \"me\"\ncount = 2\ncategory = \"person\"\n"
+            ),
         );
         story.note = story.say(0, None, Content::Note(Note { text: text(BESIDE) }), Vec::new());
         story.offer = story.propose(
@@ -249,4 +256,3 @@ pub static BUNDLES: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(|| {
 pub fn bundle(name: &str) -> &'static [u8] {
     &BUNDLES.iter().find(|(it, _)| *it == name).unwrap().1
 }
-
