@@ -9,11 +9,11 @@ use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::receipts::{Answers, DELIVERY_WITHIN, Receipts, key_troubles, keys_json};
 use crate::desk::record::{is_receipt, is_unread, json_of};
+use crate::desk::renew;
 use crate::desk::screen::{
     Answer, Style, count, field, json_time, json_time_if, list_of, plain, short, span, time,
 };
 use crate::desk::tell::kind_word;
-use crate::desk::words;
 use crate::officer::engine::Channel;
 use crate::officer::thread::{Halt, Inviting, Outbound, Stage};
 use crate::officer::view::Shown;
@@ -119,8 +119,8 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn confirmed(&self, role: Role) -> bool {
-        words::confirmed(self.channel, &self.ledger, role)
+    const fn confirmed(&self, role: Role) -> bool {
+        self.channel.words_confirmed_by(role)
     }
 
     fn words_text(&self) -> String {
@@ -382,7 +382,10 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
         let board = Board::new(desk.channel(number)?, desk.service.now());
         text.push('\n');
         text.push_str(&board.text(desk.place.style));
-        channels.push(board.json());
+        text.push_str(&renew::text(desk.service.officer(), board.channel, FIELD));
+        let mut json = board.json();
+        renew::tell(desk.service.officer(), board.channel, &mut json);
+        channels.push(json);
     }
     if channels.is_empty() {
         text.push_str("\nNo channel yet: begin one with 'truceline invite' or 'truceline join'.\n");

@@ -174,6 +174,12 @@ impl Channel {
                 None => Ok(hello),
             }
         });
+        let outcome = outcome.and_then(|hello| match self.thread.renews.and_then(|renews| renews.party) {
+            Some(party) if hello.card.fingerprint() != Ok(party) => {
+                Err("it is not from the other side of the channel to be renewed".to_owned())
+            }
+            _ => Ok(hello),
+        });
         let hello = match outcome {
             Ok(hello) => hello,
             Err(why) => {
@@ -205,6 +211,7 @@ impl Channel {
         self.transcript = crate::statement::transcript::Transcript::new(session.channel);
         self.thread.stage = Stage::Open(Box::new(session));
         self.changed = true;
+        self.counted = true;
     }
 
     /// Tries a cell as the welcome. True if it opened.

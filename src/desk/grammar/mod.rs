@@ -1,5 +1,6 @@
 //! The commands of `truceline`, as they are written.
 
+mod channel;
 mod evidence;
 mod handover;
 mod mandate;
@@ -7,6 +8,7 @@ mod negotiation;
 mod own;
 mod vault;
 
+pub use channel::*;
 use clap::{Args, Parser, Subcommand};
 pub use evidence::{Evidence, EvidenceAbout, EvidenceCheck, EvidenceMake};
 pub use handover::*;
@@ -256,6 +258,13 @@ Example:
     #[command(after_help = "Example:
   truceline status --json")]
     Status,
+    /// Renews a channel, completes an old one, or takes an invite back
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline channel renew tarrun --relay relay.example:4433#PIN --pass truceline-pass:..."
+    )]
+    Channel(Channel),
     /// Checks or exports the transcript
     #[command(
         subcommand,
@@ -270,7 +279,8 @@ Example:
 'consistent, parties not identified'.
 
 Example:
-  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
+  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT
+  truceline verify old.bin new.bin"
     )]
     Verify(Verify),
     /// Makes and checks evidence of one matter
@@ -437,6 +447,12 @@ pub struct Join {
     /// Allows addresses on this machine and on private networks
     #[arg(long)]
     pub allow_private: bool,
+    /// The channel that the new one takes the place of: the invite must be of the same other side
+    #[arg(long, value_name = "LABEL")]
+    pub renews: Option<String>,
+    /// The other side has a new identity, and told you so: its fingerprint may be another
+    #[arg(long, requires = "renews")]
+    pub new_identity: bool,
 }
 
 /// See [`Command::Words`].
@@ -502,6 +518,9 @@ pub struct Export {
 pub struct Verify {
     /// The exported transcript
     pub file: PathBuf,
+    /// That of the channel which renewed the first one's: whether the two are one
+    #[arg(value_name = "NEWER")]
+    pub newer: Option<PathBuf>,
     /// Fingerprint of a party it must be between; give it twice
     #[arg(long = "party", value_name = "FINGERPRINT")]
     pub parties: Vec<String>,
