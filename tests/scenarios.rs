@@ -130,7 +130,11 @@ fn a_claim_about_our_own_statements_pauses_us_and_a_fork_notice_that_holds_stops
     let claimed = claim.header.peer_count;
     peer.put_statement(&mut world, 0, &claim);
     world.run_for(Millis::minutes(2));
-    assert_eq!(halt(&world, 0, a), Some(Halt::PeerAhead { claimed }));
+    let halted = Notice::Halted { thread: a, halt: Halt::PeerAhead { claimed } };
+    assert!(world.nodes[0].notices.contains(&halted));
+    // Every relay of the counterpart's shows that this vault made the last put: the claim was no truth.
+    assert!(world.nodes[0].notices.contains(&Notice::Resumed { thread: a }));
+    assert_eq!(halt(&world, 0, a), None);
     let shown = peer.statement(Kind::ForkNotice.number(), notice, |header| header.peer_count += 3);
     peer.put_statement(&mut world, 0, &shown);
     world.run_for(Millis::minutes(2));

@@ -316,7 +316,7 @@ impl Body {
     }
 }
 
-fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
+pub(crate) fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
     match bytes.first() {
         Some(&BODY_FORMAT) => Ok(decode::<(u8, T)>(bytes, BODY_BYTES_MAX)?.1),
         Some(&other) => Err(BodyError::UnknownFormat(other)),

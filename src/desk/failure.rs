@@ -370,16 +370,22 @@ pub fn halt_text(halt: Halt) -> (String, &'static str) {
         ),
         Halt::Forked { sequence } => (
             format!("the counterpart signed two different statements as its #{sequence}"),
-            "Keep the proof (truceline transcript export FILE), and settle it with the counterpart; to go on, \
-             make a new channel.",
+            "Keep the proof (truceline evidence make --fork --out FILE), and settle it with the counterpart; to go on: \
+             truceline channel renew",
         ),
         Halt::RolledBack => (
             "this vault is an older copy: statements were sent that it does not know".to_owned(),
-            "Use the newest copy of the vault. If there is none, make a new channel with a new invite.",
+            "Use the newest copy of the vault. If there is none: truceline channel renew",
         ),
         Halt::PeerAhead { claimed } => (
             format!("the counterpart says it holds {claimed} of our statements, more than this vault does"),
-            "If this vault is an older copy, use the newest one. Otherwise run 'truceline sync' again.",
+            "If this vault is an older copy, use the newest one. Otherwise sync: once every relay of theirs shows that \
+             this vault made the last put, it goes on. If it does not: truceline channel renew",
+        ),
+        Halt::Restored => (
+            "this vault was restored from a backup, and nothing shows yet that it is the newest".to_owned(),
+            "Run 'truceline sync': once every relay of theirs shows that nothing was put since the backup, it goes on. \
+             If a relay is gone for good: truceline channel renew",
         ),
     }
 }

@@ -13,6 +13,7 @@ pub mod demo_handover;
 pub mod demo_relay;
 pub mod demo_text;
 pub mod draft;
+pub mod evidence;
 pub mod failure;
 pub mod family;
 pub mod grammar;

@@ -2,13 +2,14 @@
 
 use crate::desk::act::Saying;
 use crate::desk::failure::{Cause, Failure};
-use crate::desk::grammar::{Case, Cli, Command, Transcript};
+use crate::desk::grammar::{Case, Cli, Command, Evidence, Transcript};
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::sign::Leave;
 use crate::desk::{
-    act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce,
-    mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, draft, evidence, family, handover, interest,
+    introduce, mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript,
+    words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -151,6 +152,8 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Status => status::run(&place.open()?)?,
         Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
+        Command::Evidence(Evidence::Make(asked)) => evidence::make(&place.open()?, asked)?,
+        Command::Evidence(Evidence::Check(asked)) => evidence::check_file(&place, asked)?,
         Command::Mandate(asked) => mandate::run(&mut place.open()?, asked)?,
         Command::Draft(asked) => draft::run(&mut place.open()?, asked)?,
         Command::Approve(asked) => draft::approve(&place.open()?, asked)?,

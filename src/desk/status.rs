@@ -284,6 +284,7 @@ const fn halt_code(halt: Halt) -> &'static str {
         Halt::Forked { .. } => "forked",
         Halt::RolledBack => "rolled-back",
         Halt::PeerAhead { .. } => "peer-ahead",
+        Halt::Restored => "restored",
     }
 }
 

@@ -10,6 +10,7 @@ use crate::officer::draft::{ApprovalError, DraftError};
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
 use crate::officer::inbox::Inbox;
 use crate::officer::introduce::{self, RelayLeave};
+use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandateError;
 use crate::officer::outbox::Outbox;
 use crate::officer::settings::Settings;
@@ -153,7 +154,8 @@ impl Officer {
         }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;
         let number = self.insert(thread);
-        let step = self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, turn));
+        let step =
+            self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, None, turn));
         Ok((number, step))
     }
 
@@ -291,6 +293,20 @@ impl Officer {
         Ok(self.turn(thread, now, rng, |channel, turn| channel.halt(Halt::WordsDiffer, turn)))
     }
 
+    /// Marks the vault as restored from a backup: no channel sends anything until every relay of its counterpart's has
+    /// shown that nothing was put since the backup was made. It then goes on by itself.
+    pub fn mark_restored(&mut self) -> OfficerStep {
+        let mut step = OfficerStep::new();
+        for (number, channel) in &mut self.channels {
+            let Stage::Open(session) = &mut channel.thread.stage else { continue };
+            session.halt.get_or_insert(Halt::Restored);
+            if let Ok(row) = crate::codec::encode(&channel.thread, usize::MAX) {
+                step.records.push(Record::put(table::THREAD, table::thread_key(*number), row));
+            }
+        }
+        step
+    }
+
     /// Notes that the officer opened a statement of the counterpart.
     pub fn open_statement(
         &mut self,
@@ -330,6 +346,7 @@ impl Channel {
             inbox: Inbox::default(),
             links: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            listening: Listening::default(),
             changed: false,
         }
     }

@@ -4,6 +4,7 @@ use crate::crypto::digest::Digest;
 use crate::officer::drafts::HeldDraft;
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
+use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
 use crate::officer::own::OwnRecord;
@@ -57,6 +58,11 @@ pub enum Notice {
         thread: u32,
         /// The statement.
         id: StatementId,
+    },
+    /// The channel sends again: what halted it was no truth.
+    Resumed {
+        /// The thread.
+        thread: u32,
     },
     /// A statement of the counterpart was refused.
     Refused {
@@ -123,6 +129,8 @@ pub struct Channel {
     pub links: BTreeMap<Purpose, LinkState>,
     /// Why links do not work.
     pub troubles: BTreeMap<Purpose, Trouble>,
+    /// Whether all relays have been heard since the sync began.
+    pub listening: Listening,
     /// Whether the row must be written.
     pub changed: bool,
 }
@@ -237,6 +245,7 @@ impl Officer {
         for channel in self.channels.values_mut() {
             channel.links.clear();
             channel.troubles.clear();
+            channel.listening = Listening::default();
         }
     }
 
@@ -264,7 +273,11 @@ impl Officer {
                 let relay = usize::from(relay);
                 let bootstrap = channel.outbounds().get(relay).is_some_and(|queue| queue.bootstrap.is_some());
                 let idle = state.unanswered == 0 && !channel.outbox.has_unstored(relay, bootstrap);
-                !channel.may_send() || (state.serving && idle)
+                if channel.may_send() {
+                    state.serving && idle
+                } else {
+                    state.serving || !channel.is_in_doubt()
+                }
             }
             Purpose::OfferOpen(_) | Purpose::OfferPut(_) => false,
         }
@@ -356,11 +369,13 @@ impl Channel {
                 }
             }
         }
+        self.listen(turn.now);
         self.pump(turn);
     }
 
     fn tick(&mut self, turn: &mut Turn<'_>) {
         self.erase_old_keys(turn.now);
+        self.listen(turn.now);
         self.make_due_receipts(turn);
         self.put_again_overdue(turn);
         self.retry_links(turn);
@@ -393,6 +408,9 @@ impl Channel {
             session.halt = Some(halt);
             self.changed = true;
             turn.notice(Notice::Halted { thread: number, halt });
+            if halt.is_doubt() {
+                self.hang_up_outbound(turn);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
 use crate::officer::cell::Carries;
 use crate::officer::command::CommandError;
+use crate::officer::deposits::RelayKey;
 use crate::officer::engine::{Channel, Notice, Turn};
 use crate::officer::link::{Purpose, queue};
 use crate::officer::outbox::seal;
@@ -25,6 +26,8 @@ use rand_core::CryptoRng;
 pub struct RelayLeave {
     /// The relay.
     pub place: RelayPlace,
+    /// The digest of its deposit key, where its line names it.
+    pub deposit: Option<Digest>,
     /// The pass.
     pub pass: Pass,
 }
@@ -48,6 +51,7 @@ fn inbound_queues(
             let (writer, writer_secret) = (random_queue(rng), QueueSecret::random(rng));
             let inbound = Inbound {
                 place: relay.place.clone(),
+                deposit: relay.deposit,
                 reader,
                 secret,
                 writer,
@@ -59,7 +63,7 @@ fn inbound_queues(
                 lost: 0,
             };
             let place = relay.place.clone();
-            let deposit = Digest([0; 32]);
+            let deposit = relay.deposit.unwrap_or(Digest([0; 32]));
             (inbound, WriteCapability { place, deposit, writer: writer.0, secret: writer_secret })
         })
         .unzip()
@@ -90,7 +94,7 @@ pub(super) fn invite(
     let line = invite.print().map_err(InviteError::from)?;
     let inviting = Inviting { secret, keys, line, expires, offer_cell, offers, refused_hellos: 0 };
     let stage = Stage::Inviting(Box::new(inviting));
-    Ok(Thread { label, role: Role::Inviter, inbound, stage, next_cell: 0, next_opened: 0 })
+    Ok(Thread::new(label, Role::Inviter, inbound, stage))
 }
 
 fn offer_queue_at(relay: &RelayLeave, secret: &Secret<32>, rng: &mut dyn CryptoRng) -> OfferQueue {
@@ -122,7 +126,7 @@ pub(super) fn join(
     let (greeting, hello) = greet(offer, invite.secret(), identity, capabilities, keys, rng)?;
     let outbound = bootstrap(offer.relays(), own);
     let stage = Stage::Greeting(Box::new(Greeted { greeting, outbound }));
-    Ok((Thread { label, role: Role::Joiner, inbound, stage, next_cell: 0, next_opened: 0 }, hello))
+    Ok((Thread::new(label, Role::Joiner, inbound, stage), hello))
 }
 
 /// The counterpart's queues under the capabilities it gave for the introduction; `own` keys are for after it.
@@ -130,7 +134,8 @@ fn bootstrap(relays: &[WriteCapability], own: Vec<QueueSecret>) -> Vec<Outbound>
     let queues = relays.iter().zip(own);
     queues
         .map(|(relay, own)| {
-            Outbound::new(relay.place.clone(), queue(relay.writer), relay.secret.copy(), Some(own))
+            let deposit = RelayKey::named_as(relay.deposit);
+            Outbound::new(relay.place.clone(), deposit, queue(relay.writer), relay.secret.copy(), Some(own))
         })
         .collect()
 }
@@ -189,7 +194,7 @@ impl Channel {
         let welcome = Content::Welcome(Welcome { writers, writer_keys, signature });
         let Some(welcome) = seal(&mut session.ratchet, &welcome, turn) else { return false };
         self.begin_session(session);
-        self.enqueue(Carries::Welcome, welcome, turn);
+        self.enqueue(Carries::Welcome, welcome, None, turn);
         self.rekey_now(turn);
         turn.notice(Notice::Joined { thread: self.number });
         true
@@ -229,7 +234,7 @@ impl Channel {
         self.begin_session(session);
         self.settle(|carries| carries == Carries::Hello, turn);
         if let Some(moved) = moved {
-            self.enqueue(Carries::Moved, moved, turn);
+            self.enqueue(Carries::Moved, moved, None, turn);
         }
         self.hang_up_outbound(turn);
         self.rekey_now(turn);
@@ -237,7 +242,8 @@ impl Channel {
         true
     }
 
-    fn hang_up_outbound(&mut self, turn: &mut Turn<'_>) {
+    /// Hangs up on the counterpart's relays, so that each says anew where its queue stands.
+    pub(super) fn hang_up_outbound(&mut self, turn: &mut Turn<'_>) {
         for at in 0..u8::try_from(self.outbounds().len()).unwrap_or(u8::MAX) {
             self.hang_up(Purpose::Outbound(at), turn);
         }

@@ -71,6 +71,15 @@ pub enum Trouble {
     },
     /// The relay said something that makes no sense here.
     Nonsense,
+    /// The relay of a queue that we write presents another deposit key than the queue's owner named: nothing is put there.
+    DepositKeyOther,
+    /// The relay of a queue that we write presents another deposit key than it did first, and the owner named none:
+    /// what it stores is deposited by its bare word.
+    DepositKeyChanged,
+    /// The relay of our own queue presents another deposit key than our counterpart was told: it puts nothing there.
+    DepositKeyOwn,
+    /// A relay's proof of deposit does not hold: the cell counts as not stored there.
+    DepositBroken,
     /// The counterpart has sent more than can be kept until what is missing comes; we take nothing more in.
     Flooded,
 }
@@ -85,8 +94,17 @@ pub struct LinkState {
     pub getting: bool,
     /// Whether the last get found nothing.
     pub caught_up: bool,
+    /// Of a queue that we read: the index up to which it was filled when the relay began to serve it.
+    pub filled: u64,
+    /// Of a queue that we write: whether the relay has shown that nothing was put since our own last put.
+    pub unmoved: bool,
     /// Puts without an answer.
     pub unanswered: usize,
+    /// Whether the relay presented the deposit key by which its proofs are checked.
+    pub signs: bool,
+    /// Whether the first of them was stored: a run of puts begins with one alone, so that of two copies of a vault
+    /// the later learns of the other before it has put more.
+    pub run_stored: bool,
     /// Cells put on this connection, by number.
     pub sent: BTreeSet<u64>,
     /// The relay's next index, where cells must be placed anew once no put is unanswered.
@@ -110,7 +128,11 @@ impl LinkState {
             serving: false,
             getting: false,
             caught_up: false,
+            filled: 0,
+            unmoved: false,
             unanswered: 0,
+            signs: false,
+            run_stored: false,
             sent: BTreeSet::new(),
             replace_from: None,
             replaced: 0,
@@ -123,7 +145,8 @@ impl LinkState {
     /// Whether another put may be sent.
     #[must_use]
     pub const fn has_room(&self) -> bool {
-        self.serving && !self.blocked && self.replace_from.is_none() && self.unanswered < WINDOW_FRAMES
+        let window = if self.run_stored { WINDOW_FRAMES } else { 1 };
+        self.serving && !self.blocked && self.replace_from.is_none() && self.unanswered < window
     }
 }
 

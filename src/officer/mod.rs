@@ -10,14 +10,17 @@
 pub mod cell;
 pub mod command;
 pub mod compose;
+pub mod deposits;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
+pub mod evidence;
 pub mod fetch;
 pub mod inbound;
 pub mod inbox;
 pub mod introduce;
 pub mod link;
+pub mod listen;
 pub mod mandate;
 pub mod outbound;
 pub mod outbox;

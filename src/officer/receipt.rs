@@ -188,7 +188,7 @@ impl Channel {
             due.is_some_and(|due| due <= now || due.since(now) > within)
         };
         let Stage::Open(session) = &mut self.thread.stage else { return };
-        if !session.heard || session.halt.is_some() || !caught_up {
+        if !session.heard || session.halt.is_some() || !caught_up || !self.listening.is_over() {
             return;
         }
         if !turn.settings.read_receipts && session.read_due.is_some() {

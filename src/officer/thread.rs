@@ -3,6 +3,7 @@
 use crate::crypto::digest::Digest;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
+use crate::officer::deposits::RelayKey;
 use crate::party::card::Card;
 use crate::party::relay::RelayPlace;
 use crate::party::role::Role;
@@ -11,7 +12,7 @@ use crate::session::introduction::{Greeting, OneTimeKeys, RoleSignature};
 use crate::session::ratchet::Ratchet;
 use crate::time::UnixMillis;
 use crate::wire::pass::Token;
-use crate::wire::queue::{QueueId, check_put};
+use crate::wire::queue::{CellHash, QueueId, check_put};
 use crate::wire::reply::PutProof;
 use bincode::{Decode, Encode};
 
@@ -30,6 +31,31 @@ pub struct Thread {
     pub next_cell: u64,
     /// The number of the next cell taken in.
     pub next_opened: u64,
+    /// Which channel this one renews.
+    pub renews: Option<Renews>,
+    /// The thread that renews this one: since our renewal was said there, nothing more is said here.
+    pub renewed_as: Option<u32>,
+}
+
+impl Thread {
+    /// A thread in which nothing has happened.
+    #[must_use]
+    pub const fn new(label: String, role: Role, inbound: Vec<Inbound>, stage: Stage) -> Self {
+        Self { label, role, inbound, stage, next_cell: 0, next_opened: 0, renews: None, renewed_as: None }
+    }
+}
+
+/// What a thread knows of the channel that it renews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Renews {
+    /// The old thread.
+    pub thread: u32,
+    /// The old channel's id.
+    pub channel: Digest,
+    /// The fingerprint that the counterpart must have: its old one, unless it has a new identity on purpose.
+    pub party: Option<Digest>,
+    /// Whether our renewal was said.
+    pub said: bool,
 }
 
 /// How far a thread has come.
@@ -99,6 +125,8 @@ pub struct Greeted {
 pub struct Inbound {
     /// The relay.
     pub place: RelayPlace,
+    /// The digest of its deposit key, as the counterpart was told; none where none was named.
+    pub deposit: Option<Digest>,
     /// The reader id.
     pub reader: QueueId,
     /// The reader's key.
@@ -132,10 +160,14 @@ pub struct Outbound {
     pub next: u64,
     /// One past the highest index ever assigned under this writer id.
     pub high: u64,
-    /// Whether an index was ever assigned twice under this writer id, because the relay had lost cells.
-    pub reused: bool,
+    /// Indexes below it may have been assigned twice under this writer id, because the relay had lost cells.
+    pub doubted: u64,
+    /// The highest index ever assigned under this writer id, and the cell it was last assigned to.
+    pub last: Option<(u64, CellHash)>,
     /// Whether id and key came with the invite, for the introduction alone; then our own key, for after it.
     pub bootstrap: Option<QueueSecret>,
+    /// What is known of the relay's deposit key.
+    pub deposit: RelayKey,
 }
 
 impl Outbound {
@@ -143,11 +175,12 @@ impl Outbound {
     #[must_use]
     pub const fn new(
         place: RelayPlace,
+        deposit: RelayKey,
         writer: QueueId,
         secret: QueueSecret,
         bootstrap: Option<QueueSecret>,
     ) -> Self {
-        Self { place, writer, secret, next: 0, high: 0, reused: false, bootstrap }
+        Self { place, writer, secret, next: 0, high: 0, doubted: 0, last: None, bootstrap, deposit }
     }
 
     /// Whether this writer id has never put anything.
@@ -170,7 +203,8 @@ impl Outbound {
             self.secret = secret;
             self.next = 0;
             self.high = 0;
-            self.reused = false;
+            self.doubted = 0;
+            self.last = None;
         }
     }
 }
@@ -193,6 +227,9 @@ pub enum Halt {
         /// How many it acknowledges.
         claimed: u64,
     },
+    /// The vault was restored from a backup: nothing is sent until every relay of the counterpart's has shown that
+    /// nothing was put since the backup was made.
+    Restored,
 }
 
 /// A channel that stands.
@@ -233,11 +270,18 @@ impl Halt {
     #[must_use]
     pub const fn gravity(self) -> u8 {
         match self {
-            Self::PeerAhead { .. } => 0,
-            Self::Forked { .. } => 1,
-            Self::RolledBack => 2,
-            Self::WordsDiffer => 3,
+            Self::Restored => 0,
+            Self::PeerAhead { .. } => 1,
+            Self::Forked { .. } => 2,
+            Self::RolledBack => 3,
+            Self::WordsDiffer => 4,
         }
+    }
+
+    /// Whether it is but a doubt, which the counterpart's relays can take away.
+    #[must_use]
+    pub const fn is_doubt(self) -> bool {
+        matches!(self, Self::Restored | Self::PeerAhead { .. })
     }
 }
 

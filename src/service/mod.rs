@@ -11,3 +11,4 @@ mod relay_accept;
 mod relay_conn;
 mod relay_disk;
 mod relay_engine;
+mod relay_key;

@@ -1,11 +1,13 @@
 //! The commands of `truceline`, as they are written.
 
+mod evidence;
 mod handover;
 mod mandate;
 mod negotiation;
 mod own;
 
 use clap::{Args, Parser, Subcommand};
+pub use evidence::{Evidence, EvidenceAbout, EvidenceCheck, EvidenceMake};
 pub use handover::*;
 pub use mandate::*;
 pub use negotiation::*;
@@ -28,7 +30,7 @@ Exit codes:
   4  the vault or its disk: wrong passphrase, in use, altered, full
   5  no relay could be reached, or a relay refused
   6  a file or line that was handed in cannot be used
-  7  a transcript does not hold, or is not between the parties named
+  7  a transcript or evidence does not hold, or is not between the parties named
   8  the safety words do not match
 
 Example:
@@ -269,6 +271,14 @@ Example:
   truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
     )]
     Verify(Verify),
+    /// Makes and checks evidence of one matter
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline evidence make --case 3f2a91c0 --out case.evidence
+  truceline evidence check case.evidence"
+    )]
+    Evidence(Evidence),
     /// Shows or sets how receipts are timed
     #[command(
         after_help = "Receipts show when an officer is at work; so, while a client stays connected, they wait a random time.
