@@ -5,10 +5,12 @@
 #![allow(dead_code, clippy::missing_panics_doc, missing_docs)]
 
 pub mod check;
+pub mod copies;
 pub mod forge;
 pub mod lie;
 
 use check::Checks;
+use copies::Copies;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
@@ -17,7 +19,7 @@ use truceline::host::memory::{Failure, MemoryStore};
 use truceline::host::store::Store;
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
-use truceline::officer::link::{LinkEvent, LinkKey, LinkSend};
+use truceline::officer::link::{LinkEvent, LinkKey, LinkSend, Purpose};
 use truceline::officer::restore::{Rows, first_rows};
 use truceline::officer::table;
 use truceline::officer::{command::CommandError, fetch};
@@ -106,6 +108,7 @@ pub struct World {
     /// Virtual milliseconds between two ticks.
     pub tick_every: u64,
     pub checks: Checks,
+    pub copies: Copies,
 }
 
 fn rows_of(store: &mut MemoryStore) -> Rows {
@@ -172,6 +175,7 @@ impl World {
             puts_on_the_wire: 0,
             tick_every: 500,
             checks: Checks::default(),
+            copies: Copies::default(),
         };
         world.begin_syncs();
         world.at(0, Event::Tick);
@@ -279,6 +283,7 @@ impl World {
                 }
                 let frame = request.encode().unwrap();
                 self.checks.put(node, &frame[..], request.cell.as_deref(), &self.nodes[node].officer);
+                self.copies.sent(node, request.cell.as_deref(), &self.nodes[node].officer, self.now);
                 self.carry(conn, true, Event::ToRelay(conn, Some(frame)));
             }
         }
@@ -327,10 +332,29 @@ impl World {
         }
     }
 
+    /// Another officer's program with a copy of a disk of this one's, as yet without a network.
+    pub fn start_copy(&mut self, mut store: MemoryStore) -> usize {
+        let mut officer = restored(&mut store);
+        officer.begin_sync(Pace::Watch);
+        let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        self.nodes.push(Node {
+            officer,
+            store,
+            notices: Vec::new(),
+            clock_ahead: 0,
+            rng,
+            running: BTreeMap::new(),
+            retry_at: BTreeMap::new(),
+            connected: false,
+        });
+        self.nodes.len() - 1
+    }
+
     /// Puts an older copy of an officer's disk in place of its disk.
     pub fn restore_disk(&mut self, node: usize, store: MemoryStore) {
         self.nodes[node].store = store;
         self.checks.forget_durable(node);
+        self.copies.forget(node);
         self.kill_officer(node);
     }
 
@@ -363,6 +387,9 @@ impl World {
             if dies_at == 0 {
                 return self.kill_relay(at);
             }
+            for record in step.records.iter().filter(|record| record.table == relay_table::CELL) {
+                self.copies.stored(at, record.value.as_ref().map(|value| value.as_slice()), self.now);
+            }
             self.relays[at].store.commit(step.records).unwrap();
             if dies_at == 1 {
                 return self.kill_relay(at);
@@ -379,6 +406,9 @@ impl World {
     fn relay_sends(&mut self, at: usize, send: Send) -> Option<Input> {
         match send {
             Send::Reply { conn, reply } => {
+                if matches!(reply, Reply::Serving { .. }) {
+                    self.copies.serving(conn.0, at, self.now);
+                }
                 let lies = self.relays[at].lies && self.chance(self.faults.make_up);
                 let reply =
                     if lies { lie::made_up(&mut self.rng) } else { Framed::<Reply>::new(reply, None) };
@@ -529,6 +559,9 @@ impl World {
                 }
                 if matches!(event, LinkEvent::Down(_)) {
                     return self.cut(conn);
+                }
+                if matches!(&event, LinkEvent::Reply(_)) && matches!(key.purpose, Purpose::Outbound(_)) {
+                    self.copies.told(node, conn, self.now);
                 }
                 let now = self.officer_clock(node);
                 let Node { officer, rng, .. } = &mut self.nodes[node];
