@@ -11,3 +11,4 @@ pub mod merkle;
 pub mod seal;
 pub mod secret;
 pub mod sign;
+pub mod stream;

@@ -116,7 +116,7 @@ fn folder(keep: Option<&Path>) -> Result<PathBuf> {
 fn prepare(dir: &Path, tell: &mut Telling) -> Result<(DemoRelay, Side, Side)> {
     tell.step("A relay starts", "It stands on neutral ground, knows nobody, and can open nothing.");
     let relay = DemoRelay::start(&dir.join("relay"))?;
-    tell.fact("relay", &relay.place.to_string());
+    tell.fact("relay", &relay.relay.place.to_string());
     tell.fact("passes", "two, each leave to open four queues; one for each officer");
     tell.step("Two officers make their vaults", "Everything in a vault is sealed under a passphrase.");
     let passphrase = "a passphrase for a demonstration";

@@ -15,7 +15,7 @@ use crate::officer::link::{LinkKey, Purpose, Trouble};
 use crate::officer::renewal::Old;
 use crate::officer::thread::Stage;
 use crate::party::card::PartyName;
-use crate::party::relay::RelayPlace;
+use crate::party::relay::{RelayLine, RelayPlace};
 use crate::service::officer::OfficerService;
 use crate::service::sync::{SyncOptions, SyncReport, fetch_offer};
 use crate::session::invite::{Invite, UntrustedInvite};
@@ -72,7 +72,7 @@ fn leaves(asked: &grammar::Relays) -> Result<Vec<RelayLeave>, Failure> {
     }
     let mut leaves: Vec<RelayLeave> = Vec::new();
     for (relay, pass) in asked.relays.iter().zip(&asked.passes) {
-        let place = RelayPlace::parse(relay).map_err(|error| {
+        let RelayLine { place, deposit } = RelayLine::parse(relay).map_err(|error| {
             Failure::new(
                 Cause::Usage,
                 error,
@@ -86,7 +86,7 @@ fn leaves(asked: &grammar::Relays) -> Result<Vec<RelayLeave>, Failure> {
             let what = format!("the relay {} is named twice", place.address());
             return Err(Failure::new(Cause::Usage, what, "Name each relay once."));
         }
-        leaves.push(RelayLeave { place, pass });
+        leaves.push(RelayLeave { place, deposit, pass });
     }
     Ok(leaves)
 }

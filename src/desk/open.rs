@@ -4,6 +4,7 @@ use crate::desk::ask::{self, Passphrase, Progress};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar::Cli;
 use crate::desk::screen::{Style, plain};
+use crate::officer::command::CommandError;
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
 use crate::service::officer::OfficerService;
@@ -53,7 +54,11 @@ impl Place {
         })
     }
 
-    fn passphrase(&self) -> Result<Passphrase, Failure> {
+    /// The vault's passphrase.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn passphrase(&self) -> Result<Passphrase, Failure> {
         match &self.passphrase_file {
             Some(file) => ask::passphrase_from(file),
             None => ask::passphrase(&format!("Passphrase for {}", self.vault.display())),
@@ -65,7 +70,10 @@ impl Place {
     /// # Errors
     /// [`Failure`].
     pub fn new_passphrase(&self) -> Result<Passphrase, Failure> {
-        self.passphrase_file.as_deref().map_or_else(ask::new_passphrase, ask::passphrase_from)
+        match &self.passphrase_file {
+            Some(file) => ask::passphrase_from(file),
+            None => ask::new_passphrase("A passphrase for the new vault"),
+        }
     }
 
     /// Opens the vault.
@@ -73,6 +81,39 @@ impl Place {
     /// # Errors
     /// [`Failure`].
     pub fn open(&self) -> Result<Desk, Failure> {
+        self.check_exists()?;
+        let passphrase = self.passphrase()?;
+        let progress = Progress::new("Opening the vault");
+        let service = OfficerService::open(&self.vault, &passphrase)?;
+        drop(progress);
+        Ok(Desk { service, place: self.clone() })
+    }
+
+    /// Opens the vault for what takes its keys: signing, sending, fetching.
+    ///
+    /// # Errors
+    /// [`Failure`]; [`Cause::Refused`] where the vault is retired.
+    pub fn open_to_act(&self) -> Result<Desk, Failure> {
+        let desk = self.open()?;
+        match desk.service.officer().retired() {
+            Some(_) => Err(CommandError::Retired.into()),
+            None => Ok(desk),
+        }
+    }
+
+    /// [`Place::open_to_act`] where it `acts`, else [`Place::open`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn open_for(&self, acts: bool) -> Result<Desk, Failure> {
+        if acts { self.open_to_act() } else { self.open() }
+    }
+
+    /// Refuses a vault that is not there.
+    ///
+    /// # Errors
+    /// [`Cause::Vault`].
+    pub fn check_exists(&self) -> Result<(), Failure> {
         if !self.vault.exists() {
             let what = format!("there is no vault at {}", self.vault.display());
             return Err(Failure::new(
@@ -81,11 +122,7 @@ impl Place {
                 "Check --vault, or make one: truceline init --name NAME",
             ));
         }
-        let passphrase = self.passphrase()?;
-        let progress = Progress::new("Opening the vault");
-        let service = OfficerService::open(&self.vault, &passphrase)?;
-        drop(progress);
-        Ok(Desk { service, place: self.clone() })
+        Ok(())
     }
 }
 

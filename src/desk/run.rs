@@ -2,14 +2,14 @@
 
 use crate::desk::act::Saying;
 use crate::desk::failure::{Cause, Failure};
-use crate::desk::grammar::{Case, Cli, Command, Transcript};
+use crate::desk::grammar::{Case, Cli, Command, Draft, Evidence, Mandate, Transcript};
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::sign::Leave;
 use crate::desk::{
-    act, case, cases, converse, delays, demo, demo_relay, draft, family, handover, interest, introduce,
-    mandate, outcome, own, profile, record, renew, report, settings, show, status, succession, sync,
-    transcript, words,
+    act, case, cases, converse, delays, demo, demo_relay, draft, evidence, family, handover, interest,
+    introduce, keep, mandate, outcome, own, profile, record, renew, report, settings, show, status,
+    succession, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -93,7 +93,7 @@ fn say(
     leave: Leave,
     what: impl FnOnce(&mut Desk) -> Result<Saying, Failure>,
 ) -> Result<Answer, Failure> {
-    let mut desk = place.open()?;
+    let mut desk = place.open_to_act()?;
     what(&mut desk)?.sign(&mut desk, leave)
 }
 
@@ -110,12 +110,14 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
             Some(newer) => succession::verify_files(asked, newer, place.style)?,
             None => transcript::verify_file(&place, asked)?,
         },
-        Command::Channel(asked) => renew::run(&mut place.open()?, asked)?,
-        Command::Invite(asked) => introduce::invite(&mut place.open()?, asked)?,
-        Command::Join(asked) => introduce::join(&mut place.open()?, asked)?,
-        Command::Words(asked) => words::run(&mut place.open()?, asked)?,
-        Command::Sync(asked) => sync::run(&mut place.open()?, asked)?,
-        Command::Say(asked) => act::say(&mut place.open()?, asked)?,
+        Command::Channel(asked) => renew::run(&mut place.open_to_act()?, asked)?,
+        Command::Invite(asked) => introduce::invite(&mut place.open_to_act()?, asked)?,
+        Command::Join(asked) => introduce::join(&mut place.open_to_act()?, asked)?,
+        Command::Words(asked) => {
+            words::run(&mut place.open_for(asked.confirm.is_some() || asked.differ)?, asked)?
+        }
+        Command::Sync(asked) => sync::run(&mut place.open_to_act()?, asked)?,
+        Command::Say(asked) => act::say(&mut place.open_to_act()?, asked)?,
         Command::Propose(asked) => {
             say(&place, Leave::yes(asked.yes), |desk| act::propose(desk, &asked.file, asked.frame.as_ref()))?
         }
@@ -132,23 +134,23 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Amend(asked) => {
             say(&place, Leave::yes(asked.yes), |desk| act::amend(desk, &asked.case, asked.file.as_deref()))?
         }
-        Command::Lapse(asked) => act::lapse(&mut place.open()?, asked)?,
-        Command::Reject(asked) => act::turn_down(&mut place.open()?, Kind::Reject, asked)?,
-        Command::Withdraw(asked) => act::turn_down(&mut place.open()?, Kind::Withdraw, asked)?,
-        Command::Standby(asked) => converse::standby(&mut place.open()?, asked)?,
-        Command::Query(asked) => converse::query(&mut place.open()?, asked)?,
-        Command::Answer(asked) => converse::answer(&mut place.open()?, asked)?,
-        Command::Lock(asked) => handover::lock(&mut place.open()?, asked)?,
-        Command::Transport(asked) => handover::transport(&mut place.open()?, asked)?,
-        Command::Acknowledge(asked) => handover::acknowledge(&mut place.open()?, asked)?,
-        Command::Ready(asked) => handover::ready(&mut place.open()?, asked)?,
-        Command::Go(asked) => handover::go(&mut place.open()?, asked)?,
-        Command::Suspend(asked) => handover::suspend(&mut place.open()?, asked)?,
-        Command::Lines(asked) => outcome::lines(&mut place.open()?, asked)?,
+        Command::Lapse(asked) => act::lapse(&mut place.open_to_act()?, asked)?,
+        Command::Reject(asked) => act::turn_down(&mut place.open_to_act()?, Kind::Reject, asked)?,
+        Command::Withdraw(asked) => act::turn_down(&mut place.open_to_act()?, Kind::Withdraw, asked)?,
+        Command::Standby(asked) => converse::standby(&mut place.open_to_act()?, asked)?,
+        Command::Query(asked) => converse::query(&mut place.open_to_act()?, asked)?,
+        Command::Answer(asked) => converse::answer(&mut place.open_to_act()?, asked)?,
+        Command::Lock(asked) => handover::lock(&mut place.open_to_act()?, asked)?,
+        Command::Transport(asked) => handover::transport(&mut place.open_to_act()?, asked)?,
+        Command::Acknowledge(asked) => handover::acknowledge(&mut place.open_to_act()?, asked)?,
+        Command::Ready(asked) => handover::ready(&mut place.open_to_act()?, asked)?,
+        Command::Go(asked) => handover::go(&mut place.open_to_act()?, asked)?,
+        Command::Suspend(asked) => handover::suspend(&mut place.open_to_act()?, asked)?,
+        Command::Lines(asked) => outcome::lines(&mut place.open_for(asked.template.is_none())?, asked)?,
         Command::Discrepancy(asked) => outcome::discrepancy(&place.open()?, asked)?,
-        Command::Close(asked) => handover::close(&mut place.open()?, asked)?,
-        Command::TransferNotice(asked) => converse::transfer_notice(&mut place.open()?, asked)?,
-        Command::Breach(asked) => converse::breach(&mut place.open()?, asked)?,
+        Command::Close(asked) => handover::close(&mut place.open_to_act()?, asked)?,
+        Command::TransferNotice(asked) => converse::transfer_notice(&mut place.open_to_act()?, asked)?,
+        Command::Breach(asked) => converse::breach(&mut place.open_to_act()?, asked)?,
         Command::Case(Case::Show(asked)) => case::show(&place.open()?, asked)?,
         Command::Cases => cases::run(&place.open()?)?,
         Command::Show(asked) => show::run(&mut place.open()?, asked)?,
@@ -156,9 +158,17 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Status => status::run(&place.open()?)?,
         Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
-        Command::Mandate(asked) => mandate::run(&mut place.open()?, asked)?,
-        Command::Draft(asked) => draft::run(&mut place.open()?, asked)?,
-        Command::Approve(asked) => draft::approve(&place.open()?, asked)?,
+        Command::Evidence(Evidence::Make(asked)) => evidence::make(&place.open()?, asked)?,
+        Command::Evidence(Evidence::Check(asked)) => evidence::check_file(&place, asked)?,
+        Command::Mandate(asked) => {
+            let signs = matches!(asked, Mandate::Sign(_) | Mandate::Set(_));
+            mandate::run(&mut place.open_for(signs)?, asked)?
+        }
+        Command::Draft(asked) => {
+            let shows = matches!(asked, Draft::List | Draft::Show(_) | Draft::Drop(_));
+            draft::run(&mut place.open_for(!shows)?, asked)?
+        }
+        Command::Approve(asked) => draft::approve(&place.open_to_act()?, asked)?,
         Command::Settings(asked) => settings::run(&mut place.open()?, asked)?,
         Command::Private(asked) => own::private(&mut place.open()?, asked)?,
         Command::Honesty(asked) => own::honesty(&mut place.open()?, asked)?,
@@ -167,6 +177,7 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Interest(asked) => interest::run(&place.open()?, asked)?,
         Command::Family(asked) => family::run(&place.open()?, asked)?,
         Command::Report(asked) => report::run(&place.open()?, asked)?,
+        Command::Vault(asked) => keep::run(&place, asked)?,
     };
     Ok(Some(answer))
 }

@@ -16,6 +16,7 @@ use crate::desk::grammar;
 use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
+use crate::desk::receipts::{Answers, Receipts};
 use crate::desk::record::{case_of, json_of, void};
 use crate::desk::renew;
 use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
@@ -59,10 +60,13 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
         let beside = Beside::of(channel, &ledger, &shown);
+        let answers = Answers::of(channel, &ledger);
+        let receipts = shown.own.then(|| Receipts::of(channel, &answers, &shown, desk.service.now()));
         if desk.place.json {
-            Answer::new("", json(channel, &ledger, &shown, &beside))
+            Answer::new("", json(channel, &ledger, &shown, receipts.as_ref(), &beside))
         } else {
-            let text = text(channel, &ledger, &shown, asked.full, desk.place.style) + &beside.text();
+            let style = desk.place.style;
+            let text = text(channel, &ledger, &shown, receipts.as_ref(), asked.full, style) + &beside.text();
             Answer::new(text, Value::Null)
         }
     }))
@@ -181,13 +185,20 @@ fn notices(channel: &Channel, case: &CaseState<'_>) -> Vec<TransferNotice> {
     .collect()
 }
 
-fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, beside: &Beside) -> Value {
+fn json(
+    channel: &Channel,
+    ledger: &Ledger,
+    shown: &Shown<'_>,
+    receipts: Option<&Receipts<'_>>,
+    beside: &Beside,
+) -> Value {
     let mut statement = json_of(channel, ledger, shown);
     let names = Names::of(channel);
     let content = shown.content().and_then(Result::ok);
     if let Value::Object(fields) = &mut statement {
         let header = shown.header;
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        add("receipts", receipts.map_or(Value::Null, Receipts::json));
         add("acknowledges", header.peer_count.into());
         add("author_name", author_name(channel, shown).into());
         add("body", content.map_or(Value::Null, |content| content_json(&content, &names)));
@@ -203,7 +214,14 @@ fn author_name(channel: &Channel, shown: &Shown<'_>) -> Option<String> {
     Some(channel.session()?.card(shown.header.author).name().as_str().to_owned())
 }
 
-fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style: Style) -> String {
+fn text(
+    channel: &Channel,
+    ledger: &Ledger,
+    shown: &Shown<'_>,
+    receipts: Option<&Receipts<'_>>,
+    full: bool,
+    style: Style,
+) -> String {
     let names = Names::of(channel);
     let header = shown.header;
     let kind = Kind::from_number(header.kind).map_or_else(|| kind_word(header.kind), Kind::name);
@@ -218,14 +236,12 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     }
     fact("said", &format!("{} by its author's clock", time(header.clock)));
     let marks = &shown.item.marks;
-    let not_yet = || "not yet".to_owned();
-    if shown.own {
-        fact("deposited", &marks.deposited.map_or_else(not_yet, time));
-        fact("delivered", &marks.delivered.map_or_else(not_yet, time));
-        fact("read", &marks.read.map_or_else(not_yet, time));
-    } else {
-        fact("received", &time(marks.stored));
-        fact("opened", &marks.read.map_or_else(not_yet, time));
+    match receipts {
+        Some(receipts) => receipts.facts().iter().for_each(|(name, text)| fact(name, text)),
+        None => {
+            fact("received", &time(marks.stored));
+            fact("opened", &marks.read.map_or_else(|| "not yet".to_owned(), time));
+        }
     }
     let seen = match header.peer_count.checked_sub(1) {
         Some(last) => format!("{}'s statements up to #{last}", names.name(header.author.other())),

@@ -77,6 +77,22 @@ pub fn trouble_text(trouble: &Trouble) -> (String, &'static str) {
             "it said something that makes no sense".to_owned(),
             "Check that both programs are of the same version; if so, tell its operator.",
         ),
+        Trouble::DepositKeyOther => (
+            "it presents another deposit key than the counterpart named".to_owned(),
+            "Nothing is put there. Tell the counterpart: its relay lost its key, or another answers in its place.",
+        ),
+        Trouble::DepositKeyChanged => (
+            "it presents another deposit key than it did first".to_owned(),
+            "What it stores counts as deposited by its bare word. Ask the counterpart why its relay changed.",
+        ),
+        Trouble::DepositKeyOwn => (
+            "it presents another deposit key than your counterpart was told".to_owned(),
+            "The counterpart puts nothing there. Ask the operator to bring the relay's old deposit.key back.",
+        ),
+        Trouble::DepositBroken => (
+            "its proof of deposit does not hold".to_owned(),
+            "What it says it stored counts as not stored. Tell its operator; use a second relay.",
+        ),
         Trouble::Flooded => (
             "the counterpart sends more than can be kept until what is missing comes".to_owned(),
             "Nothing to do here: ask the counterpart to sync and to put again what is missing.",
@@ -92,6 +108,10 @@ const fn trouble_code(trouble: &Trouble) -> &'static str {
         Trouble::Full(_) => "full",
         Trouble::Busy { .. } => "busy",
         Trouble::Nonsense => "nonsense",
+        Trouble::DepositKeyOther => "deposit-key-other",
+        Trouble::DepositKeyChanged => "deposit-key-changed",
+        Trouble::DepositKeyOwn => "deposit-key-own",
+        Trouble::DepositBroken => "deposit-broken",
         Trouble::Flooded => "flooded",
     }
 }
@@ -414,6 +434,10 @@ mod tests {
             Trouble::Full(Bound::Disk),
             Trouble::Busy { after_secs: 9 },
             Trouble::Nonsense,
+            Trouble::DepositKeyOther,
+            Trouble::DepositKeyChanged,
+            Trouble::DepositKeyOwn,
+            Trouble::DepositBroken,
             Trouble::Flooded,
         ];
         for trouble in troubles {

@@ -329,33 +329,36 @@ fn breach_text(it: &Breach, agreed: Option<&Offer>) -> String {
 /// Handover lines as a table: about whom, what became of them, and what is said of it.
 #[must_use]
 pub fn outcomes_text(lines: &[HandoverLine], agreed: Option<&Offer>) -> String {
-    let row = |line: &HandoverLine| {
-        let (place, who) = match &line.subject {
-            Subject::Listed { leg, line } => {
-                let name = agreed.and_then(|offer| persons::listed(offer, *leg, *line));
-                (format!("{}.{}", u32::from(*leg) + 1, u64::from(*line) + 1), name.unwrap_or_default())
-            }
-            Subject::Counted { leg, number } => {
-                (format!("{}", u32::from(*leg) + 1), format!("{number} of the leg, not named"))
-            }
-            Subject::Unlisted { leg, who } => {
-                (format!("{}", u32::from(*leg) + 1), format!("{}, on no list", persons::name(who)))
-            }
-        };
-        let mut more: Vec<String> = Vec::new();
-        if line.outcome != Outcome::Delivered || line.cause != Cause::Unknown {
-            more.push(format!("cause {}", line.cause));
-        }
-        if line.remedy != Remedy::None {
-            let by = line.deadline.map(|at| format!(" by {}", time(at)));
-            more.push(format!("asked: {}{}", line.remedy, by.unwrap_or_default()));
-        }
-        more.extend(line.detail.as_ref().map(|text| plain(text.as_str())));
-        more.extend(line.evidence.as_ref().map(|text| format!("shown by {}", plain(text.as_str()))));
-        vec![place, who, line.outcome.text().to_owned(), more.join("; ")]
-    };
-    let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = lines.iter().map(|line| outcome_row(line, agreed).to_vec()).collect();
     persons::headed(&[7, 26, 19, 22], &["line", "who", "outcome", "more"], &rows)
+}
+
+/// A handover line: its place, about whom, what became of them, and what is said of it.
+#[must_use]
+pub fn outcome_row(line: &HandoverLine, agreed: Option<&Offer>) -> [String; 4] {
+    let (place, who) = match &line.subject {
+        Subject::Listed { leg, line } => {
+            let name = agreed.and_then(|offer| persons::listed(offer, *leg, *line));
+            (format!("{}.{}", u32::from(*leg) + 1, u64::from(*line) + 1), name.unwrap_or_default())
+        }
+        Subject::Counted { leg, number } => {
+            (format!("{}", u32::from(*leg) + 1), format!("{number} of the leg, not named"))
+        }
+        Subject::Unlisted { leg, who } => {
+            (format!("{}", u32::from(*leg) + 1), format!("{}, on no list", persons::name(who)))
+        }
+    };
+    let mut more: Vec<String> = Vec::new();
+    if line.outcome != Outcome::Delivered || line.cause != Cause::Unknown {
+        more.push(format!("cause {}", line.cause));
+    }
+    if line.remedy != Remedy::None {
+        let by = line.deadline.map(|at| format!(" by {}", time(at)));
+        more.push(format!("asked: {}{}", line.remedy, by.unwrap_or_default()));
+    }
+    more.extend(line.detail.as_ref().map(|text| plain(text.as_str())));
+    more.extend(line.evidence.as_ref().map(|text| format!("shown by {}", plain(text.as_str()))));
+    [place, who, line.outcome.text().to_owned(), more.join("; ")]
 }
 
 #[cfg(test)]

@@ -185,11 +185,8 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
 /// [`Failure`]; an existing file is left alone without `--force`.
 pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failure> {
     let bytes = bytes_of(desk, desk.one()?)?;
-    if asked.file.exists() && !asked.force {
-        let what = format!("{} exists already", asked.file.display());
-        return Err(Failure::new(Cause::Input, what, "Name a new file, or replace it with --force."));
-    }
-    write(&asked.file, &bytes)?;
+    must_be_new(&asked.file, asked.force)?;
+    write_whole(&asked.file, &bytes)?;
     let file = asked.file.display().to_string();
     let text = format!(
         "{} written, readable for you only. It holds all that was said, in the clear.\n",
@@ -199,8 +196,23 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
     Ok(Answer::new(text, json!({"file": file, "bytes": bytes.len()})).aside(next))
 }
 
-/// Writes beside, then renames: the file is whole or not there.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Refuses to replace a file without `--force`.
+///
+/// # Errors
+/// [`Cause::Input`].
+pub fn must_be_new(file: &Path, force: bool) -> Result<(), Failure> {
+    if file.exists() && !force {
+        let what = format!("{} exists already", file.display());
+        return Err(Failure::new(Cause::Input, what, "Name a new file, or replace it with --force."));
+    }
+    Ok(())
+}
+
+/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
+///
+/// # Errors
+/// [`Failure`].
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".making");
     let making: PathBuf = path.with_file_name(name);
@@ -217,7 +229,10 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// What the command line says of the parties.
-pub(super) fn named(parties: &[String]) -> Result<Vec<Digest>, Failure> {
+///
+/// # Errors
+/// [`Cause::Usage`] for what is no fingerprint.
+pub fn named(parties: &[String]) -> Result<Vec<Digest>, Failure> {
     let read = |text: &String| {
         let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != ':').collect();
         let bytes = unhex(&digits).and_then(|bytes| bytes.try_into().ok());
@@ -231,13 +246,20 @@ pub(super) fn named(parties: &[String]) -> Result<Vec<Digest>, Failure> {
         })
     };
     if parties.len() > 2 {
-        return Err(Failure::new(
-            Cause::Usage,
-            "a transcript has two parties",
-            "Give --party once or twice.",
-        ));
+        return Err(Failure::new(Cause::Usage, "there are two parties", "Give --party once or twice."));
     }
     parties.iter().map(read).collect()
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// [`Cause::Input`].
+pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| {
+        let what = format!("{} cannot be read: {error}", file.display());
+        Failure::new(Cause::Input, what, "Check the path.")
+    })
 }
 
 /// `truceline verify`: no vault, no network.
@@ -251,20 +273,34 @@ pub fn verify_file(place: &Place, asked: &grammar::Verify) -> Result<Answer, Fai
     verdict(&told, &named, place.style)
 }
 
-fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Failure> {
-    let is_party = |wanted: &Digest| told.parties.iter().any(|(_, _, fingerprint)| fingerprint == wanted);
-    if let Some(stranger) = named.iter().find(|wanted| !is_party(wanted)) {
-        let has: Vec<String> = told.parties.iter().map(|(_, _, fingerprint)| fingerprint.hex()).collect();
+/// Whether both parties were named. `what` is between them.
+///
+/// # Errors
+/// [`Cause::Verification`] where one was named that is no party.
+pub fn identified(what: &str, parties: [Digest; 2], named: &[Digest]) -> Result<bool, Failure> {
+    if let Some(stranger) = named.iter().find(|wanted| !parties.contains(wanted)) {
+        let [inviter, joiner] = parties.map(|party| party.hex());
         let what =
-            format!("{} is no party of this transcript: it is between {}", stranger.hex(), has.join(" and "));
+            format!("{} is no party of this {what}: it is between {inviter} and {joiner}", stranger.hex());
         return Err(Failure::new(Cause::Verification, what, "Do not take it for what you were told it is."));
     }
-    let identified = told.parties.iter().all(|(_, _, fingerprint)| named.contains(fingerprint));
-    let line = if identified {
+    Ok(parties.iter().all(|party| named.contains(party)))
+}
+
+/// What can be said of the parties.
+#[must_use]
+pub const fn consistent(identified: bool) -> &'static str {
+    if identified {
         "Consistent, and between the two parties you named."
     } else {
         "Consistent, parties not identified: anyone can make up two parties. Name both\nwith --party, by fingerprints that you know from elsewhere."
-    };
+    }
+}
+
+fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Failure> {
+    let parties = told.parties.each_ref().map(|(_, _, fingerprint)| *fingerprint);
+    let identified = identified("transcript", parties, named)?;
+    let line = consistent(identified);
     let text = format!("{}\n{}\n{}", told.text(), style.bold(line), format_args!("\n{}", told.complete()));
     let mut json = told.json();
     if let Value::Object(fields) = &mut json {

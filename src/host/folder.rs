@@ -77,8 +77,7 @@ impl Folder {
     pub fn create(path: &Path) -> Result<Self, FolderError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
         // Its name, too, is to outlive a crash.
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(parent))?;
+        sync_parent(path)?;
         Self::take(path)
     }
 
@@ -119,6 +118,23 @@ impl Folder {
     pub fn sync(&self) -> Result<(), FolderError> {
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed(&self.path))
     }
+}
+
+/// Makes a new, renamed or removed name durable.
+///
+/// # Errors
+/// [`FolderError::Failed`].
+pub fn sync_parent(path: &Path) -> Result<(), FolderError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(parent))
+}
+
+/// The path with `suffix` at the end of its name.
+#[must_use]
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
 }
 
 /// Refuses a folder or file that others than its owner can read or write.

@@ -44,7 +44,7 @@ pub(super) struct Format {
     pub file: &'static str,
     /// SQLite's `application_id`.
     pub application: i32,
-    /// SQLite's `user_version`.
+    /// SQLite's `user_version`, as this program writes it. Every one from 1 on is read: see [`Rows::migrate`].
     pub version: i32,
 }
 
@@ -60,7 +60,9 @@ pub(super) struct Rows {
     wal: PathBuf,
     /// Set once a write failed so that what is durable is unknown.
     broken: bool,
-    _folder: Folder,
+    /// The file's `user_version`.
+    version: i32,
+    folder: Folder,
 }
 
 /// SQLite's error as ours.
@@ -153,16 +155,16 @@ impl Rows {
         if application != i64::from(format.application) {
             return Err(StoreError::Foreign { path });
         }
-        if found != i64::from(format.version) {
-            return Err(StoreError::VersionUnknown { found, known: i64::from(format.version) });
-        }
+        let version = i32::try_from(found).ok().filter(|found| (1..=format.version).contains(found));
+        let version =
+            version.ok_or(StoreError::VersionUnknown { found, known: i64::from(format.version) })?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         // The log is synced on every commit; without this, only on checkpoints.
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
         check_schema(&db)?;
         let wal = folder.join(&format!("{}-wal", format.file));
-        Ok(Self { db, wal, broken: false, _folder: folder })
+        Ok(Self { db, wal, broken: false, version, folder })
     }
 
     /// Does `work` in one transaction: all of it is durable when this returns, or none of it is there.
@@ -178,6 +180,39 @@ impl Rows {
             self.broken = true;
         }
         result
+    }
+
+    /// Brings a file of an older format to this one: the steps from its format on, each from one to the next, all in
+    /// one transaction. `steps` holds the first at 0, from format 1 to 2.
+    pub fn migrate<S>(
+        &mut self,
+        steps: &[S],
+        mut run: impl FnMut(&Writer<'_>, &S) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let done = usize::try_from(self.version).unwrap_or_default().saturating_sub(1);
+        let due = steps.get(done..).unwrap_or_default();
+        let (Some(version), false) = (i32::try_from(steps.len() + 1).ok(), due.is_empty()) else {
+            return Ok(());
+        };
+        self.write(|writer| {
+            due.iter().try_for_each(|step| run(writer, step))?;
+            Ok(writer.0.pragma_update(None, "user_version", version)?)
+        })?;
+        self.version = version;
+        Ok(())
+    }
+
+    /// A file in the folder of this one.
+    pub fn file_beside(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// What SQLite finds wrong with the file, in its words; nothing where it is sound.
+    pub fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.db.prepare("PRAGMA integrity_check")?;
+        let found = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 
     fn check(&self) -> Result<(), StoreError> {
@@ -301,6 +336,13 @@ impl Writer<'_> {
     pub fn delete(&self, kind: u16, key: &[u8]) -> Result<(), StoreError> {
         self.0.prepare_cached(DELETE)?.execute(params![kind, key])?;
         Ok(())
+    }
+
+    /// The keys of a kind's rows, in their order.
+    pub fn keys(&self, kind: u16) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut statement = self.0.prepare("SELECT key FROM rows WHERE kind = ?1 ORDER BY key")?;
+        let keys = statement.query_map(params![kind], |row| row.get(0))?;
+        Ok(keys.collect::<Result<_, _>>()?)
     }
 
     /// A row's head.

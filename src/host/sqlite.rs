@@ -17,10 +17,16 @@ use crate::step::{Record, Table};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-const FORMAT: Format = Format { file: "relay.sqlite", application: 0x7472_6c79, version: 1 };
+const FORMAT: Format =
+    Format { file: "relay.sqlite", application: 0x7472_6c79, version: 1 + STEPS.len() as i32 };
+/// How a store of an older format becomes one of the next: the first is from format 1 to 2.
+const STEPS: &[Migration] = &[];
 const ROOT: u16 = TABLE_RESERVED.0 as u16;
 /// 255 tables of 41 bytes and a count fit.
 const ROOT_BYTES_MAX: usize = 16_384;
+
+/// From one format to the next. What it writes goes through [`apply`], which keeps the sums.
+type Migration = fn(&Writer<'_>, &mut Tally) -> Result<(), StoreError>;
 
 /// Records in a SQLite file.
 pub struct SqliteStore {
@@ -83,12 +89,20 @@ impl SqliteStore {
     /// [`StoreError::Missing`], [`StoreError::Locked`], [`StoreError::Corrupt`],
     /// [`StoreError::VersionUnknown`], [`StoreError::Folder`] and failures of the disk.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let rows = Rows::open(dir, FORMAT)?;
+        Self::open_with(dir, FORMAT, STEPS)
+    }
+
+    fn open_with(dir: &Path, format: Format, steps: &[Migration]) -> Result<Self, StoreError> {
+        let mut rows = Rows::open(dir, format)?;
         let (head, body) =
             rows.read(ROOT, &[])?.ok_or_else(|| StoreError::corrupt("the root row is missing"))?;
         checked(TABLE_RESERVED, &[], &head, &body)?;
-        let tally = codec::decode(&body, ROOT_BYTES_MAX)
+        let mut tally = codec::decode(&body, ROOT_BYTES_MAX)
             .map_err(|error| StoreError::corrupt(format!("the root row: {error}")))?;
+        rows.migrate(steps, |writer, step| {
+            step(writer, &mut tally)?;
+            put_root(writer, &tally)
+        })?;
         Ok(Self { rows, tally })
     }
 

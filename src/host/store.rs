@@ -152,6 +152,9 @@ pub trait Store: Send {
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// Does what other processes asked of the one that holds the store; what comes of it is told to them.
+    fn answer_requests(&mut self) {}
 }
 
 /// Refuses records in the table a store keeps for itself.

@@ -8,17 +8,24 @@
 //!
 //! A vault is used from one thread; its calls block on the disk. It never keeps the passphrase.
 
+mod backup;
 mod error;
+mod inspect;
+mod migrate;
+mod request;
 mod seal;
 mod wrap;
 
+pub use backup::{Backup, BackupError, BackupFile};
 pub use error::VaultError;
+pub use inspect::{Damage, Inspection};
+pub use request::{Asked, ask_for_backup, is_in_use};
 pub use wrap::PassphraseCost;
 
 use crate::codec;
 use crate::crypto::digest::Digest;
 use crate::crypto::secret::Secret;
-use crate::host::rows::{Format, Rows, Writer};
+use crate::host::rows::{Format, Rows, Stored, Visit, Writer};
 use crate::host::store::{Store, StoreError, TABLE_RESERVED, check_tables};
 use crate::host::tally::Tally;
 use crate::step::{Record, Table};
@@ -30,7 +37,7 @@ use std::path::Path;
 use wrap::Clear;
 use zeroize::Zeroizing;
 
-const FORMAT: Format = Format { file: "vault.sqlite", application: 0x7472_7663, version: 1 };
+const FORMAT: Format = Format { file: "vault.sqlite", application: 0x7472_7663, version: migrate::VERSION };
 const ROOT: u16 = TABLE_RESERVED.0 as u16;
 const HEADER: u16 = 256;
 /// A hundred thousand mutable rows fit.
@@ -107,9 +114,7 @@ impl Vault {
         rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, VaultError> {
         let rows = Rows::open(dir, FORMAT)?;
-        let header = rows.read(HEADER, &[])?;
-        let (clear, wrapped) =
-            header.ok_or_else(|| VaultError::Damaged { what: "its header is missing".to_owned() })?;
+        let (clear, wrapped) = header(&rows)?;
         let clear = Clear::parse(&clear)?;
         let vault_key = clear.unwrap(passphrase, &wrapped)?;
         Self::unlocked(rows, vault_key, clear.id(), mutable, rng)
@@ -129,7 +134,8 @@ impl Vault {
             other => other.into(),
         };
         let root = open_root(&rows, &keys).map_err(altered)?;
-        let vault = Self { rows, keys, vault_key, id, mutable, root, rng };
+        let mut vault = Self { rows, keys, vault_key, id, mutable, root, rng };
+        vault.migrate(migrate::STEPS).map_err(altered)?;
         vault.check_mutable().map_err(altered)?;
         Ok(vault)
     }
@@ -187,6 +193,24 @@ impl Vault {
         Ok(())
     }
 
+    /// Shows `key, head, body` of every row of a table; then holds the table against the root.
+    fn scan_stored(&self, table: Table, visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let (mut found, mut rows) = (Tally::default(), 0);
+        self.rows.scan(u16::from(table.0), &mut |key, head, body| {
+            visit(key, head, body)?;
+            found.add(table, &self.keys.digest(table, key, head, body));
+            rows += 1;
+            Ok(())
+        })?;
+        if self.is_mutable(table) {
+            return self.check_count(table, rows);
+        }
+        if !found.agrees(&self.root.written, table) {
+            return Err(altered(table, "rows are missing, or were put back"));
+        }
+        Ok(())
+    }
+
     fn is_mutable(&self, table: Table) -> bool {
         self.mutable.contains(&table)
     }
@@ -210,6 +234,11 @@ impl Vault {
         }
         self.keys.open(table, key, head, body).map_err(|_| altered(table, "a row's seal does not open"))
     }
+}
+
+/// The header's clear part and the wrapped key.
+fn header(rows: &Rows) -> Result<Stored, VaultError> {
+    rows.read(HEADER, &[])?.ok_or_else(|| VaultError::Damaged { what: "its header is missing".to_owned() })
 }
 
 fn put_root(
@@ -292,20 +321,10 @@ impl Store for Vault {
         table: Table,
         visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
     ) -> Result<(), StoreError> {
-        let (mut found, mut rows) = (Tally::default(), 0);
-        self.rows.scan(u16::from(table.0), &mut |key, head, body| {
+        self.scan_stored(table, &mut |key, head, body| {
             visit(key, self.open_row(table, key, head, body)?);
-            found.add(table, &self.keys.digest(table, key, head, body));
-            rows += 1;
             Ok(())
-        })?;
-        if self.is_mutable(table) {
-            return self.check_count(table, rows);
-        }
-        if !found.agrees(&self.root.written, table) {
-            return Err(altered(table, "rows are missing, or were put back"));
-        }
-        Ok(())
+        })
     }
 
     fn read(&mut self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
@@ -345,6 +364,10 @@ impl Store for Vault {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.rows.checkpoint()
+    }
+
+    fn answer_requests(&mut self) {
+        self.answer_request();
     }
 }
 

@@ -87,6 +87,9 @@ pub enum CommandError {
     /// See [`ApprovalError`].
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// The vault was retired.
+    #[error("this vault was retired: it signs, sends and fetches nothing any more")]
+    Retired,
     /// The channel's words differ, or it does not stand, so that there is nothing to renew.
     #[error("only a channel that stands, and whose words did not differ, can be renewed")]
     NotRenewable,
@@ -141,6 +144,7 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
+        self.check_not_retired()?;
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
@@ -163,6 +167,7 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
+        self.check_not_retired()?;
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
@@ -174,7 +179,8 @@ impl Officer {
         }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;
         let number = self.insert(thread);
-        let step = self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, turn));
+        let step =
+            self.turn(number, now, rng, |channel, turn| channel.enqueue(Carries::Hello, hello, None, turn));
         Ok((number, step))
     }
 
@@ -375,6 +381,7 @@ impl Channel {
 
     fn check_may_compose(&self) -> Result<(), ComposeError> {
         match &self.thread.stage {
+            Stage::Open(session) if session.ratchet.is_none() => Err(ComposeError::Retired),
             Stage::Open(_) if self.thread.renewed_as.is_some() => Err(ComposeError::Renewed),
             Stage::Open(session) if session.heard => {
                 session.halt.map_or(Ok(()), |halt| Err(ComposeError::Halted(halt)))

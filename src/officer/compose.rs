@@ -26,6 +26,9 @@ pub enum ComposeError {
     /// The channel sends nothing more.
     #[error("the channel is halted")]
     Halted(Halt),
+    /// The vault was retired.
+    #[error("this vault was retired: it signs, sends and fetches nothing any more")]
+    Retired,
     /// Another channel has taken its place.
     #[error("the channel was renewed: nothing more is said in it")]
     Renewed,

@@ -222,6 +222,7 @@ pub struct Officer {
     pub(super) pace: Pace,
     pub(super) mandate: Option<SignedMandate>,
     pub(super) drafts: BTreeMap<Digest, HeldDraft>,
+    pub(super) retired: Option<UnixMillis>,
 }
 
 impl Officer {
@@ -399,10 +400,12 @@ impl Channel {
 
     /// Keys of cells that never came are erased by time, also in a channel in which nothing moves.
     fn erase_old_keys(&mut self, now: UnixMillis) {
-        if let Stage::Open(session) = &mut self.thread.stage {
-            let before = session.ratchet.skipped_keys();
-            session.ratchet.erase_old(now);
-            self.changed |= session.ratchet.skipped_keys() != before;
+        if let Stage::Open(session) = &mut self.thread.stage
+            && let Some(ratchet) = &mut session.ratchet
+        {
+            let before = ratchet.skipped_keys();
+            ratchet.erase_old(now);
+            self.changed |= ratchet.skipped_keys() != before;
         }
     }
 

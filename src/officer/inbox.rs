@@ -100,7 +100,8 @@ impl Channel {
     fn take_cell(&mut self, cell: &CellBytes, turn: &mut Turn<'_>) -> Option<bool> {
         let number = self.number;
         let Stage::Open(session) = &mut self.thread.stage else { return Some(false) };
-        let opened = match session.ratchet.open(cell, turn.rng) {
+        let Some(ratchet) = &mut session.ratchet else { return Some(false) };
+        let opened = match ratchet.open(cell, turn.rng) {
             Ok(opened) => opened,
             Err(error) => {
                 turn.notice(Notice::CellRefused { thread: number, why: error.to_string() });
@@ -118,7 +119,8 @@ impl Channel {
             return None;
         }
         let Stage::Open(session) = &mut self.thread.stage else { return Some(false) };
-        session.ratchet.take(opened, turn.now);
+        let Some(ratchet) = &mut session.ratchet else { return Some(false) };
+        ratchet.take(opened, turn.now);
         self.changed = true;
         self.heard(turn);
         match content {

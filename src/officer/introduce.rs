@@ -6,6 +6,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
 use crate::officer::cell::Carries;
 use crate::officer::command::CommandError;
+use crate::officer::deposits::RelayKey;
 use crate::officer::engine::{Channel, Notice, Turn};
 use crate::officer::link::{Purpose, queue};
 use crate::officer::outbox::seal;
@@ -25,6 +26,8 @@ use rand_core::CryptoRng;
 pub struct RelayLeave {
     /// The relay.
     pub place: RelayPlace,
+    /// The digest of its deposit key, where its line names it.
+    pub deposit: Option<Digest>,
     /// The pass.
     pub pass: Pass,
 }
@@ -48,6 +51,7 @@ fn inbound_queues(
             let (writer, writer_secret) = (random_queue(rng), QueueSecret::random(rng));
             let inbound = Inbound {
                 place: relay.place.clone(),
+                deposit: relay.deposit,
                 reader,
                 secret,
                 writer,
@@ -59,7 +63,7 @@ fn inbound_queues(
                 lost: 0,
             };
             let place = relay.place.clone();
-            let deposit = Digest([0; 32]);
+            let deposit = relay.deposit.unwrap_or(Digest([0; 32]));
             (inbound, WriteCapability { place, deposit, writer: writer.0, secret: writer_secret })
         })
         .unzip()
@@ -130,7 +134,8 @@ fn bootstrap(relays: &[WriteCapability], own: Vec<QueueSecret>) -> Vec<Outbound>
     let queues = relays.iter().zip(own);
     queues
         .map(|(relay, own)| {
-            Outbound::new(relay.place.clone(), queue(relay.writer), relay.secret.copy(), Some(own))
+            let deposit = RelayKey::named_as(relay.deposit);
+            Outbound::new(relay.place.clone(), deposit, queue(relay.writer), relay.secret.copy(), Some(own))
         })
         .collect()
 }
@@ -191,11 +196,12 @@ impl Channel {
         let cards = [turn.identity.card().clone(), hello.card];
         let introduced = [hello.inviter, hello.joiner];
         let outbound = bootstrap(&hello.relays, own);
-        let mut session = Session::new(hello.channel, cards, introduced, hello.ratchet, outbound);
+        let mut ratchet = hello.ratchet;
         let welcome = Content::Welcome(Welcome { writers, writer_keys, signature });
-        let Some(welcome) = seal(&mut session.ratchet, &welcome, turn) else { return false };
+        let Some(welcome) = seal(&mut ratchet, &welcome, turn) else { return false };
+        let session = Session::new(hello.channel, cards, introduced, ratchet, outbound);
         self.begin_session(session);
-        self.enqueue(Carries::Welcome, welcome, turn);
+        self.enqueue(Carries::Welcome, welcome, None, turn);
         self.rekey_now(turn);
         turn.notice(Notice::Joined { thread: self.number });
         true
@@ -228,14 +234,14 @@ impl Channel {
         let cards = [greeting.card.clone(), turn.identity.card().clone()];
         let introduced = [welcomed.inviter.clone(), greeting.joiner.clone()];
         let channel = greeting.channel;
-        let ratchet = greeting.into_ratchet(welcomed, turn.now);
+        let mut ratchet = greeting.into_ratchet(welcomed, turn.now);
+        let moved = seal(&mut ratchet, &Content::Moved(ids), turn);
         let mut session = Session::new(channel, cards, introduced, ratchet, outbound);
         session.heard = true;
-        let moved = seal(&mut session.ratchet, &Content::Moved(ids), turn);
         self.begin_session(session);
         self.settle(|carries| carries == Carries::Hello, turn);
         if let Some(moved) = moved {
-            self.enqueue(Carries::Moved, moved, turn);
+            self.enqueue(Carries::Moved, moved, None, turn);
         }
         self.hang_up_outbound(turn);
         self.rekey_now(turn);

@@ -9,11 +9,15 @@
 
 pub mod adopt;
 pub mod cell;
+pub mod check;
+mod check_chain;
 pub mod command;
 pub mod compose;
+pub mod deposits;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
+pub mod evidence;
 pub mod fetch;
 pub mod inbound;
 pub mod inbox;
@@ -27,6 +31,7 @@ pub mod own;
 pub mod receipt;
 pub mod renewal;
 pub mod restore;
+pub mod retire;
 pub mod retry;
 pub mod settings;
 pub mod table;

@@ -2,6 +2,7 @@
 //! counterpart's queues, byte for byte, at indexes given in the transaction before it is sent.
 
 use crate::codec::CellBytes;
+use crate::crypto::secret::Secret;
 use crate::officer::cell::{ANSWER_PAUSE, Carries, OutCell, Placement};
 use crate::officer::engine::{Channel, Turn};
 use crate::officer::link::{LinkSend, Purpose, Trouble};
@@ -76,16 +77,23 @@ impl Channel {
     }
 
     /// Puts a sealed cell into the outbox.
-    pub(super) fn enqueue(&mut self, carries: Carries, bytes: Box<CellBytes>, turn: &mut Turn<'_>) {
+    pub(super) fn enqueue(
+        &mut self,
+        carries: Carries,
+        bytes: Box<CellBytes>,
+        key: Option<Secret<44>>,
+        turn: &mut Turn<'_>,
+    ) {
         let number = self.thread.next_cell;
         self.thread.next_cell = number.saturating_add(1);
         self.changed = true;
         let places = vec![Placement::default(); self.outbounds().len()];
-        let key = table::number_key(self.number, number);
-        turn.put(table::CELL, key.clone(), &(carries, bytes.to_vec()));
-        turn.put(table::PLACES, key, &places);
-        let hash = CellHash::of(&bytes);
-        self.outbox.cells.insert(number, OutCell { carries, bytes, hash, places });
+        let row = table::number_key(self.number, number);
+        let held = (carries, bytes.to_vec(), key);
+        turn.put(table::CELL, row.clone(), &held);
+        turn.put(table::PLACES, row, &places);
+        let (hash, (.., key), deposits) = (CellHash::of(&bytes), held, BTreeMap::new());
+        self.outbox.cells.insert(number, OutCell { carries, bytes, hash, key, places, deposits });
     }
 
     /// Removes cells that are no longer needed.
@@ -93,7 +101,10 @@ impl Channel {
         let settled: Vec<u64> =
             self.outbox.cells.iter().filter(|(_, cell)| done(cell.carries)).map(|(at, _)| *at).collect();
         for number in settled {
-            self.outbox.cells.remove(&number);
+            let deposits = self.outbox.cells.remove(&number).map(|cell| cell.deposits).unwrap_or_default();
+            for relay in deposits.into_keys() {
+                turn.delete(table::DEPOSIT, table::opened_key(self.number, number, relay));
+            }
             turn.delete(table::CELL, table::number_key(self.number, number));
             turn.delete(table::PLACES, table::number_key(self.number, number));
         }
@@ -146,7 +157,9 @@ impl Channel {
                     whole = false;
                     break;
                 }
-                let Some(cell) = seal(&mut session.ratchet, &fragment, turn) else { return };
+                let Some(ratchet) = session.ratchet.as_mut() else { return };
+                let Ok(content) = fragment.encode() else { return };
+                let Ok(cell) = ratchet.seal_shown(&content, turn.rng) else { return };
                 sealed.push(cell);
                 room = room.saturating_sub(1);
             }
@@ -158,7 +171,7 @@ impl Channel {
                 session.sealed_fragments = session.sealed_fragments.saturating_add(count);
             }
             self.changed = true;
-            sealed.into_iter().for_each(|cell| self.enqueue(carries, cell, turn));
+            sealed.into_iter().for_each(|it| self.enqueue(carries, it.cell, Some(it.key), turn));
             if !whole {
                 return;
             }

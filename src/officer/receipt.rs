@@ -157,7 +157,8 @@ impl Channel {
         let kind =
             usize::try_from(sequence).ok().and_then(|at| self.transcript.chain(peer).headers().get(at));
         let receipt = kind.and_then(|header| Kind::from_number(header.kind)).is_some_and(Kind::is_receipt);
-        if receipt || !turn.settings.read_receipts {
+        let retired = self.session().is_none_or(|session| session.ratchet.is_none());
+        if receipt || retired || !turn.settings.read_receipts {
             return;
         }
         let span = Millis(turn.settings.read_within.0.saturating_sub(turn.settings.read_after.0));

@@ -3,14 +3,17 @@
 
 use crate::codec::{self, CELL_BYTES, CodecError};
 use crate::crypto::digest::Digest;
+use crate::crypto::secret::Secret;
 use crate::crypto::sign::SignError;
 use crate::officer::cell::{Carries, OutCell, Placement};
+use crate::officer::deposits::HeldDeposit;
 use crate::officer::draft::{Approval, ApprovalError, Draft, DraftError};
 use crate::officer::drafts::{HeldDraft, PART_APPROVAL, PART_DRAFT, PART_SENT};
 use crate::officer::engine::{Channel, Item, Officer, Pace};
 use crate::officer::mandate::{SignedMandate, SignedMandateError};
 use crate::officer::own::OwnRecord;
 use crate::officer::receipt::Marks;
+use crate::officer::retire;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Stage, Thread};
@@ -84,8 +87,16 @@ impl Officer {
     /// [`RestoreError`].
     pub fn restore(mut rows: Rows) -> Result<Self, RestoreError> {
         let mut take = |table: Table| rows.remove(&table).unwrap_or_default();
-        let (_, seeds) = take(table::IDENTITY).pop().ok_or(RestoreError::IdentityMissing)?;
-        let identity = Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?;
+        let (identity, retired) = match (take(table::IDENTITY).pop(), take(table::RETIRED).pop()) {
+            (Some((_, seeds)), None) => {
+                (Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?, None)
+            }
+            (None, Some((_, row))) => {
+                let (at, card) = retire::read(&row)?;
+                (Identity::erased(card), Some(at))
+            }
+            _ => return Err(RestoreError::IdentityMissing),
+        };
         let settings = match take(table::SETTINGS).pop() {
             Some((_, settings)) => read(table::SETTINGS, &settings)?,
             None => Settings::default(),
@@ -98,9 +109,11 @@ impl Officer {
             channels.insert(number, Channel::new(number, thread));
         }
         let (own, drafts) = (BTreeMap::new(), BTreeMap::new());
-        let mut officer = Self { identity, settings, channels, own, mandate: None, drafts, pace: Pace::Once };
+        let mut officer =
+            Self { identity, settings, channels, own, mandate: None, drafts, pace: Pace::Once, retired };
         officer.restore_statements(take(table::STATEMENT), take(table::MARK))?;
         officer.restore_cells(take(table::CELL), take(table::PLACES))?;
+        officer.restore_deposits(take(table::DEPOSIT))?;
         officer.restore_inbox(take(table::FRAGMENT), take(table::OPENED))?;
         officer.restore_forks(take(table::FORK))?;
         officer.restore_mandates(take(table::MANDATE))?;
@@ -170,14 +183,29 @@ impl Officer {
         let mut places: BTreeMap<_, _> = places.into_iter().collect();
         for (key, row) in cells {
             let misplaced = || RestoreError::RowMisplaced(table::CELL.0);
-            let (carries, bytes): (Carries, Vec<u8>) = read(table::CELL, &row)?;
+            let (carries, bytes, key_shown): (Carries, Vec<u8>, Option<Secret<44>>) =
+                read(table::CELL, &row)?;
             let places = places.remove(&key).ok_or_else(misplaced)?;
             let places: Vec<Placement> = read(table::PLACES, &places)?;
             let (channel, number) = self.channel_at(table::CELL, &key, 0)?;
             let bytes: Box<[u8; CELL_BYTES]> =
                 bytes.into_boxed_slice().try_into().map_err(|_| misplaced())?;
             let hash = CellHash::of(&bytes);
-            channel.outbox.cells.insert(number, OutCell { carries, bytes, hash, places });
+            let cell = OutCell { carries, bytes, hash, key: key_shown, places, deposits: BTreeMap::new() };
+            channel.outbox.cells.insert(number, cell);
+        }
+        Ok(())
+    }
+
+    /// Each of a cell that is there.
+    fn restore_deposits(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+        for (key, row) in rows {
+            let misplaced = || RestoreError::RowMisplaced(table::DEPOSIT.0);
+            let held: HeldDeposit = read(table::DEPOSIT, &row)?;
+            let relay = key.get(12).copied().ok_or_else(misplaced)?;
+            let (channel, number) = self.channel_at(table::DEPOSIT, &key, 0)?;
+            let cell = channel.outbox.cells.get_mut(&number).ok_or_else(misplaced)?;
+            cell.deposits.insert(relay, held);
         }
         Ok(())
     }

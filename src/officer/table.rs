@@ -15,6 +15,8 @@
 //! 11 MANDATE  number u64                                      signed mandate
 //! 12 DRAFT    thread u32 ‖ draft's id 32 ‖ part u8            part 0: draft; 1: approval; 2: statement's id 32
 //! 13 OWN      number u64                                      own-side record
+//! 18 DEPOSIT  thread u32 ‖ number u64 ‖ relay u8              a cell's deposit, as the relay signed it
+//! 20 RETIRED  -                                               when, and the card, in the place of the identity
 //! ```
 //! Integers in keys are big-endian, so that rows come in their order.
 
@@ -48,10 +50,16 @@ pub const MANDATE: Table = Table(11);
 pub const DRAFT: Table = Table(12);
 /// What the own side keeps to itself: notes, honesty ledger, profile.
 pub const OWN: Table = Table(13);
+/// A relay's proof that it stored a cell.
+pub const DEPOSIT: Table = Table(18);
+/// What a retired vault keeps of the party's identity.
+pub const RETIRED: Table = Table(20);
 
 /// Every table.
-pub const ALL: [Table; 13] =
-    [IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN];
+pub const ALL: [Table; 15] = [
+    IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN,
+    DEPOSIT, RETIRED,
+];
 /// Tables whose rows are rewritten and must never be found older than the last step.
 pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
 
@@ -93,7 +101,7 @@ pub fn mark_key(thread: u32, author: Role, sequence: u64, mark: u8) -> Vec<u8> {
     key
 }
 
-/// `thread u32 ‖ number u64 ‖ relay u8`.
+/// `thread u32 ‖ number u64 ‖ relay u8`: of [`OPENED`] and [`DEPOSIT`].
 #[must_use]
 pub fn opened_key(thread: u32, number: u64, relay: u8) -> Vec<u8> {
     let mut key = number_key(thread, number);

@@ -1,6 +1,7 @@
 //! What a thread holds, read for showing: nothing here changes anything.
 
 use crate::codec::CodecError;
+use crate::crypto::sign::SignError;
 use crate::deal::body::{Body, BodyError, Content};
 use crate::deal::judge::{Entry, Ledger, Said as Judged, judge};
 use crate::officer::engine::{Channel, Item};
@@ -139,10 +140,7 @@ impl Channel {
     /// Never for a channel that stands.
     pub fn export(&self) -> Result<Option<Vec<u8>>, CodecError> {
         let Some(session) = self.session() else { return Ok(None) };
-        let [inviter, joiner] = &session.introduced;
-        let introduced =
-            [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
-        let preamble = Preamble { channel: session.channel, cards: session.cards.clone(), introduced };
+        let preamble = preamble(session);
         let statements = self.statements();
         export::write(&preamble, statements.iter().map(|shown| shown.item.bytes.as_ref())).map(Some)
     }
@@ -153,18 +151,29 @@ impl Channel {
 /// # Errors
 /// [`export::ExportError`], at the first defect.
 pub fn check_export(bytes: &[u8]) -> Result<export::CheckedExport, export::ExportError> {
-    export::check(bytes, |role, preamble| {
-        let [inviter, joiner] = &preamble.cards;
-        let [introduced_inviter, introduced_joiner] = &preamble.introduced;
-        let (card, introduced) = match role {
-            Role::Inviter => (inviter, introduced_inviter),
-            Role::Joiner => (joiner, introduced_joiner),
-        };
-        // A card that was decoded has a fingerprint.
-        let cards = [inviter, joiner].map(|card| card.fingerprint().unwrap_or_default());
-        let [first, second] = &cards;
-        verify_role(role, &preamble.channel, [first, second], &introduced.first, card, &introduced.signature)
-    })
+    export::check(bytes, verify_introduction)
+}
+
+/// What an export or a bundle says of a session's parties.
+pub(super) fn preamble(session: &Session) -> Preamble {
+    let [inviter, joiner] = &session.introduced;
+    let introduced =
+        [inviter, joiner].map(|part| Introduced { first: part.first, signature: part.signature.clone() });
+    Preamble { channel: session.channel, cards: session.cards.clone(), introduced }
+}
+
+/// Checks a party's signature in the introduction.
+pub(super) fn verify_introduction(role: Role, preamble: &Preamble) -> Result<(), SignError> {
+    let [inviter, joiner] = &preamble.cards;
+    let [introduced_inviter, introduced_joiner] = &preamble.introduced;
+    let (card, introduced) = match role {
+        Role::Inviter => (inviter, introduced_inviter),
+        Role::Joiner => (joiner, introduced_joiner),
+    };
+    // A card that was decoded has a fingerprint.
+    let cards = [inviter, joiner].map(|card| card.fingerprint().unwrap_or_default());
+    let [first, second] = &cards;
+    verify_role(role, &preamble.channel, [first, second], &introduced.first, card, &introduced.signature)
 }
 
 /// What a stored body holds.

@@ -1,6 +1,7 @@
 //! Engines joined to the host: here time passes, frames arrive and disks are written. May not decide what
 //! a rule of the protocol says: engines do.
 
+pub mod keep;
 pub mod officer;
 pub mod relay;
 pub mod relay_config;
@@ -11,3 +12,4 @@ mod relay_accept;
 mod relay_conn;
 mod relay_disk;
 mod relay_engine;
+mod relay_key;

@@ -4,7 +4,7 @@
 use crate::host::clock;
 use crate::host::entropy::OsEntropy;
 use crate::host::store::{Store, StoreError};
-use crate::host::vault::{PassphraseCost, Vault, VaultError};
+use crate::host::vault::{BackupError, PassphraseCost, Vault, VaultError};
 use crate::officer::command::CommandError;
 use crate::officer::engine::{Notice, Officer, OfficerStep};
 use crate::officer::link::LinkSend;
@@ -23,6 +23,9 @@ pub enum ServiceError {
     /// See [`VaultError`].
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// See [`BackupError`].
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The vault could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -104,6 +107,18 @@ impl OfficerService {
     #[must_use]
     pub const fn officer(&self) -> &Officer {
         &self.officer
+    }
+
+    /// Does what other processes asked of this one, which holds the vault: a backup.
+    pub(super) fn answer_requests(&mut self) {
+        if !self.stopped {
+            self.store.answer_requests();
+        }
+    }
+
+    /// Moves the log of the vault's file into the file.
+    pub(super) fn tidy(&mut self) -> Result<(), ServiceError> {
+        Ok(self.store.checkpoint()?)
     }
 
     /// The clock.

@@ -256,7 +256,12 @@ impl OfficerService {
             officer.begin_sync(pace);
             Ok(((), OfficerStep::new()))
         })?;
+        let mut attended = Instant::now();
         while !*stop.borrow() {
+            if attended.elapsed() >= TICK {
+                self.answer_requests();
+                attended = Instant::now();
+            }
             links.give_up_refused(self.officer());
             links.reconcile(self.officer());
             if !options.watch && told.is_empty() && links.is_settled(self.officer()) {

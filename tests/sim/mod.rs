@@ -14,7 +14,10 @@ use copies::Copies;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
+use truceline::codec::CellBytes;
 use truceline::crypto::digest::Digest;
+use truceline::crypto::secret::Secret;
+use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::host::memory::{Failure, MemoryStore};
 use truceline::host::store::Store;
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
@@ -26,11 +29,13 @@ use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
 use truceline::party::role::Role;
+use truceline::relay::deposit::{Answer, Depositor};
 use truceline::relay::engine::Relay;
 use truceline::relay::message::{CellKey, ConnId, Input, Limits, Send};
 use truceline::relay::table as relay_table;
 use truceline::session::invite::{Invite, UntrustedInvite};
 use truceline::time::{Millis, UnixMillis};
+use truceline::wire::deposit::key_digest;
 use truceline::wire::frame::{FrameBytes, Framed};
 use truceline::wire::pass::Pass;
 use truceline::wire::queue::Exporter;
@@ -54,6 +59,8 @@ pub struct Faults {
     pub swap_cells: u32,
     /// A lying relay answers what it makes up.
     pub make_up: u32,
+    /// A lying relay forges what it signs of a deposit, repeats another proof, or shows another key.
+    pub forge_deposit: u32,
     /// An officer's clock jumps, by up to ten days either way.
     pub clock_jump: u32,
     /// An officer's disk does not take what is to be written; the program ends.
@@ -79,6 +86,20 @@ pub struct RelayNode {
     pub limits: Limits,
     pub up: bool,
     pub lies: bool,
+    /// What it signs deposits with, and the digest of that key.
+    pub depositor: Depositor,
+    pub deposit: Digest,
+    /// Whether its line names the key.
+    pub names_key: bool,
+    last_proof: Option<Box<CellBytes>>,
+}
+
+/// A relay's deposit key, and its digest.
+pub fn depositor(seed: u8) -> (Depositor, Digest) {
+    let seeds = SigningSeeds::from_seeds(Secret::take(&mut [seed; 32]), Secret::take(&mut [!seed; 32]));
+    let key = SigningKey::expand(&seeds).unwrap();
+    let digest = key_digest(key.public());
+    (Depositor::new(key).unwrap(), digest)
 }
 
 struct Conn {
@@ -151,6 +172,7 @@ impl World {
             let pin = Pin(Digest([at as u8 + 1; 32]));
             let place = RelayPlace::new(&format!("relay{at}.example:4433"), pin).unwrap();
             let limits = Limits::default();
+            let (depositor, deposit) = depositor(at as u8 + 1);
             RelayNode {
                 place,
                 relay: Relay::new(limits),
@@ -158,6 +180,10 @@ impl World {
                 limits,
                 up: true,
                 lies: false,
+                depositor,
+                deposit,
+                names_key: true,
+                last_proof: None,
             }
         });
         let relays = relays.collect();
@@ -221,7 +247,9 @@ impl World {
             let hashes = pass.tokens().map(|token| token.hash()).collect();
             let expires = self.clock().plus(Millis::days(7));
             self.relay_input(at, Input::Tokens { hashes, expires });
-            leave.push(RelayLeave { place: self.relays[at].place.clone(), pass });
+            let RelayNode { place, deposit, names_key, .. } = &self.relays[at];
+            let deposit = names_key.then_some(*deposit);
+            leave.push(RelayLeave { place: place.clone(), deposit, pass });
         }
         leave
     }
@@ -253,6 +281,8 @@ impl World {
                 return self.kill_officer(node);
             }
             self.checks.committed(node, &self.nodes[node].officer);
+            let keys = self.relays.iter().map(|relay| (&relay.place, relay.deposit));
+            self.checks.deposits(node, &self.nodes[node].officer, &keys.collect());
         }
         if dies_at == 1 {
             return self.kill_officer(node);
@@ -394,8 +424,9 @@ impl World {
             if dies_at == 1 {
                 return self.kill_relay(at);
             }
-            for send in step.sends {
-                queue.extend(self.relay_sends(at, send));
+            let answers = self.relays[at].depositor.answer(step.sends).unwrap();
+            for (conn, answer) in answers {
+                queue.extend(self.relay_answers(at, conn, answer));
             }
             if dies_at == 2 {
                 return self.kill_relay(at);
@@ -403,21 +434,29 @@ impl World {
         }
     }
 
-    fn relay_sends(&mut self, at: usize, send: Send) -> Option<Input> {
-        match send {
-            Send::Reply { conn, reply } => {
-                if matches!(reply, Reply::Serving { .. }) {
+    fn relay_answers(&mut self, at: usize, conn: ConnId, answer: Answer) -> Option<Input> {
+        match answer {
+            Answer::Reply(honest) => {
+                if matches!(honest.said, Reply::Serving { .. }) {
                     self.copies.serving(conn.0, at, self.now);
                 }
-                let lies = self.relays[at].lies && self.chance(self.faults.make_up);
-                let reply =
-                    if lies { lie::made_up(&mut self.rng) } else { Framed::<Reply>::new(reply, None) };
+                let lies = self.relays[at].lies;
+                let reply = if lies && self.chance(self.faults.make_up) {
+                    lie::made_up(&mut self.rng)
+                } else if lies && self.chance(self.faults.forge_deposit) {
+                    lie::forged(&mut self.rng, &honest, self.relays[at].last_proof.clone())
+                } else {
+                    honest.clone()
+                };
+                if matches!(honest.said, Reply::Stored { .. }) {
+                    self.relays[at].last_proof = honest.cell;
+                }
                 self.answer(conn.0, reply);
             }
-            Send::Close { conn } => {
+            Answer::Close => {
                 self.carry(conn.0, false, Event::ToOfficer(conn.0, LinkEvent::Down("closed".into())))
             }
-            Send::Cells { conn, cells } => {
+            Answer::Cells(cells) => {
                 let swaps = self.relays[at].lies && self.chance(self.faults.swap_cells);
                 for (place, cell) in cells.iter().enumerate() {
                     let read = if swaps { &cells[cells.len() - 1 - place] } else { cell };
@@ -595,7 +634,7 @@ impl World {
                         Some(bytes.to_vec().into_boxed_slice().try_into().unwrap()),
                     )
                 }
-                Send::Close { .. } => return None,
+                Send::Close { .. } | Send::Stored { .. } => return None,
             };
             match fetch::next(reply) {
                 fetch::Fetch::Ask(next) => request = next,

@@ -1,13 +1,16 @@
 //! The commands of `truceline`, as they are written.
 
 mod channel;
+mod evidence;
 mod handover;
 mod mandate;
 mod negotiation;
 mod own;
+mod vault;
 
 pub use channel::*;
 use clap::{Args, Parser, Subcommand};
+pub use evidence::{Evidence, EvidenceAbout, EvidenceCheck, EvidenceMake};
 pub use handover::*;
 pub use mandate::*;
 pub use negotiation::*;
@@ -16,6 +19,7 @@ pub use own::{
     ProfileSet, Report,
 };
 use std::path::PathBuf;
+pub use vault::{Vault, VaultBackup, VaultPassphrase, VaultRestore, VaultRetire};
 
 const AFTER: &str = "The vault is the folder in --vault, else in TRUCELINE_VAULT, else ~/.truceline. Its passphrase is read from \
 --passphrase-file, else from the file in TRUCELINE_PASSPHRASE_FILE, else asked for on the terminal.
@@ -30,7 +34,7 @@ Exit codes:
   4  the vault or its disk: wrong passphrase, in use, altered, full
   5  no relay could be reached, or a relay refused
   6  a file or line that was handed in cannot be used
-  7  a transcript does not hold, or is not between the parties named
+  7  a transcript or evidence does not hold, or is not between the parties named
   8  the safety words do not match
 
 Example:
@@ -279,6 +283,14 @@ Example:
   truceline verify old.bin new.bin"
     )]
     Verify(Verify),
+    /// Makes and checks evidence of one matter
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline evidence make --case 3f2a91c0 --out case.evidence
+  truceline evidence check case.evidence"
+    )]
+    Evidence(Evidence),
     /// Shows or sets how receipts are timed
     #[command(
         after_help = "Receipts show when an officer is at work; so, while a client stays connected, they wait a random time.
@@ -336,8 +348,17 @@ Example:
     /// Tells the figures of all exchanges, computed anew from what was sealed
     #[command(after_help = "Example:
   truceline report
-  truceline report --csv > report.csv")]
+  truceline report --csv > report.csv
+  truceline --channel tarrun report --html report.html")]
     Report(Report),
+    /// Keeps the vault: backs it up, restores it, changes its passphrase, checks it, retires it
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline vault backup /media/stick/velmara.backup
+  truceline vault check"
+    )]
+    Vault(Vault),
     /// Signs, sets or shows the mandate: what the officer may agree to
     #[command(
         subcommand,

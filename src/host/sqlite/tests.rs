@@ -209,3 +209,29 @@ fn a_file_that_others_can_read_is_refused() {
     let error = SqliteStore::open(&dir).err().unwrap();
     assert!(matches!(error, StoreError::Folder(_)) && error.remedy().contains("chmod"), "{error}");
 }
+
+#[test]
+fn an_older_store_takes_the_step_to_this_format_and_a_newer_one_is_refused() {
+    fn renamed(writer: &Writer<'_>, tally: &mut Tally) -> Result<(), StoreError> {
+        for key in writer.keys(1)? {
+            let (_, value) = writer.read(1, &key)?.unwrap();
+            apply(writer, tally, &Record::delete(Table(1), key.clone()))?;
+            apply(writer, tally, &Record::put(Table(4), key, value))?;
+        }
+        Ok(())
+    }
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("store");
+    let mut store = SqliteStore::create(&dir).unwrap();
+    store.commit(vec![Record::put(Table(1), b"k".to_vec(), b"v".to_vec())]).unwrap();
+    drop(store);
+    let later = Format { version: 2, ..FORMAT };
+    for _ in 0..2 {
+        let mut store = SqliteStore::open_with(&dir, later, &[renamed]).unwrap();
+        assert_eq!(store.read(Table(4), b"k").unwrap().unwrap().as_slice(), b"v");
+        assert_eq!((store.count(Table(1)), store.count(Table(4))), (0, 1));
+        store.scan(Table(4), &mut |_, _| {}).unwrap();
+    }
+    let newer = SqliteStore::open(&dir).err();
+    assert!(matches!(newer, Some(StoreError::VersionUnknown { found: 2, known: 1 })), "{newer:?}");
+}

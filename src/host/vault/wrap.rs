@@ -66,7 +66,10 @@ pub(super) struct Clear {
     salt: [u8; 32],
 }
 
-const CLEAR_BYTES: usize = 77;
+/// Bytes of a header's clear part.
+pub(super) const CLEAR_BYTES: usize = 77;
+/// Bytes of a wrapped key: nonce 24, key 32, tag 16.
+pub(super) const WRAPPED_BYTES: usize = 72;
 
 impl Clear {
     /// A header's clear part with a fresh salt.

@@ -161,7 +161,8 @@ impl<'a> Sides<'a> {
 /// What must be equal at both ends: without what each side's own clock and desk add, and `mirrored` as the other side
 /// would say it.
 fn common(shown: &Value, mirrored: bool) -> Value {
-    const OWN: [&str; 7] = ["channel", "opened", "since", "stored", "deposited", "delivered", "read"];
+    const OWN: [&str; 8] =
+        ["channel", "opened", "since", "stored", "deposited", "delivered", "read", "receipts"];
     let turned = |text: &str| match text {
         "own" if mirrored => "peer".to_owned(),
         "peer" if mirrored => "own".to_owned(),
