@@ -14,6 +14,7 @@ mod officer;
 mod private;
 mod relay;
 mod relays;
+mod renewals;
 mod scene;
 mod vaults;
 mod words;
