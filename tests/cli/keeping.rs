@@ -160,7 +160,8 @@ fn what_is_no_sound_backup_and_what_is_in_the_way_is_refused_and_nothing_is_left
         other.run(&["vault", "restore", &name]).fails(code, what, "");
     }
     other.json(&["vault", "restore", "missing"]).fails(6, "cannot be used", "path");
-    let left: Vec<_> = std::fs::read_dir(&other.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(&other.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains("vault")), "{left:?}");
     other.ok(&["vault", "restore", &file]);
     assert_eq!(other.ok(&["status"])["party"], officer.ok(&["status"])["party"]);
@@ -220,12 +221,21 @@ fn all_damage_is_found_at_once_also_where_no_engine_can_be_built() {
         ("UPDATE rows SET body = zeroblob(100) WHERE kind = 255", "its root row does not open"),
         ("DELETE FROM rows WHERE kind = 3", "table 3 (thread), key 00000001: the row is missing"),
         ("UPDATE rows SET body = zeroblob(20) WHERE kind = 3", "table 3 (thread)"),
-        ("DELETE FROM rows WHERE kind = 5 AND id = (SELECT min(id) FROM rows WHERE kind = 5)", "table 5 (mark)"),
+        (
+            "DELETE FROM rows WHERE kind = 5 AND id = (SELECT min(id) FROM rows WHERE kind = 5)",
+            "table 5 (mark)",
+        ),
         ("DELETE FROM rows WHERE kind = 13", "0 rows are there, and 1 were written"),
-        ("UPDATE rows SET kind = 77 WHERE kind = 13", "table 77 (unknown): 1 rows are in a table that there is not"),
+        (
+            "UPDATE rows SET kind = 77 WHERE kind = 13",
+            "table 77 (unknown): 1 rows are in a table that there is not",
+        ),
         ("UPDATE rows SET body = 'text' WHERE kind = 13", "its rows cannot all be read"),
         ("UPDATE rows SET key = x'00' WHERE kind = 13", "a row's seal does not open"),
-        ("DELETE FROM rows WHERE kind = 4 AND key = x'00000001000000000000000000'", "#0 of the inviter is missing"),
+        (
+            "DELETE FROM rows WHERE kind = 4 AND key = x'00000001000000000000000000'",
+            "#0 of the inviter is missing",
+        ),
         (
             "DELETE FROM rows WHERE kind = 4 AND key = (SELECT max(key) FROM rows WHERE kind = 4)",
             "the newest are missing",
@@ -241,10 +251,7 @@ fn all_damage_is_found_at_once_also_where_no_engine_can_be_built() {
     meddle(&scene.velmara, "UPDATE rows SET body = zeroblob(9) WHERE kind = 13");
     meddle(&scene.velmara, "DELETE FROM rows WHERE kind = 4 AND key = x'00000001010000000000000000'");
     scene.velmara.json(&["status"]).fails(4, "altered", "");
-    damaged(
-        &scene.velmara,
-        &["table 2 (settings)", "table 13 (own)", "#0 of the joiner is missing"],
-    );
+    damaged(&scene.velmara, &["table 2 (settings)", "table 13 (own)", "#0 of the joiner is missing"]);
     put_back();
     scene.velmara.ok(&["vault", "check"]);
     // And what is no vault, or opens with another passphrase.
@@ -261,12 +268,16 @@ fn a_retired_vault_holds_no_key_and_all_that_was_said() {
     scene.velmara.ok(&["say", "Never sent."]);
     let log = scene.velmara.ok(&["log"]);
     let id = log["statements"][0]["id"].as_str().unwrap().to_owned();
-    let erased: Vec<Vec<u8>> = [1, 3, 6, 7].into_iter().flat_map(|table| bodies(&scene.velmara, table)).collect();
+    let erased: Vec<Vec<u8>> =
+        [1, 3, 6, 7].into_iter().flat_map(|table| bodies(&scene.velmara, table)).collect();
     assert!(erased.len() >= 4);
     scene.velmara.refused(&["vault", "retire"], 2, "no terminal", "--yes");
     let answer = scene.velmara.run(&["vault", "retire", "--yes"]);
     assert_eq!(answer.code, Some(0), "{answer:?}");
-    assert!(answer.out.contains("1 statement never sent") && answer.err.contains("destroy them"), "{answer:?}");
+    assert!(
+        answer.out.contains("1 statement never sent") && answer.err.contains("destroy them"),
+        "{answer:?}"
+    );
 
     // Not one sealed row with a key is left in the file or its log.
     for entry in std::fs::read_dir(vault).unwrap() {
