@@ -70,17 +70,27 @@ pub fn decode<T: Encode + Decode<()>>(bytes: &[u8], max: usize) -> Result<T, Cod
     if bytes.len() > max {
         return Err(CodecError::TooLong { found: bytes.len(), max });
     }
-    let (value, read) =
-        bincode::decode_from_slice::<T, _>(bytes, decoding()).map_err(|_| CodecError::Malformed)?;
+    let (value, read) = decode_first(bytes, max)?;
     if read != bytes.len() {
         return Err(CodecError::Trailing(bytes.len() - read));
     }
+    Ok(value)
+}
+
+/// Decodes the value of at most `max` bytes that `bytes` begin with; and how many it takes.
+///
+/// # Errors
+/// As [`decode`], but for what follows the value.
+pub fn decode_first<T: Encode + Decode<()>>(bytes: &[u8], max: usize) -> Result<(T, usize), CodecError> {
+    let within = bytes.get(..max).unwrap_or(bytes);
+    let (value, read) =
+        bincode::decode_from_slice::<T, _>(within, decoding()).map_err(|_| CodecError::Malformed)?;
     let again =
         zeroize::Zeroizing::new(bincode::encode_to_vec(&value, config()).map_err(|_| CodecError::Malformed)?);
-    if again.as_slice() != bytes {
+    if within.get(..read) != Some(again.as_slice()) {
         return Err(CodecError::NotCanonical);
     }
-    Ok(value)
+    Ok((value, read))
 }
 
 /// `content` as a fixed number of bytes: `length u32 ‖ content ‖ zeros`.

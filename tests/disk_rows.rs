@@ -10,12 +10,14 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use truceline::codec::{self, CELL_BYTES};
 use truceline::crypto::digest::{Digest, hex, unhex};
-use truceline::crypto::sign::{QueueKey, QueueSecret, Signature, SigningSeeds};
+use truceline::crypto::secret::Secret;
+use truceline::crypto::sign::{QueueKey, QueueSecret, Signature, SigningSeeds, VerifyingKey};
 use truceline::deal::consistent::{Place, Untruth};
 use truceline::deal::word::Text;
 use truceline::host::sqlite::SqliteStore;
 use truceline::host::store::Store;
 use truceline::officer::cell::{Carries, Placement};
+use truceline::officer::deposits::{HeldDeposit, RelayKey};
 use truceline::officer::own::{Own, OwnRecord};
 use truceline::officer::settings::Settings;
 use truceline::officer::thread::{
@@ -29,6 +31,7 @@ use truceline::relay::table::Row;
 use truceline::session::introduction::{OneTimeKeys, RoleSignature};
 use truceline::step::{Record, Table};
 use truceline::time::{Millis, UnixMillis};
+use truceline::wire::deposit::{DepositProof, LeafPath, SignedTree};
 use truceline::wire::frame::Framed;
 use truceline::wire::pass::Token;
 use truceline::wire::queue::{CellHash, Exporter, QueueId, QueueRole, prove, sign_put, sign_rekey};
@@ -190,6 +193,7 @@ fn signature(byte: u8) -> Signature {
 fn inbound() -> Inbound {
     Inbound {
         place: place("north", 0x21),
+        deposit: Some(Digest([0x22; 32])),
         reader: queue_id(1),
         secret: queue_secret(0x20),
         writer: queue_id(2),
@@ -203,8 +207,15 @@ fn inbound() -> Inbound {
 }
 
 fn outbound() -> Outbound {
-    let mut outbound =
-        Outbound::new(place("south", 0x61), queue_id(4), queue_secret(0x50), Some(queue_secret(0x60)));
+    let key = VerifyingKey { ed25519: [0x62; 32], mldsa: Box::new([0x63; 1_952]) };
+    let deposit = RelayKey { named: None, key: Some(key), other: Some(Digest([0x64; 32])), broken: 5 };
+    let mut outbound = Outbound::new(
+        place("south", 0x61),
+        deposit,
+        queue_id(4),
+        queue_secret(0x50),
+        Some(queue_secret(0x60)),
+    );
     (outbound.next, outbound.high, outbound.doubted) = (3, 4, 2);
     outbound.last = Some((3, CellHash(Digest([0x33; 32]))));
     outbound
@@ -274,7 +285,13 @@ fn row<T: bincode::Encode>(value: &T) -> Vec<u8> {
 fn officer_rows() -> Vec<(&'static str, Vec<u8>)> {
     let seeds = SigningSeeds::from_seeds(secret(1), secret(2));
     let seeds = IdentitySeeds::new(PartyName::parse("Velmara").unwrap(), seeds);
-    let cell = |carries: Carries| row(&(carries, vec![0x55u8; 4]));
+    let cell = |carries: Carries| {
+        let key = matches!(carries, Carries::Fragment { .. }).then(|| Secret::take(&mut [0x56u8; 44]));
+        row(&(carries, vec![0x55u8; 4], key))
+    };
+    let tree = SignedTree { size: 3, root: Digest([0x65; 32]), signature: signature(0x66) };
+    let proof = DepositProof { tree, path: LeafPath { position: 1, digests: vec![Digest([0x67; 32]); 2] } };
+    let deposit = HeldDeposit { writer: queue_id(4), index: 3, clock: NOW, proof };
     let placements = vec![
         Placement::default(),
         Placement { index: Some(3), given: NOW, stored: Some(NOW.plus(Millis(1))), tries: 2 },
@@ -293,6 +310,7 @@ fn officer_rows() -> Vec<(&'static str, Vec<u8>)> {
         ("fragment", row(&(612u32, b"piece".to_vec()))),
         ("mark", row(&NOW)),
         ("opened", row(&CellHash(Digest([9; 32])))),
+        ("deposit", row(&deposit)),
         (
             "own.note",
             own(Own::Note { about: Place { statement: Digest([7; 32]), line: None }, text: text("n") }),
@@ -369,7 +387,12 @@ fn an_officers_frozen_rows_are_read_and_written_alike() {
                     assert_eq!(session.halt, Some(Halt::Forked { sequence: 9 }));
                 }
             }
-            "cell" => assert_eq!(read_again::<(Carries, Vec<u8>)>(name, bytes).1, [0x55; 4]),
+            "cell" => {
+                let (carries, cell, key): (Carries, Vec<u8>, Option<Secret<44>>) = read_again(name, bytes);
+                assert_eq!(cell, [0x55; 4]);
+                assert_eq!(key.is_some(), matches!(carries, Carries::Fragment { .. }));
+            }
+            "deposit" => assert_eq!(read_again::<HeldDeposit>(name, bytes).index, 3),
             "places" => assert_eq!(read_again::<Vec<Placement>>(name, bytes)[1].tries, 2),
             "fragment" => assert_eq!(read_again::<(u32, Vec<u8>)>(name, bytes).1, b"piece"),
             "mark" => assert_eq!(read_again::<UnixMillis>(name, bytes), NOW),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use tempfile::TempDir;
 use truceline::crypto::digest::hex;
-use truceline::party::relay::RelayPlace;
+use truceline::party::relay::{RelayLine, RelayPlace};
 use truceline::wire::limit::WINDOW_FRAMES;
 use truceline::wire::queue::QueueRole;
 use truceline::wire::reply::Reply;
@@ -66,7 +66,7 @@ impl Operator {
             assert_ne!(serving.errors.read_line(&mut line).unwrap(), 0, "it ended before it listened");
             if let Some(rest) = line.strip_prefix("listening on ") {
                 let place = rest.split_once('(').unwrap().1.split_once(' ').unwrap().0;
-                serving.place = RelayPlace::parse(place).unwrap();
+                serving.place = RelayLine::parse(place).unwrap().place;
                 break serving;
             }
         }
@@ -292,7 +292,9 @@ fn init_prints_the_place_and_every_command_explains_itself() {
     let dir = dir.to_str().unwrap();
     let made = relay(&["init", dir, "--listen", "0.0.0.0:4433", "--public", "relay.example:4433"]);
     let printed = text(&made.stdout);
-    assert_eq!(RelayPlace::parse(&printed).unwrap().address(), "relay.example:4433");
+    let line = RelayLine::parse(&printed).unwrap();
+    assert_eq!(line.place.address(), "relay.example:4433");
+    assert!(line.deposit.is_some());
     for command in ["init", "serve", "pass", "status"] {
         let help = relay(&[command, "--help"]);
         assert!(help.status.success() && text(&help.stdout).contains("Example:"), "{command}");

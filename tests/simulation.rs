@@ -142,3 +142,11 @@ fn an_exchange_survives_a_relay_that_makes_up_its_answers() {
         exchange(seed, faults, 1 + (seed % 2) as usize, 25);
     });
 }
+
+#[test]
+fn an_exchange_survives_a_relay_that_forges_and_repeats_proofs_of_deposit() {
+    for_seeds(4, |seed| {
+        let faults = Faults { forge_deposit: 150, kill_officer: 5, cut: 5, ..Faults::default() };
+        exchange(seed, faults, 1 + (seed % 2) as usize, 25);
+    });
+}

@@ -83,6 +83,8 @@ labels! {
     LINE = "list/line";
     /// The salt of a line of a list.
     LINE_SALT = "list/salt";
+    /// The digest of an evidence bundle.
+    EVIDENCE = "evidence";
     /// The lists of a version, as a lock names them.
     LOCK = "lock";
     /// A draft that a principal is asked to approve.
@@ -99,6 +101,12 @@ labels! {
     QUEUE_REKEY = "queue/rekey";
     /// The opening of a queue.
     QUEUE_OPEN = "queue/open";
+    /// A cell that a relay stored, as a leaf of what it signs.
+    DEPOSIT = "deposit";
+    /// A relay's signature on the tree of the cells of one commit.
+    DEPOSIT_SIGN = "deposit/sign";
+    /// The digest of the key with which a relay signs deposits.
+    DEPOSIT_KEY = "deposit/key";
     /// A token of a pass.
     PASS_TOKEN = "pass/token";
     /// The hash of a token, as the relay keeps it.

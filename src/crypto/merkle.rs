@@ -55,6 +55,12 @@ impl Frontier {
         self.size
     }
 
+    /// Whether it has the subtrees that its size asks for; one that was decoded may not.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        usize::try_from(self.size.count_ones()) == Ok(self.peaks.len())
+    }
+
     /// Adds a leaf by its hash.
     pub fn push(&mut self, leaf: Digest) {
         let mut node = leaf;
@@ -97,6 +103,20 @@ pub fn inclusion_proof(leaves: &[Digest], index: usize) -> Vec<Digest> {
     };
     path.push(Frontier::of(other).root());
     path
+}
+
+/// The tree's root and the audit path of every leaf, as [`inclusion_proof`] gives one: each node is hashed once.
+#[must_use]
+pub fn inclusion_proofs(leaves: &[Digest]) -> (Digest, Vec<Vec<Digest>>) {
+    if leaves.len() < 2 {
+        return (Frontier::of(leaves).root(), vec![Vec::new(); leaves.len()]);
+    }
+    let (left, right) = leaves.split_at(half(leaves.len()));
+    let ((left, mut paths), (right, mut others)) = (inclusion_proofs(left), inclusion_proofs(right));
+    paths.iter_mut().for_each(|path| path.push(right));
+    others.iter_mut().for_each(|path| path.push(left));
+    paths.append(&mut others);
+    (node_hash(&left, &right), paths)
 }
 
 /// What shows that the tree of the first `first` of these leaf hashes is a beginning of the tree of all:
@@ -249,8 +269,11 @@ mod tests {
         for size in 1..40usize {
             let leaves = leaves(size);
             let root = Frontier::of(&leaves).root();
+            let (of_all, proofs) = inclusion_proofs(&leaves);
+            assert_eq!((of_all, proofs.len()), (root, size));
             for (index, leaf) in leaves.iter().enumerate() {
                 let proof = inclusion_proof(&leaves, index);
+                assert_eq!(proofs[index], proof);
                 let holds = |leaf: &Digest, index: usize, size: usize, proof: &[Digest]| {
                     verify_inclusion(leaf, index as u64, size as u64, proof, &root).is_ok()
                 };

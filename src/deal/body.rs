@@ -309,14 +309,17 @@ impl Body {
             Kind::TransferNotice => read(bytes).map(Content::TransferNotice),
             Kind::Breach => read(bytes).map(Content::Breach),
             Kind::BreachAnswered => read(bytes).map(Content::BreachAnswered),
-            Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice => {
-                Err(BodyError::NotOfADeal(kind))
-            }
+            Kind::Acknowledgement
+            | Kind::Read
+            | Kind::WordsConfirmed
+            | Kind::Relays
+            | Kind::ForkNotice
+            | Kind::Renewal => Err(BodyError::NotOfADeal(kind)),
         }
     }
 }
 
-fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
+pub(crate) fn read<T: Encode + Decode<()>>(bytes: &[u8]) -> Result<T, BodyError> {
     match bytes.first() {
         Some(&BODY_FORMAT) => Ok(decode::<(u8, T)>(bytes, BODY_BYTES_MAX)?.1),
         Some(&other) => Err(BodyError::UnknownFormat(other)),
@@ -477,12 +480,7 @@ impl Offer {
     /// # Errors
     /// [`BodyError`] where terms and lists do not agree.
     pub fn join(body: OfferBody, lists: &[List]) -> Result<Self, BodyError> {
-        let lines: Vec<u32> = body.lists.iter().map(|list| list.lines).collect();
-        body.terms.check(&lines)?;
-        check_moment(body.valid_until).map_err(TermsError::ValidUntil)?;
-        if body.base == 0 && body.terms.legs.is_empty() {
-            return Err(BodyError::OffersNothing);
-        }
+        let Self { body, .. } = Self::without_lists(body)?;
         if lists.len() != body.lists.len() {
             return Err(BodyError::ListCount { found: lists.len(), named: body.lists.len() });
         }
@@ -498,6 +496,20 @@ impl Offer {
             records.push(list_records(list, number, list_category(&body.terms, number - 1))?);
         }
         Ok(Self { body, records })
+    }
+
+    /// The offer of `body` as who was not shown its lists knows it: its terms are checked, its legs have no lines.
+    ///
+    /// # Errors
+    /// [`BodyError`] for terms that contradict themselves.
+    pub fn without_lists(body: OfferBody) -> Result<Self, BodyError> {
+        let lines: Vec<u32> = body.lists.iter().map(|list| list.lines).collect();
+        body.terms.check(&lines)?;
+        check_moment(body.valid_until).map_err(TermsError::ValidUntil)?;
+        if body.base == 0 && body.terms.legs.is_empty() {
+            return Err(BodyError::OffersNothing);
+        }
+        Ok(Self { body, records: Vec::new() })
     }
 
     /// The body.

@@ -178,7 +178,7 @@ pub struct Case {
     pub(crate) queries: BTreeMap<Digest, QueryRecord>,
     /// By version.
     pub(crate) moves: BTreeMap<u32, Both<Moves>>,
-    pub(crate) transfers: Vec<(Digest, Role)>,
+    pub(crate) transfers: BTreeMap<Digest, Role>,
     pub(crate) breaches: BTreeMap<Digest, BreachRecord>,
     /// The version that each party had reached by its last valid statement here. What is sealed stays sealed, so
     /// the search for the current version begins there.
@@ -196,7 +196,7 @@ impl Case {
             accepted: BTreeMap::new(),
             queries: BTreeMap::new(),
             moves: BTreeMap::new(),
-            transfers: Vec::new(),
+            transfers: BTreeMap::new(),
             breaches: BTreeMap::new(),
             reached: Both::default(),
         }

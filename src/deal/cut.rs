@@ -68,20 +68,25 @@ impl Cut {
     }
 }
 
-/// How much of the other's chain each statement of each party acknowledges.
+/// How much of the other's chain each party acknowledges, and from which statement of its own on: of the whole
+/// transcript, or of the places that were asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    chains: Both<Vec<u64>>,
+    /// By place, rising, where the count grows.
+    chains: Both<Vec<(u64, u64)>>,
 }
 
 impl Seen {
-    pub(crate) fn push(&mut self, author: Role, peer: u64) {
-        self.chains.of_mut(author).push(peer);
+    /// Adds that the statement of `author` at `place`, later than all so far, acknowledges `peer` of the other's.
+    pub(crate) fn push(&mut self, author: Role, place: u64, peer: u64) {
+        let chain = self.chains.of_mut(author);
+        if chain.last().map_or(0, |(_, before)| *before) < peer {
+            chain.push((place, peer));
+        }
     }
 
     /// How much of the other's chain `role` had acknowledged by its last statement in `cut`.
     pub(crate) fn by(&self, role: Role, cut: Cut) -> u64 {
-        let last = cut.of(role).checked_sub(1).and_then(|at| usize::try_from(at).ok());
-        last.and_then(|at| self.chains.of(role).get(at)).copied().unwrap_or(0)
+        cut.last(role, self.chains.of(role), |(place, _)| *place).map_or(0, |(_, peer)| *peer)
     }
 }

@@ -4,6 +4,9 @@
 //! The past of statement `s` of a party is its first `s` statements, and as many of the other's as the largest
 //! peer count in its header or an earlier one of its own. That is transitive already: what the other had
 //! seen by then is this party's own, and earlier, for nobody can acknowledge an id that does not exist yet.
+//!
+//! No rule looks from one case at another. Of the rest of the transcript a case depends on nothing but where the safety
+//! words were confirmed and on how much each party had acknowledged when: so a case can be judged alone.
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Content, Offer};
@@ -46,7 +49,20 @@ pub struct Entry<'a> {
     pub said: Said<'a>,
 }
 
-/// The state of all cases.
+impl Entry<'_> {
+    /// Whether it confirms the safety words.
+    #[must_use]
+    pub fn confirms_words(&self) -> bool {
+        self.kind == Kind::WordsConfirmed.number() && matches!(self.said, Said::Other)
+    }
+
+    /// Whether it belongs to this case: names it, or opens it if it is an offer.
+    fn is_of(&self, case: &Digest) -> bool {
+        self.case.as_ref().unwrap_or(&self.id) == case
+    }
+}
+
+/// The state of cases: of all, or of one that was judged alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     pub(crate) cases: BTreeMap<Digest, Case>,
@@ -62,40 +78,89 @@ pub struct Ledger {
 /// one place, which no transcript holds, the lower id counts.
 #[must_use]
 pub fn judge(entries: &[Entry<'_>]) -> Ledger {
-    let mut chains: BTreeMap<(Role, u64), &Entry<'_>> = BTreeMap::new();
-    for entry in entries {
-        let place = chains.entry((entry.author, entry.sequence)).or_insert(entry);
-        if entry.id < place.id {
-            *place = entry;
-        }
+    let mut chains = chains(entries.iter());
+    for role in Role::BOTH {
+        let chain = chains.of_mut(role);
+        let whole = chain.iter().zip(0..).take_while(|(entry, at)| entry.sequence == *at).count();
+        chain.truncate(whole);
     }
-    let mut ledger = Ledger::new();
-    // Any order that keeps causes before effects gives the same verdicts; this one follows each chain while it can.
-    loop {
-        let before = ledger.held;
-        for role in Role::BOTH {
-            while let Some(entry) = chains.get(&(role, ledger.held.of(role))) {
-                let peer = entry.peer_count.max(ledger.seen.by(role, ledger.held));
-                if peer > ledger.held.of(role.other()) {
-                    break;
-                }
-                ledger.take(entry, peer);
+    let end = |entry: &&Entry<'_>| entry.sequence.saturating_add(1);
+    let counts = Role::BOTH.map(|role| chains.of(role).last().map_or(0, end));
+    let mut ledger = Ledger::of_words([None; 2], counts);
+    ledger.take_all(&chains);
+    ledger
+}
+
+/// The state of one case, as [`judge`] finds it, from its own statements alone.
+///
+/// What is required: a transcript that was checked, so each party's peer counts never fall, and none is above what the
+/// other had said by then. Of it, or of a beginning of it that holds all that it acknowledges:
+///
+/// - `entries`: every statement whose header names `case`, and the one whose id it is, in any order, repeated or not.
+///   Others among them are passed over;
+/// - `words`: the first statement of the inviter and of the joiner that [confirms the words](Entry::confirms_words), by
+///   its place;
+/// - `counts`: how many statements the inviter and the joiner have made. Entries past them count as not yet said;
+/// - `acknowledged`: how many of the other's a party acknowledges within so many first statements of its own. That is
+///   the peer count of the last of them, and 0 of none. It is asked twice for each entry and twice more, and never
+///   after the return.
+///
+/// The ledger knows no other case and no verdict but on these entries. A statement that names no case is judged
+/// as the one that may open a case: `case` is its id, and no other entry is needed for its verdict.
+#[must_use]
+pub fn judge_case(
+    case: &Digest,
+    entries: &[Entry<'_>],
+    words: [Option<u64>; 2],
+    counts: [u64; 2],
+    acknowledged: impl Fn(Role, u64) -> u64,
+) -> Ledger {
+    let mut ledger = Ledger::of_words(words, counts);
+    let end = ledger.held;
+    let chains = chains(entries.iter().filter(|it| it.is_of(case) && end.has(it.author, it.sequence)));
+    let mut asked = Both::new(vec![end.of(Role::Inviter)], vec![end.of(Role::Joiner)]);
+    for entry in Role::BOTH.into_iter().flat_map(|role| chains.of(role)) {
+        asked.of_mut(entry.author).push(entry.sequence);
+        asked.of_mut(entry.author.other()).push(entry.peer_count);
+    }
+    for role in Role::BOTH {
+        let asked = asked.of_mut(role);
+        asked.sort_unstable();
+        asked.dedup();
+        for first in asked {
+            if let Some(last) = first.checked_sub(1) {
+                ledger.seen.push(role, last, acknowledged(role, *first));
             }
         }
-        if ledger.held == before {
-            return ledger;
-        }
     }
+    ledger.take_all(&chains);
+    ledger
+}
+
+/// The statements of each party in the order of its chain, one at each place.
+fn chains<'e, 'a>(entries: impl Iterator<Item = &'e Entry<'a>>) -> Both<Vec<&'e Entry<'a>>> {
+    let mut chains: Both<Vec<&Entry<'_>>> = Both::default();
+    entries.for_each(|entry| chains.of_mut(entry.author).push(entry));
+    for role in Role::BOTH {
+        let chain = chains.of_mut(role);
+        chain.sort_by_key(|entry| (entry.sequence, entry.id));
+        chain.dedup_by_key(|entry| entry.sequence);
+    }
+    chains
 }
 
 impl Ledger {
-    fn new() -> Self {
+    /// No case, and the words confirmed at these places, where the inviter and the joiner have made so many statements:
+    /// all there is to know to [say](Self::would_be) what opens a case, or names none.
+    #[must_use]
+    pub fn of_words(words: [Option<u64>; 2], counts: [u64; 2]) -> Self {
+        let ([inviter, joiner], [inviters, joiners]) = (words, counts);
         Self {
             cases: BTreeMap::new(),
             seen: Seen::default(),
-            held: Cut::new(Role::Inviter, 0, 0),
+            held: Cut::new(Role::Inviter, inviters, joiners),
             verdicts: BTreeMap::new(),
-            words: Both::default(),
+            words: Both::new(inviter, joiner),
         }
     }
 
@@ -128,6 +193,33 @@ impl Ledger {
         Role::BOTH.into_iter().all(|role| self.words.of(role).is_some_and(|at| cut.has(role, at)))
     }
 
+    /// Takes all of `chains` whose past is whole. A chain is held up to its first that was not taken.
+    fn take_all(&mut self, chains: &Both<Vec<&Entry<'_>>>) {
+        let ends = self.held;
+        let mut rest = Both::new(chains.of(Role::Inviter).as_slice(), chains.of(Role::Joiner).as_slice());
+        let place = |rest: &[&Entry<'_>], role| rest.first().map_or(ends.of(role), |next| next.sequence);
+        let [inviters, joiners] = Role::BOTH.map(|role| place(rest.of(role), role));
+        self.held = Cut::new(Role::Inviter, inviters, joiners);
+        // Any order that keeps causes before effects gives the same verdicts; this one follows each chain while it can.
+        loop {
+            let before = self.held;
+            for role in Role::BOTH {
+                while let Some((entry, later)) = rest.of(role).split_first() {
+                    let peer = entry.peer_count.max(self.seen.by(role, self.held));
+                    if peer > self.held.of(role.other()) {
+                        break;
+                    }
+                    self.take(entry, peer);
+                    self.held = Cut::new(role, place(later, role), self.held.of(role.other()));
+                    *rest.of_mut(role) = later;
+                }
+            }
+            if self.held == before {
+                return;
+            }
+        }
+    }
+
     /// Takes the next statement of a chain, all of whose past has been taken.
     fn take(&mut self, entry: &Entry<'_>, peer: u64) {
         let cut = Cut::new(entry.author, entry.sequence, peer);
@@ -142,7 +234,7 @@ impl Ledger {
                 verdict
             }
             (Some(kind), Said::Other) if !is_of_a_deal(kind) => {
-                if kind == Kind::WordsConfirmed {
+                if entry.confirms_words() {
                     self.words.of_mut(entry.author).get_or_insert(entry.sequence);
                 }
                 Ok(())
@@ -150,9 +242,7 @@ impl Ledger {
             (Some(_), _) => Err(VoidReason::Malformed),
         };
         self.verdicts.insert(entry.id, verdict);
-        self.seen.push(entry.author, peer);
-        self.held =
-            Cut::new(entry.author, entry.sequence.saturating_add(1), self.held.of(entry.author.other()));
+        self.seen.push(entry.author, entry.sequence, peer);
     }
 
     /// Whether `act` by `author` with exactly `cut` as its past, which holds all that `known` have said, is valid.
@@ -255,7 +345,9 @@ impl Ledger {
             Content::Suspend(_) => case.moves(version, author, id).breaks.push(sequence),
             Content::Lines(_) => case.moves(version, author, id).lines.push(id),
             Content::Closed(_) => case.moves(version, author, id).closed = Some((sequence, id)),
-            Content::TransferNotice(_) => case.transfers.push((id, author)),
+            Content::TransferNotice(_) => {
+                case.transfers.insert(id, author);
+            }
             Content::Breach(it) => {
                 let (offer, answer_by) = (it.offer, it.answer_by);
                 let record = BreachRecord { id, author, sequence, offer, answer_by, answered: None };
@@ -292,9 +384,16 @@ fn offer_record(entry: &Entry<'_>, peer_count: u64, offer: &Offer) -> OfferRecor
     }
 }
 
-const fn is_of_a_deal(kind: Kind) -> bool {
+/// Whether a statement of this kind is part of a negotiation.
+#[must_use]
+pub const fn is_of_a_deal(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice
+        Kind::Acknowledgement
+            | Kind::Read
+            | Kind::WordsConfirmed
+            | Kind::Relays
+            | Kind::ForkNotice
+            | Kind::Renewal
     )
 }

@@ -34,6 +34,7 @@ pub mod remains;
 pub mod repeat;
 pub mod row;
 pub(crate) mod rules;
+pub mod shown;
 pub mod stage;
 pub mod staging;
 pub mod state;

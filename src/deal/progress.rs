@@ -51,10 +51,10 @@ impl<'a> CaseState<'a> {
         self.view.case.breaches.values().copied().collect()
     }
 
-    /// All valid transfer notices, each with its author.
+    /// All valid transfer notices, each with its author, in the order of their ids.
     #[must_use]
     pub fn transfer_notices(&self) -> Vec<(Digest, Role)> {
-        self.view.case.transfers.clone()
+        self.view.case.transfers.iter().map(|(id, author)| (*id, *author)).collect()
     }
 }
 

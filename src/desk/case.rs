@@ -13,7 +13,8 @@ use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::progress::Progress;
-use crate::desk::record::{case_of, json_of, void};
+use crate::desk::record::{json_of, void};
+use crate::desk::renew;
 use crate::desk::screen::{Answer, Style, field, json_time, paragraphs, plain, short, span, time};
 use crate::desk::tell::{FIELD, content_line};
 use crate::desk::terms::offer_title;
@@ -55,14 +56,17 @@ pub fn overdue(case: &CaseState<'_>, now: UnixMillis) -> Vec<Overdue> {
 }
 
 /// What a statement hangs on in the tree, and what it says there.
-struct Place {
-    on: Option<Digest>,
-    text: String,
+pub struct Place {
+    /// What it hangs on.
+    pub on: Option<Digest>,
+    /// What it says there, harmless.
+    pub text: String,
 }
 
 impl Place {
     /// Of what belongs into the tree: offers, what is said to them, and whatever is void.
-    fn of(content: &Content) -> Option<Self> {
+    #[must_use]
+    pub fn of(content: &Content) -> Option<Self> {
         let reason = |text: Option<&crate::deal::word::Text>| {
             text.map(|text| plain(text.as_str())).unwrap_or_default()
         };
@@ -84,6 +88,51 @@ impl Place {
             _ => return None,
         };
         Some(Self { on, text: text.trim().to_owned() })
+    }
+}
+
+/// What became of a statement of a case; none of what nothing becomes of.
+#[must_use]
+pub fn fate(case: &CaseState<'_>, id: Digest, now: UnixMillis) -> Option<String> {
+    if let Some(offer) = case.offers().find(|offer| offer.id == id) {
+        let agreed = case.pending().is_some_and(|agreement| agreement.offer == id);
+        return Some(if agreed {
+            "agreed, not sealed yet".to_owned()
+        } else {
+            case.offer_state(offer).to_string()
+        });
+    }
+    if let Some(acceptance) = case.acceptances().find(|acceptance| acceptance.id == id) {
+        let live = case.live(acceptance.author).is_some_and(|live| live.id == id);
+        return match (acceptance.lapsed, acceptance.confirmed, live) {
+            (Some(_), ..) => Some("lapsed".to_owned()),
+            (None, Some(_), _) => Some("confirmed".to_owned()),
+            (None, None, true) => Some("stands".to_owned()),
+            (None, None, false) => Some("without effect any more".to_owned()),
+        };
+    }
+    let query = case.queries().find(|(query, _)| **query == id).map(|(_, query)| query.answered.is_some());
+    let breach = case.breaches().iter().find(|it| it.id == id).map(|it| it.answered.is_some());
+    query.or(breach).map(|answered| {
+        let word = if answered {
+            "answered"
+        } else if overdue(case, now).iter().any(|it| it.id == id) {
+            "not answered, OVERDUE"
+        } else {
+            "not answered yet"
+        };
+        word.to_owned()
+    })
+}
+
+/// How an agreement came about.
+#[must_use]
+pub fn means_text(means: &Means) -> String {
+    match means {
+        Means::Confirm { confirm, .. } => format!("confirm {}", short(confirm)),
+        Means::Crossing { openers, others } => {
+            format!("the crossing of {} and {}", short(openers), short(others))
+        }
     }
 }
 
@@ -116,41 +165,9 @@ impl View<'_, '_> {
 
     /// What became of a statement.
     fn fate(&self, shown: &Shown<'_>) -> Option<String> {
-        if let Some(reason) = void(self.ledger, shown) {
-            return Some(format!("VOID: {reason}"));
-        }
-        let (id, case) = (shown.id.0, &self.case);
-        let overdue = || overdue(case, self.now).iter().any(|it| it.id == id);
-        if let Some(offer) = case.offers().find(|offer| offer.id == id) {
-            let agreed = case.pending().is_some_and(|agreement| agreement.offer == id);
-            return Some(if agreed {
-                "agreed, not sealed yet".to_owned()
-            } else {
-                case.offer_state(offer).to_string()
-            });
-        }
-        if let Some(acceptance) = case.acceptances().find(|acceptance| acceptance.id == id) {
-            let live = case.live(acceptance.author).is_some_and(|live| live.id == id);
-            return match (acceptance.lapsed, acceptance.confirmed, live) {
-                (Some(_), ..) => Some("lapsed".to_owned()),
-                (None, Some(_), _) => Some("confirmed".to_owned()),
-                (None, None, true) => Some("stands".to_owned()),
-                (None, None, false) => Some("without effect any more".to_owned()),
-            };
-        }
-        let query =
-            case.queries().find(|(query, _)| **query == id).map(|(_, query)| query.answered.is_some());
-        let breach = case.breaches().iter().find(|it| it.id == id).map(|it| it.answered.is_some());
-        query.or(breach).map(|answered| {
-            let word = if answered {
-                "answered"
-            } else if overdue() {
-                "not answered, OVERDUE"
-            } else {
-                "not answered yet"
-            };
-            word.to_owned()
-        })
+        void(self.ledger, shown)
+            .map(|reason| format!("VOID: {reason}"))
+            .or_else(|| fate(&self.case, shown.id.0, self.now))
     }
 
     fn who(&self, role: Role) -> &str {
@@ -186,12 +203,7 @@ impl View<'_, '_> {
         out.push_str(&field("turn", FIELD, &turns_text(&turns(case, &self.times), names, self.now)));
         out.push_str(&field("you may", FIELD, &may_text(case, names.me)));
         for agreement in case.sealed() {
-            let means = match &agreement.means {
-                Means::Confirm { confirm, .. } => format!("confirm {}", short(confirm)),
-                Means::Crossing { openers, others } => {
-                    format!("the crossing of {} and {}", short(openers), short(others))
-                }
-            };
+            let means = means_text(&agreement.means);
             let version = agreement.base.saturating_add(1);
             let current = if version == case.version() { "; current" } else { "" };
             let text = format!("offer {}, agreed by {means}{current}", short(&agreement.offer));
@@ -212,6 +224,7 @@ impl View<'_, '_> {
                 line
             });
         }
+        out.push_str(&renew::fork_lines(self.channel, None, FIELD));
         if let Some(progress) = Progress::of(self.channel, case) {
             out.push_str(&format!("\n{}", progress.text(names)));
         }
@@ -263,13 +276,12 @@ pub fn overdue_json(case: &CaseState<'_>, me: Role, now: UnixMillis) -> Vec<Valu
 pub fn show(desk: &Desk, asked: &grammar::OneCase) -> Result<Answer, Failure> {
     let (thread, id) = named(desk, &asked.case)?;
     let channel = desk.channel(thread)?;
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&id.0);
     let Some(case) = ledger.case(&id.0) else {
         let what = format!("no valid offer opens case {}", short(&id.0));
         return Err(Failure::new(Cause::Refused, what, "See the cases: truceline cases"));
     };
-    let mut shown = channel.statements();
-    shown.retain(|shown| case_of(&ledger, shown) == Some(id));
+    let shown = channel.statements_in(&id.0);
     let view = View {
         channel,
         ledger: &ledger,

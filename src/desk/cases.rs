@@ -9,7 +9,7 @@ use crate::deal::state::{CaseState, Duty};
 use crate::deal::verdict::Act;
 use crate::desk::case::{overdue, overdue_json};
 use crate::desk::failure::Failure;
-use crate::desk::held;
+use crate::desk::held::{self, Holds};
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::progress::Progress;
@@ -194,7 +194,7 @@ pub fn turns_text(turns: &[Turn], names: &Names, now: UnixMillis) -> String {
 
 /// The state of a case: a word for machines, and a sentence.
 #[must_use]
-pub fn state(channel: &Channel, case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
+pub fn state(held: &dyn Holds, case: &CaseState<'_>, names: &Names) -> (&'static str, String) {
     let open = case.open_offers().count() as u64;
     let version = case.version();
     let sealed = if version == 0 { String::new() } else { format!("version {version} is sealed; ") };
@@ -219,7 +219,7 @@ pub fn state(channel: &Channel, case: &CaseState<'_>, names: &Names) -> (&'stati
         return ("open", format!("{sealed}{}", count(open, "open offer", "open offers")));
     }
     if let Some(handover) = case.handover() {
-        let untold = || Progress::of(channel, case)?.untold_text(names);
+        let untold = || Progress::of(held, case)?.untold_text(names);
         let text = match handover_text(&handover) {
             _ if handover.is_cancelled() => "cancelled".to_owned(),
             CLOSED => untold().map_or_else(|| CLOSED.to_owned(), |told| format!("closed by both; {told}")),
@@ -316,18 +316,18 @@ fn act_json(act: &Act) -> Value {
 }
 
 /// The title of an offer that is held.
-fn title(channel: &Channel, id: &Digest) -> String {
-    held::offer(channel, id).map(|offer| offer_title(&offer)).unwrap_or_default()
+fn title(held: &dyn Holds, id: &Digest) -> String {
+    held::offer(held, id).map(|offer| offer_title(&offer)).unwrap_or_default()
 }
 
 /// What a case is about: what is sealed, and before that the offer that opened it.
 #[must_use]
-pub fn case_title(channel: &Channel, case: &CaseState<'_>) -> String {
+pub fn case_title(held: &dyn Holds, case: &CaseState<'_>) -> String {
     match case.sealed().last().map(|it| it.offer) {
         Some(sealed) if sealed != case.id() => {
-            format!("{} (offer {})", title(channel, &sealed), short(&sealed))
+            format!("{} (offer {})", title(held, &sealed), short(&sealed))
         }
-        _ => title(channel, &case.id()),
+        _ => title(held, &case.id()),
     }
 }
 

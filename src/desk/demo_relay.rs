@@ -3,7 +3,7 @@
 use crate::host::clock;
 use crate::host::entropy::OsEntropy;
 use crate::officer::introduce::RelayLeave;
-use crate::party::relay::RelayPlace;
+use crate::party::relay::{RelayLine, RelayPlace};
 use crate::service::relay::RelayService;
 use crate::service::relay_config::RelayConfig;
 use crate::service::relay_folder::RelayFolder;
@@ -24,8 +24,8 @@ const TOKENS: u32 = 4;
 pub struct DemoRelay {
     folder: PathBuf,
     child: Arc<Mutex<Child>>,
-    /// Its address and pin.
-    pub place: RelayPlace,
+    /// Its address, pin and deposit key.
+    pub relay: RelayLine,
 }
 
 impl DemoRelay {
@@ -37,10 +37,11 @@ impl DemoRelay {
         // A free port, kept for the relay's second life.
         let listen = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?.local_addr()?;
         let config = RelayConfig { listen, reserve_bytes: 16 << 20, ..RelayConfig::default() };
-        let pin = RelayFolder::at(folder).init(&config)?;
+        let (pin, deposit) = RelayFolder::at(folder).init(&config)?;
         let place = RelayPlace::new(&listen.to_string(), pin)?;
+        let relay = RelayLine { place, deposit: Some(deposit) };
         let child = Arc::new(Mutex::new(spawn(folder)?));
-        Ok(Self { folder: folder.to_owned(), child, place })
+        Ok(Self { folder: folder.to_owned(), child, relay })
     }
 
     /// Leave to open queues at the relay.
@@ -50,7 +51,7 @@ impl DemoRelay {
     pub fn leave(&self) -> Result<RelayLeave> {
         let expires = clock::now().plus(Millis::days(30));
         let pass = RelayFolder::at(&self.folder).issue(TOKENS, expires, &mut OsEntropy)?;
-        Ok(RelayLeave { place: self.place.clone(), pass })
+        Ok(RelayLeave { place: self.relay.place.clone(), deposit: self.relay.deposit, pass })
     }
 
     /// The number of the process.

@@ -309,6 +309,23 @@ impl From<CommandError> for Failure {
                 Self::new(Cause::Refused, error, "Nothing is left to do here.")
             }
             CommandError::Retired => Self::new(Cause::Refused, error, RETIRED_HELP),
+            CommandError::NotRenewable => Self::new(
+                Cause::Refused,
+                error,
+                "Begin a channel of its own: truceline invite. Or take an unfinished one back: truceline channel discard",
+            ),
+            CommandError::AlreadyRenewed => {
+                Self::new(Cause::Refused, error, "Renew the channel that took its place: truceline status")
+            }
+            CommandError::OtherParty { .. } => Self::new(
+                Cause::Refused,
+                error,
+                "Do not join. Somebody else made this invite; or the other side has a new identity, and tells you so in \
+                 a call in which you know the voice: then add --new-identity.",
+            ),
+            CommandError::Adopt(error) => {
+                Self::with_remedy_inside(Cause::Refused, &error.to_string(), "Nothing was taken in.")
+            }
             CommandError::NotDiscardable => Self::new(
                 Cause::Refused,
                 error,
@@ -368,6 +385,9 @@ impl From<ComposeError> for Failure {
                 Self::new(Cause::Refused, format!("this channel sends nothing more: {what}"), help)
             }
             ComposeError::Retired => Self::new(Cause::Refused, error, RETIRED_HELP),
+            ComposeError::Renewed => {
+                Self::new(Cause::Refused, error, "Go on in the channel that renews it: truceline status")
+            }
             ComposeError::Statement(_) => {
                 Self::new(Cause::Input, error, "Make it smaller: divide its lists.")
             }

@@ -9,22 +9,34 @@ use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
 use crate::party::role::Role;
 
+/// What statements can be looked up in: a channel, or what a page is made from.
+pub trait Holds {
+    /// What the statement with this id says, where it says something well-formed in a negotiation.
+    fn content(&self, id: &Digest) -> Option<Content>;
+}
+
+impl Holds for Channel {
+    fn content(&self, id: &Digest) -> Option<Content> {
+        statement(self, id)?.content()?.ok()
+    }
+}
+
 /// The statement with this id.
 #[must_use]
 pub fn statement<'a>(channel: &'a Channel, id: &Digest) -> Option<Shown<'a>> {
-    Role::BOTH.into_iter().find_map(|role| channel.statements_of(role).find(|shown| shown.id.0 == *id))
+    channel.statement(id)
 }
 
 /// What it says, where it says something well-formed in a negotiation.
 #[must_use]
-pub fn content(channel: &Channel, id: &Digest) -> Option<Content> {
-    statement(channel, id)?.content()?.ok()
+pub fn content(held: &dyn Holds, id: &Digest) -> Option<Content> {
+    held.content(id)
 }
 
 /// The offer with this id.
 #[must_use]
-pub fn offer(channel: &Channel, id: &Digest) -> Option<Box<Offer>> {
-    match content(channel, id)? {
+pub fn offer(held: &dyn Holds, id: &Digest) -> Option<Box<Offer>> {
+    match content(held, id)? {
         Content::Offer(offer) => Some(offer),
         _ => None,
     }
@@ -32,26 +44,26 @@ pub fn offer(channel: &Channel, id: &Digest) -> Option<Box<Offer>> {
 
 /// The offer sealed as this version of a case.
 #[must_use]
-pub fn version(channel: &Channel, case: &CaseState<'_>, version: u32) -> Option<Box<Offer>> {
+pub fn version(held: &dyn Holds, case: &CaseState<'_>, version: u32) -> Option<Box<Offer>> {
     let at = usize::try_from(version.checked_sub(1)?).ok()?;
-    offer(channel, &case.sealed().get(at)?.offer)
+    offer(held, &case.sealed().get(at)?.offer)
 }
 
 /// The offer whose persons a statement is about, where it names them by their places.
 #[must_use]
-pub fn agreed(channel: &Channel, case: Option<&CaseState<'_>>, said: &Content) -> Option<Box<Offer>> {
+pub fn agreed(held: &dyn Holds, case: Option<&CaseState<'_>>, said: &Content) -> Option<Box<Offer>> {
     match said {
-        Content::Lines(it) => version(channel, case?, it.body().version),
-        Content::TransferNotice(it) => offer(channel, &it.offer),
-        Content::Breach(it) => offer(channel, &it.offer),
+        Content::Lines(it) => version(held, case?, it.body().version),
+        Content::TransferNotice(it) => offer(held, &it.offer),
+        Content::Breach(it) => offer(held, &it.offer),
         _ => None,
     }
 }
 
 /// Every line of a party on a handover, in the order said.
 #[must_use]
-pub fn lines(channel: &Channel, handover: &Handover<'_>, role: Role) -> Vec<HandoverLine> {
-    let said = handover.lines(role).iter().filter_map(|id| match content(channel, id)? {
+pub fn lines(held: &dyn Holds, handover: &Handover<'_>, role: Role) -> Vec<HandoverLine> {
+    let said = handover.lines(role).iter().filter_map(|id| match content(held, id)? {
         Content::Lines(lines) => Some(lines),
         _ => None,
     });

@@ -89,6 +89,9 @@ impl From<RelayFolderError> for Failure {
             RelayFolderError::Config(_) => {
                 "Correct the file, or leave the line out: then the default holds.".to_owned()
             }
+            RelayFolderError::DepositKey(_) => {
+                "Bring deposit.key back from a copy, with permissions 600. Without one, remove the file: a new key is made, and who knows the old one is warned.".to_owned()
+            }
             RelayFolderError::Certificate(_) => {
                 "Check that certificate.pem and key.pem in the folder are the ones made together.".to_owned()
             }
@@ -113,7 +116,7 @@ impl From<RelayError> for Failure {
                 "Set another address with listen in relay.toml or --listen, or end what uses this one.",
             ),
             RelayError::Thread(_) => Self::new(Exit::Failed, error, "Raise the limit of processes."),
-            RelayError::DiskStopped(_) | RelayError::Broken(_) => {
+            RelayError::DiskStopped(_) | RelayError::Sign(_) | RelayError::Broken(_) => {
                 Self::new(Exit::Failed, error, "Start it again. This is a defect: please report it.")
             }
         }
@@ -151,9 +154,9 @@ fn show(as_json: bool, value: &Value, text: &str) -> Result<(), Failure> {
 
 fn make(asked: &Init, as_json: bool) -> Result<(), Failure> {
     let config = RelayConfig { listen: asked.listen, public: asked.public.clone(), ..RelayConfig::default() };
-    let pin = RelayFolder::at(&asked.folder.dir).init(&config)?;
+    let (pin, deposit) = RelayFolder::at(&asked.folder.dir).init(&config)?;
     let address = config.public.clone().unwrap_or_else(|| config.listen.to_string());
-    let place = format!("{address}#{}", pin.0.hex());
+    let place = format!("{address}#{}#{}", pin.0.hex(), deposit.hex());
     let hint = if config.public.is_some() {
         None
     } else if config.listen.port() == 0 {
@@ -165,7 +168,9 @@ fn make(asked: &Init, as_json: bool) -> Result<(), Failure> {
     } else {
         None
     };
-    let value = json!({"place": place, "address": address, "pin": pin.0.hex(), "hint": hint});
+    let value = json!({
+        "place": place, "address": address, "pin": pin.0.hex(), "deposit": deposit.hex(), "hint": hint,
+    });
     show(as_json, &value, &place)?;
     if !as_json {
         let dir = asked.folder.dir.display();
@@ -270,7 +275,7 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
 /// One line on standard error that scripts can wait for.
 fn announce(service: &RelayService, as_json: bool) {
     let address = service.local_addr();
-    let place = service.place().map(|place| place.to_string());
+    let place = service.line().map(|line| line.to_string());
     if as_json {
         let value = json!({"event": "listening", "address": address.to_string(), "place": place.ok()});
         eprintln!("{value}");

@@ -10,11 +10,10 @@ use crate::deal::staging;
 use crate::deal::state::CaseState;
 use crate::deal::terms::Category;
 use crate::desk::content::round_json;
-use crate::desk::held;
+use crate::desk::held::{self, Holds};
 use crate::desk::names::Names;
 use crate::desk::screen::{count, field, short};
 use crate::desk::tell::{FIELD, round_text};
-use crate::officer::engine::Channel;
 use crate::party::role::Role;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -28,15 +27,26 @@ pub struct Progress<'a> {
     notices: Vec<TransferNotice>,
 }
 
+/// A step of a handover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// How far the inviter has come, and the joiner.
+    pub sides: [String; 2],
+    /// What that comes to, once both have.
+    pub both: Option<&'static str>,
+}
+
 impl<'a> Progress<'a> {
     /// Of a case; none where nothing is sealed, or what is sealed is a cancellation.
     #[must_use]
-    pub fn of(channel: &Channel, case: &CaseState<'a>) -> Option<Self> {
+    pub fn of(held: &dyn Holds, case: &CaseState<'a>) -> Option<Self> {
         let handover = case.handover()?;
-        let offer = held::offer(channel, &handover.offer()).filter(|offer| !offer.legs().is_empty())?;
-        let lines = Role::BOTH.map(|role| held::lines(channel, &handover, role));
+        let offer = held::offer(held, &handover.offer()).filter(|offer| !offer.legs().is_empty())?;
+        let lines = Role::BOTH.map(|role| held::lines(held, &handover, role));
         let notices =
-            case.transfer_notices().into_iter().filter_map(|(id, _)| match held::content(channel, &id)? {
+            case.transfer_notices().into_iter().filter_map(|(id, _)| match held::content(held, &id)? {
                 Content::TransferNotice(notice) if notice.offer == handover.offer() => Some(notice),
                 _ => None,
             });
@@ -96,6 +106,12 @@ impl<'a> Progress<'a> {
 
     /// What was agreed.
     #[must_use]
+    pub const fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// What was agreed, to keep.
+    #[must_use]
     pub fn into_offer(self) -> Box<Offer> {
         self.offer
     }
@@ -105,51 +121,65 @@ impl<'a> Progress<'a> {
         staging::progress(&self.offer, [inviters, joiners])
     }
 
+    /// The steps, each with how far the inviter has come, and the joiner.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Step> {
+        let it = &self.handover;
+        let yes = |is: bool| (if is { "yes" } else { "not yet" }).to_owned();
+        let step = |name: &str, told: &dyn Fn(Role) -> String| Step {
+            name: name.to_owned(),
+            sides: Role::BOTH.map(told),
+            both: None,
+        };
+        let locked = |role| match it.lock(role) {
+            Some(_) if !it.has_locked(role) => "OTHER LISTS than were sealed".to_owned(),
+            lock => yes(lock.is_some()),
+        };
+        let transport = |role| match it.transport(role) {
+            Some((notice, Some(_))) => format!("notice {}, acknowledged", short(&notice)),
+            Some((notice, None)) => format!("notice {}, not acknowledged yet", short(&notice)),
+            None if it.needs_transport(role) => "no notice yet".to_owned(),
+            None => "gives nobody".to_owned(),
+        };
+        let lines = |role| match self.lines_of(role).len() as u64 {
+            0 => "none yet".to_owned(),
+            said => count(said, "line", "lines"),
+        };
+        let mut go = step("go", &|role| yes(it.is_gone(role)));
+        go.both = it.is_effective().then_some("persons move");
+        let mut steps = vec![
+            step("locked", &locked),
+            step("transport", &transport),
+            step("ready", &|role| yes(it.is_ready(role))),
+            go,
+            step("lines", &lines),
+            step("closed", &|role| yes(it.closed(role).is_some())),
+        ];
+        steps.extend(self.stages().into_iter().map(|stage| Step {
+            name: format!("stage {}", u32::from(stage.stage) + 1),
+            sides: stage.said.map(|said| format!("{said} of {} told", stage.expected)),
+            both: stage.is_complete().then_some("complete"),
+        }));
+        steps
+    }
+
+    /// The version and the round.
+    #[must_use]
+    pub fn round_text(&self) -> String {
+        format!("version {}, {}", self.handover.version(), round_text(self.handover.round()))
+    }
+
     /// In full, for people.
     #[must_use]
     pub fn text(&self, names: &Names) -> String {
-        let it = &self.handover;
-        let sides = [names.me, names.me.other()];
-        let each = |told: &dyn Fn(Role) -> String| {
-            sides.map(|role| format!("{}: {}", names.name(role), told(role))).join("; ")
-        };
-        let yes = |is: bool| (if is { "yes" } else { "not yet" }).to_owned();
-        let mut out =
-            field("handover", FIELD, &format!("version {}, {}", it.version(), round_text(it.round())));
+        let mut out = field("handover", FIELD, &self.round_text());
         let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
-        fact(
-            "  locked",
-            &each(&|role| match it.lock(role) {
-                Some(_) if !it.has_locked(role) => "OTHER LISTS than were sealed".to_owned(),
-                lock => yes(lock.is_some()),
-            }),
-        );
-        fact(
-            "  transport",
-            &each(&|role| match it.transport(role) {
-                Some((notice, Some(_))) => format!("notice {}, acknowledged", short(&notice)),
-                Some((notice, None)) => format!("notice {}, not acknowledged yet", short(&notice)),
-                None if it.needs_transport(role) => "no notice yet".to_owned(),
-                None => "gives nobody".to_owned(),
-            }),
-        );
-        fact("  ready", &each(&|role| yes(it.is_ready(role))));
-        let both = if it.is_effective() { "; both: persons move" } else { "" };
-        fact("  go", &format!("{}{both}", each(&|role| yes(it.is_gone(role)))));
-        fact(
-            "  lines",
-            &each(&|role| match self.lines_of(role).len() as u64 {
-                0 => "none yet".to_owned(),
-                said => count(said, "line", "lines"),
-            }),
-        );
-        fact("  closed", &each(&|role| yes(it.closed(role).is_some())));
-        for stage in self.stages() {
-            let [inviter, joiner] = stage.said;
-            let said = |role| if role == Role::Inviter { inviter } else { joiner };
-            let state = if stage.is_complete() { "complete; " } else { "" };
-            let told = each(&|role| format!("{} of {} told", said(role), stage.expected));
-            fact(&format!("  stage {}", u32::from(stage.stage) + 1), &format!("{state}{told}"));
+        for Step { name, sides: [inviter, joiner], both } in self.steps() {
+            let side = |role| if role == Role::Inviter { &inviter } else { &joiner };
+            let each =
+                [names.me, names.me.other()].map(|role| format!("{}: {}", names.name(role), side(role)));
+            let both = both.map(|both| format!("; both: {both}")).unwrap_or_default();
+            fact(&format!("  {name}"), &format!("{}{both}", each.join("; ")));
         }
         if self.has_lines() {
             for leg in &self.discrepancy().legs {
@@ -159,7 +189,9 @@ impl<'a> Progress<'a> {
         out
     }
 
-    fn lines_of(&self, role: Role) -> &[HandoverLine] {
+    /// What a side has said became of whom, in the order said.
+    #[must_use]
+    pub fn lines_of(&self, role: Role) -> &[HandoverLine] {
         let [inviters, joiners] = &self.lines;
         if role == Role::Inviter { inviters } else { joiners }
     }

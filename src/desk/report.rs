@@ -4,17 +4,22 @@ use crate::deal::delay::median;
 use crate::deal::figures::{CaseFigures, Held, figures};
 use crate::deal::identity::title;
 use crate::deal::terms::Category;
-use crate::desk::failure::Failure;
+use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::Desk;
 use crate::desk::own::history;
+use crate::desk::page::model::{Page, Source};
+use crate::desk::page::{self, channel};
 use crate::desk::record::side;
-use crate::desk::screen::{Answer, count, field, json_time, json_time_if, list_of, plain, short, span, time};
+use crate::desk::screen::{
+    Answer, count, field, json_time, json_time_if, list_of, paragraphs, plain, short, span, time,
+};
 use crate::desk::terms::category_count;
 use crate::party::role::Role;
 use crate::time::Millis;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const FIELD: usize = 20;
 
@@ -75,9 +80,10 @@ impl Totals {
         }
     }
 
-    fn text(&self) -> String {
-        let mut out = String::new();
-        let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
+    /// Each figure with its name.
+    fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = Vec::new();
+        let mut fact = |name: &str, text: &str| facts.push((name.to_owned(), text.to_owned()));
         fact("exchanges", &format!("{} sealed, {} closed", self.sealed, self.closed));
         let [own, peer] = &self.came;
         fact("came to us", &came_text(own));
@@ -97,7 +103,11 @@ impl Totals {
                 fact(what, &format!("{}, by {by}, since {} at least", plain(&title(&held.who)), held.since));
             }
         }
-        out
+        facts
+    }
+
+    fn text(&self) -> String {
+        self.facts().iter().map(|(name, text)| field(name, FIELD, text)).collect()
     }
 
     fn json(&self) -> Value {
@@ -232,6 +242,40 @@ fn csv(rows: &[Row]) -> Result<String, csv::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Writes the page of all channels that are meant.
+fn written(desk: &Desk, file: &Path, force: bool, figures: Vec<(String, String)>) -> Result<Answer, Failure> {
+    let mut books = Vec::new();
+    for number in desk.chosen()? {
+        books.extend(channel::book(desk.channel(number)?));
+    }
+    if books.is_empty() {
+        return Err(Failure::new(
+            Cause::Refused,
+            "no channel stands yet, so there is nothing to tell of",
+            "Bring one up first: truceline invite, truceline join",
+        ));
+    }
+    let channels = books.len();
+    let page = Page { made: desk.service.now(), source: Source::Vault, figures, books };
+    let bytes = page::write(file, force, &page)?;
+    let file = file.display().to_string();
+    let of = if channels == 1 { "the channel".to_owned() } else { format!("all {channels} channels") };
+    let text = paragraphs(
+        &format!(
+            "{} written, readable for you only: one page for a browser and for paper. It holds what was said in {of}, in \
+             the clear, and nothing that you keep to yourself. It proves nothing by itself: an exported transcript does.",
+            plain(&file)
+        ),
+        0,
+    );
+    let aside = if channels == 1 {
+        ""
+    } else {
+        "Of one channel alone: truceline --channel LABEL report --html FILE\n"
+    };
+    Ok(Answer::new(text, json!({"file": file, "bytes": bytes, "channels": channels})).aside(aside))
+}
+
 /// `truceline report`.
 ///
 /// # Errors
@@ -246,12 +290,15 @@ pub fn run(desk: &Desk, asked: &grammar::Report) -> Result<Answer, Failure> {
         rows.extend(of_channel.into_iter().map(|figures| Row { channel: label.clone(), me, figures }));
     }
     let totals = Totals::of(&rows);
+    if let Some(file) = &asked.html {
+        return written(desk, file, asked.force, totals.facts());
+    }
     let cases: Vec<Value> = rows.iter().map(Row::json).collect();
     let json = json!({"totals": totals.json(), "cases": cases});
     if asked.csv {
         let text = csv(&rows).map_err(|error| {
             Failure::new(
-                crate::desk::failure::Cause::Internal,
+                Cause::Internal,
                 format!("the rows cannot be written: {error}"),
                 "Use --json instead.",
             )

@@ -1,12 +1,11 @@
 //! `truceline sync`: what came, what went, and what each relay had to say for itself.
 
-use crate::deal::judge::Ledger;
 use crate::desk::ask::Progress;
 use crate::desk::failure::{Cause, Failure, halt_text};
 use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
-use crate::desk::record::{is_unread, json_of};
+use crate::desk::record::json_of;
 use crate::desk::screen::{Answer, COLUMNS, count, cut, json_line, list_of, plain, short};
 use crate::desk::tell::{kind_word, line};
 use crate::host::socks::Socks;
@@ -17,7 +16,6 @@ use crate::service::sync::{SyncOptions, SyncReport};
 use crate::statement::header::StatementId;
 use crate::wire::reply::Bound;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::Write;
 
 /// A proxy as it was written.
@@ -77,6 +75,22 @@ pub fn trouble_text(trouble: &Trouble) -> (String, &'static str) {
             "it said something that makes no sense".to_owned(),
             "Check that both programs are of the same version; if so, tell its operator.",
         ),
+        Trouble::DepositKeyOther => (
+            "it presents another deposit key than the counterpart named".to_owned(),
+            "Nothing is put there. Tell the counterpart: its relay lost its key, or another answers in its place.",
+        ),
+        Trouble::DepositKeyChanged => (
+            "it presents another deposit key than it did first".to_owned(),
+            "What it stores counts as deposited by its bare word. Ask the counterpart why its relay changed.",
+        ),
+        Trouble::DepositKeyOwn => (
+            "it presents another deposit key than your counterpart was told".to_owned(),
+            "The counterpart puts nothing there. Ask the operator to bring the relay's old deposit.key back.",
+        ),
+        Trouble::DepositBroken => (
+            "its proof of deposit does not hold".to_owned(),
+            "What it says it stored counts as not stored. Tell its operator; use a second relay.",
+        ),
         Trouble::Flooded => (
             "the counterpart sends more than can be kept until what is missing comes".to_owned(),
             "Nothing to do here: ask the counterpart to sync and to put again what is missing.",
@@ -92,6 +106,10 @@ const fn trouble_code(trouble: &Trouble) -> &'static str {
         Trouble::Full(_) => "full",
         Trouble::Busy { .. } => "busy",
         Trouble::Nonsense => "nonsense",
+        Trouble::DepositKeyOther => "deposit-key-other",
+        Trouble::DepositKeyChanged => "deposit-key-changed",
+        Trouble::DepositKeyOwn => "deposit-key-own",
+        Trouble::DepositBroken => "deposit-broken",
         Trouble::Flooded => "flooded",
     }
 }
@@ -160,11 +178,8 @@ pub fn troubles(officer: &Officer, report: &SyncReport) -> Vec<Told> {
     told
 }
 
-/// What was judged of each channel: it takes all that was ever said, so one judgement serves many notices.
-type Judged = BTreeMap<u32, Ledger>;
-
 /// A notice as a line for people, and as an object for machines.
-fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, Value) {
+fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
     let label =
         |thread: u32| officer.channel(thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
     let plainly = |thread: u32| plain(&label(thread));
@@ -189,7 +204,7 @@ fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, V
             format!("channel {}: the channel stands; compare the words: truceline words", plainly(*thread)),
             event("welcomed", *thread, None),
         ),
-        Notice::Received { thread, id } => received(officer, *thread, id, judged),
+        Notice::Received { thread, id } => received(officer, *thread, id),
         Notice::Refused { thread, why } => (
             format!("channel {}: a statement was refused: {}", plainly(*thread), plain(why)),
             event("refused", *thread, Some(why)),
@@ -221,16 +236,12 @@ fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, V
     }
 }
 
-fn received(officer: &Officer, thread: u32, id: &StatementId, judged: &mut Judged) -> (String, Value) {
+fn received(officer: &Officer, thread: u32, id: &StatementId) -> (String, Value) {
     let Some(channel) = officer.channel(thread) else { return (String::new(), Value::Null) };
-    let peer = channel.thread.role.other();
-    let Some(shown) = channel.statements_of(peer).find(|shown| shown.id == *id) else {
-        return (String::new(), Value::Null);
-    };
+    let Some(shown) = channel.statement(&id.0) else { return (String::new(), Value::Null) };
     let names = Names::of(channel);
     let text = format!("{}: {} {}  {}", names.peer, kind_word(shown.header.kind), short(&id.0), line(&shown));
-    let ledger = judged.entry(thread).or_insert_with(|| channel.ledger());
-    let statement = json_of(channel, ledger, &shown);
+    let statement = json_of(channel, &channel.ledger_about(&shown), &shown);
     (cut(&text, COLUMNS), json!({"event": "received", "statement": statement}))
 }
 
@@ -247,14 +258,12 @@ impl Counts {
     fn of(officer: &Officer) -> Self {
         let mut counts = Self { waiting: 0, sent: 0, delivered: 0, read: 0 };
         for channel in officer.channels() {
-            for item in channel.items(channel.thread.role) {
-                let marks = item.marks;
-                let sent = marks.deposited.is_some() || marks.delivered.is_some();
-                counts.sent += u64::from(sent);
-                counts.waiting += u64::from(!sent);
-                counts.delivered += u64::from(marks.delivered.is_some());
-                counts.read += u64::from(marks.read.is_some());
-            }
+            let (own, peer) = (channel.thread.role, channel.thread.role.other());
+            let said = channel.transcript.chain(own).count();
+            counts.sent += channel.counts.sent;
+            counts.waiting += said.saturating_sub(channel.counts.sent);
+            counts.delivered += channel.transcript.chain(peer).acknowledged();
+            counts.read += channel.counts.read;
         }
         counts
     }
@@ -302,7 +311,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     let mut notices = Vec::new();
     let mut show = |officer: &Officer, heard: &Notice| {
         if watch {
-            let (line, event) = notice(officer, heard, &mut Judged::new());
+            let (line, event) = notice(officer, heard);
             print_now(if as_json { json_line(&event) } else { line });
         } else {
             notices.push(heard.clone());
@@ -329,9 +338,9 @@ pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     drop(progress);
     let report = report?;
     let officer = desk.service.officer();
-    let (mut lines, mut events, mut judged) = (String::new(), Vec::new(), Judged::new());
+    let (mut lines, mut events) = (String::new(), Vec::new());
     for heard in &notices {
-        let (line, event) = notice(officer, heard, &mut judged);
+        let (line, event) = notice(officer, heard);
         lines.push_str(&line);
         lines.push('\n');
         events.push(event);
@@ -374,14 +383,11 @@ fn answer(
     let after = Counts::of(officer);
     let mut text = lines;
     text.push_str(&after.since(before));
-    let unread: usize = officer
-        .channels()
-        .map(|channel| channel.statements().iter().filter(|shown| is_unread(shown)).count())
-        .sum();
+    let unread: u64 = officer.channels().map(|channel| channel.counts.unread).sum();
     if unread > 0 {
         text.push_str(&format!(
             "{} unread: truceline log, then truceline show ID\n",
-            count(unread as u64, "statement", "statements")
+            count(unread, "statement", "statements")
         ));
     }
     let aside = if told_text.is_empty() {
@@ -414,6 +420,10 @@ mod tests {
             Trouble::Full(Bound::Disk),
             Trouble::Busy { after_secs: 9 },
             Trouble::Nonsense,
+            Trouble::DepositKeyOther,
+            Trouble::DepositKeyChanged,
+            Trouble::DepositKeyOwn,
+            Trouble::DepositBroken,
             Trouble::Flooded,
         ];
         for trouble in troubles {

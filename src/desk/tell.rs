@@ -13,6 +13,7 @@ use crate::desk::terms::{condition_text, numbers, offer_text, offer_title, windo
 use crate::officer::view::Shown;
 use crate::statement::kind::Kind;
 use crate::statement::receipt::Read;
+use crate::statement::renewal::Renewal;
 use crate::time::UnixMillis;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub fn kind_word(kind: u16) -> &'static str {
         Some(Kind::Acknowledgement) => "receipt",
         Some(Kind::WordsConfirmed) => "words",
         Some(Kind::ForkNotice) => "fork",
+        Some(Kind::Renewal) => "renews",
         Some(Kind::Transport) => "movement",
         Some(Kind::TransportAcknowledged) => "informed",
         Some(Kind::TransferNotice) => "transfer",
@@ -38,7 +40,7 @@ pub fn kind_word(kind: u16) -> &'static str {
 /// A statement in one line of harmless text.
 #[must_use]
 pub fn line(shown: &Shown<'_>) -> String {
-    let header = shown.header;
+    let header = &shown.header;
     match (Kind::from_number(header.kind), shown.content()) {
         (None, _) => format!("a statement of kind {}, which this program does not know", header.kind),
         (_, Some(Ok(content))) => content_line(&content),
@@ -50,6 +52,7 @@ pub fn line(shown: &Shown<'_>) -> String {
         (Some(Kind::Read), None) => read_line(shown),
         (Some(Kind::WordsConfirmed), None) => "the safety words agree".to_owned(),
         (Some(Kind::Relays), None) => "other relays from now on".to_owned(),
+        (Some(Kind::Renewal), None) => renewal_line(shown),
         (Some(_), None) => "two statements at one place of the other's chain".to_owned(),
     }
 }
@@ -60,6 +63,14 @@ fn read_line(shown: &Shown<'_>) -> String {
     let Some(read) = read else { return "a receipt that cannot be read".to_owned() };
     let numbers: Vec<String> = read.sequences.iter().map(|sequence| format!("#{sequence}")).collect();
     format!("has read {}", list_of(&numbers))
+}
+
+fn renewal_line(shown: &Shown<'_>) -> String {
+    let statement = shown.statement().ok();
+    let renewal = statement.and_then(|it| Renewal::of(&it.header, &it.said));
+    let Some(renewal) = renewal else { return "a renewal that cannot be read".to_owned() };
+    let [inviter, joiner] = renewal.chains.map(|cited| cited.count);
+    format!("takes the place of channel {} after {inviter} and {joiner} statements", short(&renewal.channel))
 }
 
 fn with_reason(what: &str, id: &Digest, reason: Option<&Text>) -> String {
@@ -318,33 +329,36 @@ fn breach_text(it: &Breach, agreed: Option<&Offer>) -> String {
 /// Handover lines as a table: about whom, what became of them, and what is said of it.
 #[must_use]
 pub fn outcomes_text(lines: &[HandoverLine], agreed: Option<&Offer>) -> String {
-    let row = |line: &HandoverLine| {
-        let (place, who) = match &line.subject {
-            Subject::Listed { leg, line } => {
-                let name = agreed.and_then(|offer| persons::listed(offer, *leg, *line));
-                (format!("{}.{}", u32::from(*leg) + 1, u64::from(*line) + 1), name.unwrap_or_default())
-            }
-            Subject::Counted { leg, number } => {
-                (format!("{}", u32::from(*leg) + 1), format!("{number} of the leg, not named"))
-            }
-            Subject::Unlisted { leg, who } => {
-                (format!("{}", u32::from(*leg) + 1), format!("{}, on no list", persons::name(who)))
-            }
-        };
-        let mut more: Vec<String> = Vec::new();
-        if line.outcome != Outcome::Delivered || line.cause != Cause::Unknown {
-            more.push(format!("cause {}", line.cause));
-        }
-        if line.remedy != Remedy::None {
-            let by = line.deadline.map(|at| format!(" by {}", time(at)));
-            more.push(format!("asked: {}{}", line.remedy, by.unwrap_or_default()));
-        }
-        more.extend(line.detail.as_ref().map(|text| plain(text.as_str())));
-        more.extend(line.evidence.as_ref().map(|text| format!("shown by {}", plain(text.as_str()))));
-        vec![place, who, line.outcome.text().to_owned(), more.join("; ")]
-    };
-    let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = lines.iter().map(|line| outcome_row(line, agreed).to_vec()).collect();
     persons::headed(&[7, 26, 19, 22], &["line", "who", "outcome", "more"], &rows)
+}
+
+/// A handover line: its place, about whom, what became of them, and what is said of it.
+#[must_use]
+pub fn outcome_row(line: &HandoverLine, agreed: Option<&Offer>) -> [String; 4] {
+    let (place, who) = match &line.subject {
+        Subject::Listed { leg, line } => {
+            let name = agreed.and_then(|offer| persons::listed(offer, *leg, *line));
+            (format!("{}.{}", u32::from(*leg) + 1, u64::from(*line) + 1), name.unwrap_or_default())
+        }
+        Subject::Counted { leg, number } => {
+            (format!("{}", u32::from(*leg) + 1), format!("{number} of the leg, not named"))
+        }
+        Subject::Unlisted { leg, who } => {
+            (format!("{}", u32::from(*leg) + 1), format!("{}, on no list", persons::name(who)))
+        }
+    };
+    let mut more: Vec<String> = Vec::new();
+    if line.outcome != Outcome::Delivered || line.cause != Cause::Unknown {
+        more.push(format!("cause {}", line.cause));
+    }
+    if line.remedy != Remedy::None {
+        let by = line.deadline.map(|at| format!(" by {}", time(at)));
+        more.push(format!("asked: {}{}", line.remedy, by.unwrap_or_default()));
+    }
+    more.extend(line.detail.as_ref().map(|text| plain(text.as_str())));
+    more.extend(line.evidence.as_ref().map(|text| format!("shown by {}", plain(text.as_str()))));
+    [place, who, line.outcome.text().to_owned(), more.join("; ")]
 }
 
 #[cfg(test)]

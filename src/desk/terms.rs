@@ -111,7 +111,10 @@ fn criteria_text(criteria: &Criteria) -> String {
     parts.join("; ")
 }
 
-fn leg_text(offer: &Offer, leg: &Leg, number: usize, names: &Names) -> String {
+/// A name and what stands beside it; an empty name goes on with the one before.
+pub type Fact = (String, String);
+
+fn leg_facts(offer: &Offer, leg: &Leg, number: usize, names: &Names, facts: &mut Vec<Fact>) {
     let chosen = match leg.selection {
         Selection::Holder => "chosen by the holder",
         Selection::Receiver => "chosen by the receiver",
@@ -133,32 +136,31 @@ fn leg_text(offer: &Offer, leg: &Leg, number: usize, names: &Names) -> String {
         names.name(leg.giver),
         quantity_text(offer, leg)
     );
-    let mut out = field(&format!("leg {number}"), FIELD, &text);
-    let mut more = |text: &str| out.push_str(&field("", FIELD, text));
+    facts.push((format!("leg {number}"), text));
+    let mut more = |text: String| facts.push((String::new(), text));
     let except = offer.exceptions(leg).len() as u64;
     if except > 0 {
-        more(&match except {
+        more(match except {
             1 => "except the one named below".to_owned(),
             _ => format!("except the {except} named below"),
         });
     }
     if let Some(criteria) = &leg.criteria {
-        more(&format!("who: {}", criteria_text(criteria)));
+        more(format!("who: {}", criteria_text(criteria)));
     }
     if let Some(country) = &leg.third_country {
-        more(&format!("accommodated in a third country: {}", plain(country.as_str())));
+        more(format!("accommodated in a third country: {}", plain(country.as_str())));
     }
     if let Some(stage) = leg.stage {
-        more(&format!("in stage {}", u32::from(stage) + 1));
+        more(format!("in stage {}", u32::from(stage) + 1));
     }
     if leg.group > 0 {
-        more(&format!("separable: group {}", leg.group));
+        more(format!("separable: group {}", leg.group));
     }
     for (what, counts) in tallies(offer, leg) {
         let counts: Vec<String> = counts.iter().map(|(word, number)| format!("{number} {word}")).collect();
-        more(&format!("{what}: {}", counts.join(", ")));
+        more(format!("{what}: {}", counts.join(", ")));
     }
-    out
 }
 
 /// How many persons of a leg's list share a status and a state of health, where that says something.
@@ -263,52 +265,61 @@ fn frame_text(frame: &Frame) -> String {
     format!("stands for exchanges to come until {}{every}", time(frame.until))
 }
 
-/// An offer's terms in full, without its lists.
+/// An offer's terms, without its lists and its remarks.
 #[must_use]
-pub fn offer_text(offer: &Offer, names: &Names) -> String {
+pub fn offer_facts(offer: &Offer, names: &Names) -> Vec<Fact> {
     let (body, terms) = (offer.body(), &offer.body().terms);
-    let mut out = field("terms", FIELD, &format!("{} ({})", offer_title(offer), body.firmness));
+    let mut facts = Vec::new();
+    let mut fact = |name: &str, text: String| facts.push((name.to_owned(), text));
+    fact("terms", format!("{} ({})", offer_title(offer), body.firmness));
     let formulas: Vec<&str> = formulas(offer).into_iter().map(Formula::text).collect();
     if !formulas.is_empty() {
-        out.push_str(&field("formula", FIELD, &formulas.join(", ")));
+        fact("formula", formulas.join(", "));
     }
-    out.push_str(&match body.base {
-        0 => field("on", FIELD, "nothing sealed yet; it would become version 1"),
-        base => {
-            field("on", FIELD, &format!("version {base}: it would become version {}", u64::from(base) + 1))
-        }
-    });
+    fact(
+        "on",
+        match body.base {
+            0 => "nothing sealed yet; it would become version 1".to_owned(),
+            base => format!("version {base}: it would become version {}", u64::from(base) + 1),
+        },
+    );
     if let Some(parent) = body.parent {
-        out.push_str(&field("answers", FIELD, &format!("offer {}", short(&parent))));
+        fact("answers", format!("offer {}", short(&parent)));
     }
     if let Some(frame) = body.frame {
-        out.push_str(&field("in frame of", FIELD, &format!("offer {}", short(&frame))));
+        fact("in frame of", format!("offer {}", short(&frame)));
     }
     if let Some(until) = body.valid_until {
-        out.push_str(&field("valid until", FIELD, &time(until)));
+        fact("valid until", time(until));
     }
     for (leg, number) in offer.legs().iter().zip(1..) {
-        out.push_str(&leg_text(offer, leg, number, names));
+        leg_facts(offer, leg, number, names, &mut facts);
     }
     let named: usize = offer.legs().iter().map(|leg| offer.lines(leg).len()).sum();
     if named > 0 {
-        out.push_str(&field("names", FIELD, &format!("{named} in all")));
+        facts.push(("names".to_owned(), format!("{named} in all")));
     }
     let mut each = |name: &str, texts: Vec<String>| {
-        for (text, number) in texts.iter().zip(1..) {
-            out.push_str(&field(&format!("{name} {number}"), FIELD, text));
-        }
+        facts.extend(texts.into_iter().zip(1..).map(|(text, number)| (format!("{name} {number}"), text)));
     };
     each("stage", terms.stages.iter().map(stage_text).collect());
     each("corridor", terms.corridors.iter().map(corridor_text).collect());
     each("condition", terms.conditions.iter().map(condition_text).collect());
     for guarantor in &terms.guarantors {
-        out.push_str(&field(guarantor.part.text(), FIELD, &guarantor_text(guarantor)));
+        facts.push((guarantor.part.text().to_owned(), guarantor_text(guarantor)));
     }
     if let Some(frame) = &terms.frame {
-        out.push_str(&field("frame", FIELD, &frame_text(frame)));
+        facts.push(("frame".to_owned(), frame_text(frame)));
     }
-    if let Some(remarks) = &terms.remarks {
+    facts
+}
+
+/// An offer's terms in full, without its lists.
+#[must_use]
+pub fn offer_text(offer: &Offer, names: &Names) -> String {
+    let facts = offer_facts(offer, names);
+    let mut out: String = facts.iter().map(|(name, text)| field(name, FIELD, text)).collect();
+    if let Some(remarks) = &offer.body().terms.remarks {
         out.push_str("\nRemarks, which do not bind:\n");
         out.push_str(&paragraphs(remarks.as_str(), 2));
     }

@@ -14,17 +14,25 @@ pub struct Node {
     pub text: Vec<String>,
 }
 
-/// Draws nodes, each below what it belongs to, in their order.
+/// A tree as it can be drawn.
+pub struct Tree {
+    /// What stands below nothing.
+    pub roots: Vec<usize>,
+    /// What stands below each, in order.
+    pub children: Vec<Vec<usize>>,
+}
+
+/// Arranges what hangs on what in a tree of at most `depth_max` steps down: what would stand deeper is moved up to the
+/// place its parent hangs on. Parents come first.
 #[must_use]
-pub fn draw(nodes: &[Node]) -> String {
-    // What would stand too deep is moved up to the place its parent hangs on. Parents come first.
-    let mut places: Vec<(Option<usize>, usize)> = Vec::with_capacity(nodes.len());
-    let mut children: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    for (at, node) in nodes.iter().enumerate() {
-        let above = node.parent.and_then(|parent| places.get(parent).map(|place| (parent, *place)));
+pub fn arrange(parents: &[Option<usize>], depth_max: usize) -> Tree {
+    let mut places: Vec<(Option<usize>, usize)> = Vec::with_capacity(parents.len());
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); parents.len()];
+    for (at, parent) in parents.iter().enumerate() {
+        let above = parent.and_then(|parent| places.get(parent).map(|place| (parent, *place)));
         let place = match above {
             None => (None, 0),
-            Some((_, (grandparent, depth))) if depth == DEPTH_MAX => (grandparent, depth),
+            Some((_, (grandparent, depth))) if depth == depth_max => (grandparent, depth),
             Some((parent, (_, depth))) => (Some(parent), depth + 1),
         };
         places.push(place);
@@ -32,17 +40,25 @@ pub fn draw(nodes: &[Node]) -> String {
             children.push(at);
         }
     }
-    let mut out = String::new();
     let roots = places.iter().enumerate().filter(|(_, (parent, _))| parent.is_none());
-    let mut stack: Vec<(usize, String, bool)> =
-        roots.map(|(at, _)| (at, String::new(), true)).collect::<Vec<_>>().into_iter().rev().collect();
+    Tree { roots: roots.map(|(at, _)| at).collect(), children }
+}
+
+/// Draws nodes, each below what it belongs to, in their order.
+#[must_use]
+pub fn draw(nodes: &[Node]) -> String {
+    let parents: Vec<Option<usize>> = nodes.iter().map(|node| node.parent).collect();
+    let Tree { roots, children } = arrange(&parents, DEPTH_MAX);
+    let mut out = String::new();
+    // Each with the margin of what it stands below; whether it is the last there, of a root nothing.
+    let mut stack: Vec<(usize, String, Option<bool>)> =
+        roots.into_iter().rev().map(|at| (at, String::new(), None)).collect();
     while let Some((at, margin, is_last)) = stack.pop() {
         let (Some(node), Some(below)) = (nodes.get(at), children.get(at)) else { continue };
-        let is_root = places.get(at).is_none_or(|(parent, _)| parent.is_none());
-        let (mark, rest) = match (is_root, is_last) {
-            (true, _) => ("", ""),
-            (false, true) => ("└─ ", "   "),
-            (false, false) => ("├─ ", "│  "),
+        let (mark, rest) = match is_last {
+            None => ("", ""),
+            Some(true) => ("└─ ", "   "),
+            Some(false) => ("├─ ", "│  "),
         };
         let under = format!("{margin}{rest}");
         let stem = if below.is_empty() { "   " } else { "│  " };
@@ -54,7 +70,9 @@ pub fn draw(nodes: &[Node]) -> String {
             out.push('\n');
         }
         let last = below.len().saturating_sub(1);
-        stack.extend(below.iter().enumerate().rev().map(|(nth, child)| (*child, under.clone(), nth == last)));
+        stack.extend(
+            below.iter().enumerate().rev().map(|(nth, child)| (*child, under.clone(), Some(nth == last))),
+        );
     }
     out
 }

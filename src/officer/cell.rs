@@ -1,9 +1,12 @@
 //! A sealed cell until the counterpart acknowledges it, and where it lies.
 
 use crate::codec::CellBytes;
+use crate::crypto::secret::Secret;
+use crate::officer::deposits::HeldDeposit;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::queue::CellHash;
 use bincode::{Decode, Encode};
+use std::collections::BTreeMap;
 
 /// A stored cell is put again, at a new index, when it was not acknowledged for so long; twice that the next time.
 pub const PUT_AGAIN_AFTER: Millis = Millis::minutes(360);
@@ -103,8 +106,12 @@ pub struct OutCell {
     pub bytes: Box<CellBytes>,
     /// Its hash.
     pub hash: CellHash,
+    /// Key and nonce of its body, to show later what is in it; of a statement's cells alone.
+    pub key: Option<Secret<44>>,
     /// Where it lies, one a relay of the counterpart's.
     pub places: Vec<Placement>,
+    /// What relays signed of it, by their place in the list: the first that each signed.
+    pub deposits: BTreeMap<u8, HeldDeposit>,
 }
 
 impl OutCell {

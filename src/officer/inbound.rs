@@ -137,7 +137,7 @@ impl Channel {
             (Purpose::OfferOpen(at), Reply::Serving { .. }) => self.offer_opened(at),
             (Purpose::OfferPut(_), reply) => self.offer_reply(purpose, &reply, turn),
             (Purpose::Inbound(at), reply) => self.inbound_reply(at, reply, cell, turn),
-            (Purpose::Outbound(at), reply) => self.outbound_reply(at, reply, turn),
+            (Purpose::Outbound(at), reply) => self.outbound_reply(at, reply, cell.as_deref(), turn),
             (Purpose::OfferOpen(_), _) => self.trouble(purpose, Trouble::Nonsense),
         }
     }
@@ -220,7 +220,10 @@ impl Channel {
     fn inbound_reply(&mut self, at: u8, reply: Reply, cell: Option<Box<CellBytes>>, turn: &mut Turn<'_>) {
         let purpose = Purpose::Inbound(at);
         match (reply, cell) {
-            (Reply::Serving { low, next, .. }, _) => self.serving(at, low, next, turn),
+            (Reply::Serving { low, next, .. }, key) => {
+                self.own_relay_key(at, key.as_deref());
+                self.serving(at, low, next, turn);
+            }
             (Reply::Rekeyed, _) => {
                 if let Some(inbound) = self.inbound(at)
                     && let Some((writer, key)) = inbound.rekey.take()

@@ -6,6 +6,7 @@ use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
 use crate::officer::cell::Carries;
 use crate::officer::command::CommandError;
+use crate::officer::deposits::RelayKey;
 use crate::officer::engine::{Channel, Notice, Turn};
 use crate::officer::link::{Purpose, queue};
 use crate::officer::outbox::seal;
@@ -25,6 +26,8 @@ use rand_core::CryptoRng;
 pub struct RelayLeave {
     /// The relay.
     pub place: RelayPlace,
+    /// The digest of its deposit key, where its line names it.
+    pub deposit: Option<Digest>,
     /// The pass.
     pub pass: Pass,
 }
@@ -48,6 +51,7 @@ fn inbound_queues(
             let (writer, writer_secret) = (random_queue(rng), QueueSecret::random(rng));
             let inbound = Inbound {
                 place: relay.place.clone(),
+                deposit: relay.deposit,
                 reader,
                 secret,
                 writer,
@@ -59,7 +63,7 @@ fn inbound_queues(
                 lost: 0,
             };
             let place = relay.place.clone();
-            let deposit = Digest([0; 32]);
+            let deposit = relay.deposit.unwrap_or(Digest([0; 32]));
             (inbound, WriteCapability { place, deposit, writer: writer.0, secret: writer_secret })
         })
         .unzip()
@@ -130,7 +134,8 @@ fn bootstrap(relays: &[WriteCapability], own: Vec<QueueSecret>) -> Vec<Outbound>
     let queues = relays.iter().zip(own);
     queues
         .map(|(relay, own)| {
-            Outbound::new(relay.place.clone(), queue(relay.writer), relay.secret.copy(), Some(own))
+            let deposit = RelayKey::named_as(relay.deposit);
+            Outbound::new(relay.place.clone(), deposit, queue(relay.writer), relay.secret.copy(), Some(own))
         })
         .collect()
 }
@@ -169,6 +174,12 @@ impl Channel {
                 None => Ok(hello),
             }
         });
+        let outcome = outcome.and_then(|hello| match self.thread.renews.and_then(|renews| renews.party) {
+            Some(party) if hello.card.fingerprint() != Ok(party) => {
+                Err("it is not from the other side of the channel to be renewed".to_owned())
+            }
+            _ => Ok(hello),
+        });
         let hello = match outcome {
             Ok(hello) => hello,
             Err(why) => {
@@ -190,7 +201,7 @@ impl Channel {
         let Some(welcome) = seal(&mut ratchet, &welcome, turn) else { return false };
         let session = Session::new(hello.channel, cards, introduced, ratchet, outbound);
         self.begin_session(session);
-        self.enqueue(Carries::Welcome, welcome, turn);
+        self.enqueue(Carries::Welcome, welcome, None, turn);
         self.rekey_now(turn);
         turn.notice(Notice::Joined { thread: self.number });
         true
@@ -200,6 +211,7 @@ impl Channel {
         self.transcript = crate::statement::transcript::Transcript::new(session.channel);
         self.thread.stage = Stage::Open(Box::new(session));
         self.changed = true;
+        self.counted = true;
     }
 
     /// Tries a cell as the welcome. True if it opened.
@@ -230,7 +242,7 @@ impl Channel {
         self.begin_session(session);
         self.settle(|carries| carries == Carries::Hello, turn);
         if let Some(moved) = moved {
-            self.enqueue(Carries::Moved, moved, turn);
+            self.enqueue(Carries::Moved, moved, None, turn);
         }
         self.hang_up_outbound(turn);
         self.rekey_now(turn);

@@ -71,6 +71,15 @@ pub enum Trouble {
     },
     /// The relay said something that makes no sense here.
     Nonsense,
+    /// The relay of a queue that we write presents another deposit key than the queue's owner named: nothing is put there.
+    DepositKeyOther,
+    /// The relay of a queue that we write presents another deposit key than it did first, and the owner named none:
+    /// what it stores is deposited by its bare word.
+    DepositKeyChanged,
+    /// The relay of our own queue presents another deposit key than our counterpart was told: it puts nothing there.
+    DepositKeyOwn,
+    /// A relay's proof of deposit does not hold: the cell counts as not stored there.
+    DepositBroken,
     /// The counterpart has sent more than can be kept until what is missing comes; we take nothing more in.
     Flooded,
 }
@@ -91,6 +100,8 @@ pub struct LinkState {
     pub unmoved: bool,
     /// Puts without an answer.
     pub unanswered: usize,
+    /// Whether the relay presented the deposit key by which its proofs are checked.
+    pub signs: bool,
     /// Whether the first of them was stored: a run of puts begins with one alone, so that of two copies of a vault
     /// the later learns of the other before it has put more.
     pub run_stored: bool,
@@ -120,6 +131,7 @@ impl LinkState {
             filled: 0,
             unmoved: false,
             unanswered: 0,
+            signs: false,
             run_stored: false,
             sent: BTreeSet::new(),
             replace_from: None,

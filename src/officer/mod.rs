@@ -7,15 +7,19 @@
 //! Greeting ── the welcome verifies ──▶ Open ── words differ, fork, rollback ──▶ halted
 //! ```
 
+pub mod adopt;
 pub mod cell;
 pub mod check;
 mod check_chain;
 pub mod command;
 pub mod compose;
+pub mod deposits;
 pub mod draft;
 pub mod drafts;
 pub mod engine;
+pub mod evidence;
 pub mod fetch;
+pub mod held;
 pub mod inbound;
 pub mod inbox;
 pub mod introduce;
@@ -25,7 +29,9 @@ pub mod mandate;
 pub mod outbound;
 pub mod outbox;
 pub mod own;
+pub mod past;
 pub mod receipt;
+pub mod renewal;
 pub mod restore;
 pub mod retire;
 pub mod retry;

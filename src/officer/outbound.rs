@@ -1,12 +1,14 @@
 //! The counterpart's queues, which we write. Indexes are our own business with each relay: what a relay
 //! says of them concerns that relay alone, unless it shows our own signature on a put that we never made.
 
+use crate::codec::CellBytes;
 use crate::officer::engine::{Channel, Turn};
 use crate::officer::inbound::plausible;
 use crate::officer::link::{Purpose, Trouble};
 use crate::officer::listen::Shown;
 use crate::officer::thread::Halt;
 use crate::time::UnixMillis;
+use crate::wire::limit::WINDOW_FRAMES;
 use crate::wire::reply::{PutProof, Reply};
 
 /// How often a relay may tell on one connection that our next index is another: a relay that loses cells
@@ -14,19 +16,23 @@ use crate::wire::reply::{PutProof, Reply};
 const REPLACED_MAX: u32 = 8;
 
 impl Channel {
-    pub(super) fn outbound_reply(&mut self, at: u8, reply: Reply, turn: &mut Turn<'_>) {
+    pub(super) fn outbound_reply(
+        &mut self,
+        at: u8,
+        reply: Reply,
+        area: Option<&CellBytes>,
+        turn: &mut Turn<'_>,
+    ) {
         let purpose = Purpose::Outbound(at);
         let relay = usize::from(at);
         match reply {
-            Reply::Serving { next, last, .. } => self.outbound_serving(at, next, last, turn),
-            Reply::Stored { first, count, clock } => {
-                let end = first.saturating_add(u64::from(count));
-                // A relay that claims more than we asked for is not believed past our window.
-                for index in first..end.min(first.saturating_add(crate::wire::limit::WINDOW_FRAMES as u64)) {
-                    self.run_stored(purpose);
-                    self.answered(purpose);
-                    self.stored(relay, index, plausible(clock, turn.now), turn);
+            Reply::Serving { next, last, .. } => {
+                if self.relay_key(at, area) {
+                    self.outbound_serving(at, next, last, turn);
                 }
+            }
+            Reply::Stored { first, count, clock } => {
+                self.outbound_stored(at, (first, count, clock), area, turn);
             }
             Reply::Gone { index, .. } => {
                 self.answered(purpose);
@@ -55,6 +61,38 @@ impl Channel {
         if let Some(link) = self.links.get_mut(&purpose) {
             link.unanswered = link.unanswered.saturating_sub(1);
             link.run_stored &= link.unanswered > 0;
+        }
+    }
+
+    /// Cells were stored. Where the relay signs, what it signed is verified before they count.
+    fn outbound_stored(
+        &mut self,
+        at: u8,
+        (first, count, clock): (u64, u32, UnixMillis),
+        area: Option<&CellBytes>,
+        turn: &mut Turn<'_>,
+    ) {
+        let (purpose, relay) = (Purpose::Outbound(at), usize::from(at));
+        // A relay that claims more than we asked for is not believed past our window.
+        let count_believed = u64::from(count).min(WINDOW_FRAMES as u64);
+        (0..count_believed).for_each(|_| {
+            self.run_stored(purpose);
+            self.answered(purpose);
+        });
+        let signs = self.links.get(&purpose).is_some_and(|link| link.signs);
+        let proof = match signs.then(|| self.signed_tree(at, area, count)) {
+            None => None,
+            Some(Ok(proof)) => Some(proof),
+            Some(Err(_)) => return self.deposit_broken(at),
+        };
+        for (place, index) in (first..first.saturating_add(count_believed)).enumerate() {
+            let proof = proof.as_ref().and_then(|proof| proof.of(place));
+            if let Some(proof) = proof
+                && self.keep_deposit(at, index, clock, proof, turn).is_err()
+            {
+                return self.deposit_broken(at);
+            }
+            self.stored(relay, index, plausible(clock, turn.now), turn);
         }
     }
 

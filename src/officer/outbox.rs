@@ -2,6 +2,7 @@
 //! counterpart's queues, byte for byte, at indexes given in the transaction before it is sent.
 
 use crate::codec::CellBytes;
+use crate::crypto::secret::Secret;
 use crate::officer::cell::{ANSWER_PAUSE, Carries, OutCell, Placement};
 use crate::officer::engine::{Channel, Turn};
 use crate::officer::link::{LinkSend, Purpose, Trouble};
@@ -9,6 +10,7 @@ use crate::officer::table;
 use crate::officer::thread::{Outbound, Stage};
 use crate::session::content::{self, Content};
 use crate::session::ratchet::Ratchet;
+use crate::statement::kind::Kind;
 use crate::time::UnixMillis;
 use crate::wire::frame::Framed;
 use crate::wire::queue::{CellHash, sign_put};
@@ -76,16 +78,23 @@ impl Channel {
     }
 
     /// Puts a sealed cell into the outbox.
-    pub(super) fn enqueue(&mut self, carries: Carries, bytes: Box<CellBytes>, turn: &mut Turn<'_>) {
+    pub(super) fn enqueue(
+        &mut self,
+        carries: Carries,
+        bytes: Box<CellBytes>,
+        key: Option<Secret<44>>,
+        turn: &mut Turn<'_>,
+    ) {
         let number = self.thread.next_cell;
         self.thread.next_cell = number.saturating_add(1);
         self.changed = true;
         let places = vec![Placement::default(); self.outbounds().len()];
-        let key = table::number_key(self.number, number);
-        turn.put(table::CELL, key.clone(), &(carries, bytes.to_vec()));
-        turn.put(table::PLACES, key, &places);
-        let hash = CellHash::of(&bytes);
-        self.outbox.cells.insert(number, OutCell { carries, bytes, hash, places });
+        let row = table::number_key(self.number, number);
+        let held = (carries, bytes.to_vec(), key);
+        turn.put(table::CELL, row.clone(), &held);
+        turn.put(table::PLACES, row, &places);
+        let (hash, (.., key), deposits) = (CellHash::of(&bytes), held, BTreeMap::new());
+        self.outbox.cells.insert(number, OutCell { carries, bytes, hash, key, places, deposits });
     }
 
     /// Removes cells that are no longer needed.
@@ -93,7 +102,10 @@ impl Channel {
         let settled: Vec<u64> =
             self.outbox.cells.iter().filter(|(_, cell)| done(cell.carries)).map(|(at, _)| *at).collect();
         for number in settled {
-            self.outbox.cells.remove(&number);
+            let deposits = self.outbox.cells.remove(&number).map(|cell| cell.deposits).unwrap_or_default();
+            for relay in deposits.into_keys() {
+                turn.delete(table::DEPOSIT, table::opened_key(self.number, number, relay));
+            }
             turn.delete(table::CELL, table::number_key(self.number, number));
             turn.delete(table::PLACES, table::number_key(self.number, number));
         }
@@ -121,33 +133,26 @@ impl Channel {
         let role = self.thread.role;
         loop {
             let mut room = UNACKNOWLEDGED_MAX.saturating_sub(self.outbox.cells.len());
+            let next = match &self.thread.stage {
+                Stage::Open(session) if session.heard && room > 0 => session.sealed,
+                _ => return,
+            };
+            let Some(bytes) = self.bytes_at(role, next) else { return };
+            let Some(header) = self.header_of(&bytes) else { return };
+            let receipt = Kind::from_number(header.kind).is_some_and(Kind::is_receipt);
             let Stage::Open(session) = &mut self.thread.stage else { return };
-            if room == 0 {
-                return;
-            }
-            let [inviter, joiner] = &self.items;
-            let items = if role == crate::party::role::Role::Inviter { inviter } else { joiner };
-            let item = usize::try_from(session.sealed).ok().and_then(|at| items.get(at));
-            let (Some(item), true) = (item, session.heard) else { return };
-            let header = self
-                .transcript
-                .chain(role)
-                .headers()
-                .get(usize::try_from(session.sealed).unwrap_or(usize::MAX));
-            let receipt = header
-                .and_then(|header| crate::statement::kind::Kind::from_number(header.kind))
-                .is_some_and(crate::statement::kind::Kind::is_receipt);
             let carries = Carries::Fragment { sequence: session.sealed, receipt };
             let mut sealed = Vec::new();
             let mut whole = true;
             let skip = session.sealed_fragments as usize;
-            for fragment in content::fragments(session.sealed, &item.bytes).skip(skip) {
+            for fragment in content::fragments(session.sealed, &bytes).skip(skip) {
                 if room == 0 {
                     whole = false;
                     break;
                 }
-                let ratchet = session.ratchet.as_mut();
-                let Some(cell) = ratchet.and_then(|ratchet| seal(ratchet, &fragment, turn)) else { return };
+                let Some(ratchet) = session.ratchet.as_mut() else { return };
+                let Ok(content) = fragment.encode() else { return };
+                let Ok(cell) = ratchet.seal_shown(&content, turn.rng) else { return };
                 sealed.push(cell);
                 room = room.saturating_sub(1);
             }
@@ -159,7 +164,7 @@ impl Channel {
                 session.sealed_fragments = session.sealed_fragments.saturating_add(count);
             }
             self.changed = true;
-            sealed.into_iter().for_each(|cell| self.enqueue(carries, cell, turn));
+            sealed.into_iter().for_each(|it| self.enqueue(carries, it.cell, Some(it.key), turn));
             if !whole {
                 return;
             }

@@ -3,6 +3,7 @@
 use crate::crypto::digest::Digest;
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
+use crate::officer::deposits::RelayKey;
 use crate::party::card::Card;
 use crate::party::relay::RelayPlace;
 use crate::party::role::Role;
@@ -124,6 +125,8 @@ pub struct Greeted {
 pub struct Inbound {
     /// The relay.
     pub place: RelayPlace,
+    /// The digest of its deposit key, as the counterpart was told; none where none was named.
+    pub deposit: Option<Digest>,
     /// The reader id.
     pub reader: QueueId,
     /// The reader's key.
@@ -163,6 +166,8 @@ pub struct Outbound {
     pub last: Option<(u64, CellHash)>,
     /// Whether id and key came with the invite, for the introduction alone; then our own key, for after it.
     pub bootstrap: Option<QueueSecret>,
+    /// What is known of the relay's deposit key.
+    pub deposit: RelayKey,
 }
 
 impl Outbound {
@@ -170,11 +175,12 @@ impl Outbound {
     #[must_use]
     pub const fn new(
         place: RelayPlace,
+        deposit: RelayKey,
         writer: QueueId,
         secret: QueueSecret,
         bootstrap: Option<QueueSecret>,
     ) -> Self {
-        Self { place, writer, secret, next: 0, high: 0, doubted: 0, last: None, bootstrap }
+        Self { place, writer, secret, next: 0, high: 0, doubted: 0, last: None, bootstrap, deposit }
     }
 
     /// Whether this writer id has never put anything.

@@ -14,6 +14,9 @@ pub enum RelayPlaceError {
     /// No `#`, or not 64 hexadecimal digits after it.
     #[error("a relay is written ADDRESS#PIN, the pin as 64 hexadecimal digits")]
     PinMissing,
+    /// A third part that is not 64 hexadecimal digits, or zeros.
+    #[error("what follows a relay's pin is the digest of its deposit key, 64 hexadecimal digits")]
+    DepositInvalid,
     /// Not `host:port`.
     #[error("'{0}' is not an address of the form host:port")]
     AddressInvalid(String),
@@ -126,6 +129,46 @@ impl std::fmt::Display for RelayPlace {
     }
 }
 
+/// What a relay's operator hands out: its place and, where it is named, the digest of the key with which it signs
+/// deposits. Written `host:port#pin` or `host:port#pin#deposit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayLine {
+    /// The place.
+    pub place: RelayPlace,
+    /// The digest of the deposit key; never zeros.
+    pub deposit: Option<Digest>,
+}
+
+impl RelayLine {
+    /// Parses either form.
+    ///
+    /// # Errors
+    /// [`RelayPlaceError`].
+    pub fn parse(text: &str) -> Result<Self, RelayPlaceError> {
+        let text = text.trim();
+        let (place, deposit) = match text.match_indices('#').nth(1) {
+            None => (text, None),
+            Some((at, _)) => {
+                let (place, deposit) = text.split_at(at);
+                let digest =
+                    unhex(deposit.get(1..).unwrap_or_default()).and_then(|bytes| bytes.try_into().ok());
+                let digest = digest.map(Digest).filter(|digest| *digest != Digest([0; 32]));
+                (place, Some(digest.ok_or(RelayPlaceError::DepositInvalid)?))
+            }
+        };
+        Ok(Self { place: RelayPlace::parse(place)?, deposit })
+    }
+}
+
+impl std::fmt::Display for RelayLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.deposit {
+            None => self.place.fmt(f),
+            Some(deposit) => write!(f, "{}#{}", self.place, deposit.hex()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +193,22 @@ mod tests {
             "[x]:1",
         ] {
             assert!(RelayPlace::new(wrong, Pin(Digest([0; 32]))).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_line_names_a_deposit_key_or_none() {
+        let place = format!("relay.example:4433#{}", "ab".repeat(32));
+        for text in [place.clone(), format!("{place}#{}", "cd".repeat(32))] {
+            let line = RelayLine::parse(&text).unwrap();
+            assert_eq!((line.to_string(), line.place.to_string()), (text.clone(), place.clone()));
+            assert_eq!(line.deposit.is_some(), text != place);
+        }
+        for wrong in
+            ["", "cd", &"00".repeat(32), &format!("{}#", "cd".repeat(32)), &format!("#{}", "cd".repeat(32))]
+        {
+            let wrong = RelayLine::parse(&format!("{place}#{wrong}"));
+            assert_eq!(wrong, Err(RelayPlaceError::DepositInvalid));
         }
     }
 

@@ -1,7 +1,7 @@
 //! One reply for several puts: the sends of one batch, with a connection's adjacent `Stored` made one.
 
 use crate::relay::message::Send;
-use crate::wire::reply::Reply;
+use crate::wire::limit::WINDOW_FRAMES;
 use std::collections::BTreeMap;
 
 /// Joins, for each connection, `Stored` answers that follow one another in its sends, in its indexes and
@@ -20,34 +20,40 @@ pub fn merge_stored(sends: Vec<Send>) -> Vec<Send> {
     merged
 }
 
-/// Takes `later` into `earlier` where one `Stored` can say both.
+/// Takes `later` into `earlier` where one `Stored` can say both, and its frame has room for both proofs.
 fn join(earlier: &mut Send, later: &Send) -> bool {
     let (
-        Send::Reply { reply: Reply::Stored { first, count, clock }, .. },
-        Send::Reply { reply: Reply::Stored { first: then, count: more, clock: at }, .. },
+        Send::Stored { first, clock, leaves, .. },
+        Send::Stored { first: then, clock: at, leaves: more, .. },
     ) = (earlier, later)
     else {
         return false;
     };
-    let joined = count.checked_add(*more).filter(|_| clock == at);
-    match joined {
-        Some(joined) if first.checked_add(u64::from(*count)) == Some(*then) => {
-            *count = joined;
-            true
-        }
-        _ => false,
+    let follows = first.checked_add(leaves.len() as u64) == Some(*then);
+    let joins = follows && clock == at && leaves.len() + more.len() <= WINDOW_FRAMES;
+    if joins {
+        leaves.extend(more);
     }
+    joins
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::digest::Digest;
     use crate::relay::message::ConnId;
     use crate::time::UnixMillis;
+    use crate::wire::reply::Reply;
 
-    fn stored(conn: u64, first: u64, count: u32, clock: u64) -> Send {
-        let reply = Reply::Stored { first, count, clock: UnixMillis(clock) };
-        Send::Reply { conn: ConnId(conn), reply }
+    fn stored(conn: u64, first: u64, count: u64, clock: u64) -> Send {
+        let leaves = (first..first + count).map(|index| Digest([index as u8; 32])).collect();
+        Send::Stored { conn: ConnId(conn), first, clock: UnixMillis(clock), leaves }
+    }
+
+    #[test]
+    fn no_answer_says_more_than_a_window_of_cells() {
+        let sends = (0..40).map(|index| stored(1, index, 1, 9)).collect();
+        assert_eq!(merge_stored(sends), vec![stored(1, 0, 16, 9), stored(1, 16, 16, 9), stored(1, 32, 8, 9)]);
     }
 
     #[test]

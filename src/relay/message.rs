@@ -1,6 +1,7 @@
 //! What goes into the relay's engine and what comes out. Notices carry counts, never an id.
 
 use crate::codec::CELL_BYTES;
+use crate::crypto::digest::Digest;
 use crate::crypto::sign::QueueSignature;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::{FrameError, Framed};
@@ -127,6 +128,17 @@ pub enum Send {
         /// The reply.
         reply: Reply,
     },
+    /// Answers puts of cells that are stored, once the deposit is signed: see [`crate::relay::deposit`].
+    Stored {
+        /// To this connection.
+        conn: ConnId,
+        /// The first cell's index; those of the others follow.
+        first: u64,
+        /// When they were stored.
+        clock: UnixMillis,
+        /// The leaf of each cell, at most a window of them.
+        leaves: Vec<Digest>,
+    },
     /// Answers one get: each cell read from the store and sent in its own frame, in order, up to the
     /// first that cannot be read.
     Cells {
@@ -147,15 +159,18 @@ impl Send {
     #[must_use]
     pub const fn conn(&self) -> ConnId {
         match self {
-            Self::Reply { conn, .. } | Self::Cells { conn, .. } | Self::Close { conn } => *conn,
+            Self::Reply { conn, .. }
+            | Self::Stored { conn, .. }
+            | Self::Cells { conn, .. }
+            | Self::Close { conn } => *conn,
         }
     }
 
     /// How many requests it answers.
     #[must_use]
-    pub const fn answers(&self) -> u32 {
+    pub const fn answers(&self) -> usize {
         match self {
-            Self::Reply { reply: Reply::Stored { count, .. }, .. } => *count,
+            Self::Stored { leaves, .. } => leaves.len(),
             Self::Reply { .. } | Self::Cells { .. } => 1,
             Self::Close { .. } => 0,
         }

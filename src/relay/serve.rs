@@ -8,6 +8,7 @@ use crate::relay::queue::Place;
 use crate::relay::table::{self, CELL, CELL_META, Held, QUEUE};
 use crate::step::Record;
 use crate::time::{Millis, UnixMillis};
+use crate::wire::deposit::Deposit;
 use crate::wire::limit::{GET_COUNT_MAX, GET_WAIT_MAX};
 use crate::wire::queue::{CellHash, QueueId, QueueRole, check_put, check_rekey};
 use crate::wire::reply::{Bound, Reply};
@@ -33,19 +34,24 @@ impl Relay {
         if check_put(&queue.writer_key, &queue.writer, index, &hash, &signature).is_err() {
             return self.malformed(conn, step);
         }
-        let stored = |clock| Reply::Stored { first: index, count: 1, clock };
-        let reply = match queue.place(index, &hash) {
+        let writer = queue.writer;
+        let stored = |clock| {
+            let leaves = vec![Deposit { writer, index, cell: hash, clock }.leaf()];
+            Send::Stored { conn, first: index, clock, leaves }
+        };
+        let refused = |reply| Send::Reply { conn, reply };
+        let send = match queue.place(index, &hash) {
             Place::Same(clock) => stored(clock),
-            Place::Other(proof) => Reply::Conflict(proof),
-            Place::Gone => Reply::Gone { index, low: queue.low() },
-            Place::Ahead => Reply::Expected { next: queue.next() },
+            Place::Other(proof) => refused(Reply::Conflict(proof)),
+            Place::Gone => refused(Reply::Gone { index, low: queue.low() }),
+            Place::Ahead => refused(Reply::Expected { next: queue.next() }),
             Place::Free if queue.span() >= self.limits.queue_cells_max => {
                 step.notices.push(Notice::QueueFull);
-                Reply::Full { index, bound: Bound::Queue }
+                refused(Reply::Full { index, bound: Bound::Queue })
             }
             Place::Free if self.room < CELL_DISK_BYTES => {
                 step.notices.push(Notice::DiskFull);
-                Reply::Full { index, bound: Bound::Disk }
+                refused(Reply::Full { index, bound: Bound::Disk })
             }
             Place::Free => {
                 let held = Held { hash, signature, clock: now };
@@ -59,7 +65,7 @@ impl Relay {
                 stored(now)
             }
         };
-        step.sends.push(Send::Reply { conn, reply });
+        step.sends.push(send);
         self.wake(number, step);
     }
 

@@ -9,6 +9,7 @@ use crate::relay::message::{CellKey, ConnId, Input, Limits, Notice, SERVING_MAX,
 use crate::relay::table::{CELL, CELL_META, QUEUE, RESTORED, Row, TOKEN};
 use crate::step::Table;
 use crate::time::{Millis, UnixMillis};
+use crate::wire::deposit::Deposit;
 use crate::wire::frame::{FrameError, Framed};
 use crate::wire::pass::Token;
 use crate::wire::queue::{CellHash, Exporter, QueueId, QueueRole, prove, sign_put, sign_rekey};
@@ -153,6 +154,9 @@ impl Bench {
 fn reply(sends: &[Send]) -> Option<Reply> {
     sends.iter().find_map(|send| match send {
         Send::Reply { reply, .. } => Some(reply.clone()),
+        Send::Stored { first, clock, leaves, .. } => {
+            Some(Reply::Stored { first: *first, count: leaves.len() as u32, clock: *clock })
+        }
         _ => None,
     })
 }
@@ -293,6 +297,9 @@ fn a_put_is_write_once_and_asked_again_is_stored_again() {
     assert_eq!(bench.put(writer, 0, 1), stored(0, NOW));
     bench.now = NOW.plus(Millis(5));
     assert_eq!(bench.put(writer, 0, 1), stored(0, NOW), "the clock is of the first time");
+    let leaf = Deposit { writer: id(11), index: 0, cell: CellHash::of(&cell(1)), clock: NOW }.leaf();
+    let again = Send::Stored { conn: writer, first: 0, clock: NOW, leaves: vec![leaf] };
+    assert_eq!(bench.put_as(writer, 11, 0, 1), [again], "what is signed says so, too");
     let hash = CellHash::of(&cell(1));
     let signature = sign_put(&secret(11), &id(11), 0, &hash);
     assert_eq!(bench.put(writer, 0, 2), Reply::Conflict(PutProof { index: 0, cell: hash, signature }));

@@ -1,17 +1,21 @@
 //! The relay as a service: a folder becomes a listening address. For the operator's program, for tests and
 //! for the demonstration alike.
 
+use crate::crypto::digest::Digest;
+use crate::crypto::sign::SignError;
 use crate::host::folder::FolderError;
 use crate::host::link::{Acceptor, AcceptorError};
 use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
-use crate::party::relay::{Pin, RelayPlace, RelayPlaceError};
+use crate::party::relay::{Pin, RelayLine, RelayPlace, RelayPlaceError};
+use crate::relay::deposit::Depositor;
 use crate::service::relay_accept::{self, Bounds};
 use crate::service::relay_config::RelayConfig;
 use crate::service::relay_conn::{Event, Shared};
 use crate::service::relay_disk::{self, Disk, DiskStopped, DiskThread};
 use crate::service::relay_engine::Engine;
 use crate::service::relay_folder::{RelayFolder, RelayFolderError};
+use crate::wire::deposit::key_digest;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -50,6 +54,9 @@ pub enum RelayError {
     /// The thread that owns the store has ended.
     #[error(transparent)]
     DiskStopped(#[from] DiskStopped),
+    /// Nothing can be signed with the deposit key.
+    #[error("no deposit can be signed: {0}")]
+    Sign(#[from] SignError),
     /// A task of the relay broke off.
     #[error("a task of the relay broke off: {0}")]
     Broken(String),
@@ -66,6 +73,7 @@ pub struct RelayService {
     address: SocketAddr,
     public: String,
     pin: Pin,
+    deposit: Digest,
     stop: watch::Sender<bool>,
     running: JoinHandle<Result<(), RelayError>>,
 }
@@ -94,6 +102,9 @@ impl RelayService {
         acceptor: Acceptor,
         store: Box<dyn Store>,
     ) -> Result<Self, RelayError> {
+        let key = folder.deposit_key()?;
+        let deposit = key_digest(key.public());
+        let depositor = Depositor::new(key)?;
         let limits = config.limits();
         let (disk, disk_thread) = Disk::start(store).map_err(RelayError::Thread)?;
         let restored = disk.run(move |store| relay_disk::restore(store, limits)).await??;
@@ -107,7 +118,7 @@ impl RelayService {
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
         let (events, inputs) = mpsc::channel(INPUTS_MAX);
-        let engine = Engine::new(restored.relay, limits, disk.clone(), folder.clone());
+        let engine = Engine::new(restored.relay, limits, disk.clone(), folder.clone(), depositor);
         let shared = Shared { events, disk, stop: stopped, patience: config.patience };
         let bounds =
             Bounds { in_all: config.connections_max, per_address: config.connections_per_address_max };
@@ -115,7 +126,7 @@ impl RelayService {
         let accepting = relay_accept::accept(listener, acceptor, bounds, shared);
         let running = tokio::spawn(run(accepting, engine, inputs, disk_thread, folder));
         let public = config.public.unwrap_or_else(|| address.to_string());
-        Ok(Self { address, public, pin, stop, running })
+        Ok(Self { address, public, pin, deposit, stop, running })
     }
 
     /// Where it listens.
@@ -130,12 +141,20 @@ impl RelayService {
         self.pin
     }
 
-    /// What its clients are given: its public address, or the one it listens on, and its pin.
+    /// Its public address, or the one it listens on, and its pin.
     ///
     /// # Errors
     /// [`RelayPlaceError::AddressInvalid`] when the address is none a client could use.
     pub fn place(&self) -> Result<RelayPlace, RelayPlaceError> {
         RelayPlace::new(&self.public, self.pin)
+    }
+
+    /// The line its clients are given: its place and the digest of its deposit key.
+    ///
+    /// # Errors
+    /// As [`RelayService::place`].
+    pub fn line(&self) -> Result<RelayLine, RelayPlaceError> {
+        Ok(RelayLine { place: self.place()?, deposit: Some(self.deposit) })
     }
 
     /// Stops accepting, answers what was read, ends every connection, tidies the store.

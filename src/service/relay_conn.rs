@@ -2,6 +2,7 @@
 //! peer takes them. Whatever its peer does, it holds a bounded number of frames and ends in bounded time.
 
 use crate::host::link::{FrameReader, FrameWriter, Link, LinkError};
+use crate::relay::deposit::Answer;
 use crate::relay::message::{ConnId, HeldCell, Input};
 use crate::service::relay_config::Patience;
 use crate::service::relay_disk::{Disk, ReadCell};
@@ -31,15 +32,9 @@ pub(super) enum Event {
     Input(Input),
 }
 
-/// What a connection is to send. As long as its requests are, so it needs no bound of its own.
-pub(super) enum Out {
-    Reply(Reply),
-    Cells(Vec<HeldCell>),
-    Close,
-}
-
-/// Where the answers of one connection go; dropped, it ends the connection after what it holds.
-pub(super) type Outbox = mpsc::UnboundedSender<Out>;
+/// Where the answers of one connection go; dropped, it ends the connection after what it holds. As long as its
+/// requests are, so it needs no bound of its own.
+pub(super) type Outbox = mpsc::UnboundedSender<Answer>;
 
 /// What every connection has from its service.
 #[derive(Clone)]
@@ -114,25 +109,25 @@ async fn read(conn: ConnId, reader: &mut FrameReader, window: &Semaphore, shared
 /// Sends answers until there is nobody left to give any, and says goodbye.
 async fn write(
     mut writer: FrameWriter,
-    mut outgoing: mpsc::UnboundedReceiver<Out>,
+    mut outgoing: mpsc::UnboundedReceiver<Answer>,
     window: &Semaphore,
     shared: &Shared,
 ) {
     let patience = duration(shared.patience.write);
     while let Some(out) = outgoing.recv().await {
         let sent = match out {
-            Out::Reply(reply) => {
-                let answers = if let Reply::Stored { count, .. } = reply { count } else { 1 };
-                let sent = frame(&mut writer, patience, Framed::<Reply>::new(reply, None)).await;
+            Answer::Reply(said) => {
+                let answers = if let Reply::Stored { count, .. } = said.said { count } else { 1 };
+                let sent = frame(&mut writer, patience, said).await;
                 window.add_permits(answers as usize);
                 sent
             }
-            Out::Cells(cells) => {
+            Answer::Cells(cells) => {
                 let sent = cells_of_a_get(&mut writer, cells, shared).await;
                 window.add_permits(1);
                 sent
             }
-            Out::Close => break,
+            Answer::Close => break,
         };
         if sent.is_err() {
             return;

@@ -4,15 +4,17 @@
 
 use crate::host::store::StoreError;
 use crate::host::{clock, folder};
+use crate::relay::deposit::{Answer, Depositor};
 use crate::relay::engine::{Relay, RelayStep};
 use crate::relay::merge::merge_stored;
-use crate::relay::message::{ConnId, Input, Limits, Notice, Send};
+use crate::relay::message::{ConnId, Input, Limits, Notice};
 use crate::service::relay::RelayError;
-use crate::service::relay_conn::{Event, Out, Outbox};
+use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
 use crate::service::relay_folder::{RelayFolder, Status};
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
+use crate::wire::frame::Framed;
 use crate::wire::reply::{Bound, Reply};
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
@@ -71,6 +73,7 @@ pub(super) struct Engine {
     pub(super) limits: Limits,
     pub(super) disk: Disk,
     pub(super) folder: RelayFolder,
+    depositor: Depositor,
     outboxes: BTreeMap<ConnId, Outbox>,
     activity: Activity,
     beats: u64,
@@ -79,10 +82,16 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(relay: Relay, limits: Limits, disk: Disk, folder: RelayFolder) -> Self {
+    pub(super) fn new(
+        relay: Relay,
+        limits: Limits,
+        disk: Disk,
+        folder: RelayFolder,
+        depositor: Depositor,
+    ) -> Self {
         let (outboxes, activity) = (BTreeMap::new(), Activity::default());
         let full_until = UnixMillis(0);
-        Self { relay, limits, disk, folder, outboxes, activity, beats: 0, told: None, full_until }
+        Self { relay, limits, disk, folder, depositor, outboxes, activity, beats: 0, told: None, full_until }
     }
 
     /// Runs until nobody is left to give inputs. An error means that what is durable is no longer known:
@@ -147,9 +156,13 @@ impl Engine {
         let RelayStep { records, sends, notices } = step;
         if self.commit(records).await? {
             notices.into_iter().for_each(|notice| self.activity.add(notice));
-            merge_stored(sends).into_iter().for_each(|send| self.deliver(send));
+            // Only now: nothing is signed that is not durable. One signature for all that the commit stored.
+            let answers = self.depositor.answer(merge_stored(sends))?;
+            answers.into_iter().for_each(|(conn, answer)| self.deliver(conn, answer));
         } else {
-            refusals.into_iter().for_each(|send| self.deliver(send));
+            for (conn, reply) in refusals {
+                self.deliver(conn, Answer::Reply(Framed::<Reply>::new(reply, None)));
+            }
             self.begin_again().await?;
         }
         for conn in gone {
@@ -158,17 +171,11 @@ impl Engine {
         Ok(())
     }
 
-    fn deliver(&mut self, send: Send) {
-        let conn = send.conn();
-        let out = match send {
-            Send::Reply { reply, .. } => Out::Reply(reply),
-            Send::Cells { cells, .. } => Out::Cells(cells),
-            Send::Close { .. } => Out::Close,
-        };
-        let closes = matches!(out, Out::Close);
+    fn deliver(&mut self, conn: ConnId, answer: Answer) {
+        let closes = matches!(answer, Answer::Close);
         if let Some(outbox) = self.outboxes.get(&conn) {
             // A connection that has ended takes nothing more.
-            let _ = outbox.send(out);
+            let _ = outbox.send(answer);
         }
         if closes {
             self.outboxes.remove(&conn);
@@ -197,7 +204,7 @@ impl Engine {
         self.full_until = clock::now().plus(FULL_FOR);
         self.relay.handle(Input::Space { free_bytes: 0 }, clock::now());
         for outbox in std::mem::take(&mut self.outboxes).into_values() {
-            let _ = outbox.send(Out::Close);
+            let _ = outbox.send(Answer::Close);
         }
         Ok(())
     }
@@ -286,11 +293,11 @@ fn opens(event: &Event) -> bool {
 }
 
 /// The answer to a request when the disk has no room for what its batch would write.
-fn refusal(conn: ConnId, framed: Option<&crate::wire::frame::Framed<Request>>) -> Option<Send> {
+fn refusal(conn: ConnId, framed: Option<&Framed<Request>>) -> Option<(ConnId, Reply)> {
     let reply = match framed?.said {
         Request::Put { index, .. } => Reply::Full { index, bound: Bound::Disk },
         Request::Open(_) => Reply::Full { index: 0, bound: Bound::Disk },
         _ => Reply::Busy { after_secs: 10 },
     };
-    Some(Send::Reply { conn, reply })
+    Some((conn, reply))
 }

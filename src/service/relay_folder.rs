@@ -4,6 +4,7 @@
 //! relay.toml         configuration; may be missing
 //! certificate.pem    shown to whoever connects
 //! key.pem            its key
+//! deposit.key        what it signs deposits with: `relay_key.rs`
 //! relay.sqlite       the store
 //! passes/            passes issued and not yet taken in: the hashes of their tokens, never a pass
 //! totals.json        written while the relay serves
@@ -11,6 +12,8 @@
 //! ```
 
 use crate::crypto::digest::{Digest, unhex};
+use crate::crypto::sign::SigningKey;
+use crate::host::entropy::OsEntropy;
 use crate::host::folder::{self, FolderError};
 use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
@@ -18,7 +21,9 @@ use crate::host::tls::{self, CertificateInvalid};
 use crate::party::relay::Pin;
 use crate::relay::message::Totals;
 use crate::service::relay_config::{CONFIG_BYTES_MAX, ConfigError, RelayConfig};
+use crate::service::relay_key::{self, KeyFileError};
 use crate::time::UnixMillis;
+use crate::wire::deposit::key_digest;
 use crate::wire::pass::{Pass, TokenHash};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -30,6 +35,7 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "relay.toml";
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
+const DEPOSIT_KEY: &str = "deposit.key";
 const PASSES: &str = "passes";
 const TOTALS: &str = "totals.json";
 const PASS_ENDING: &str = "pass";
@@ -51,6 +57,9 @@ pub enum RelayFolderError {
     /// See [`CertificateInvalid`].
     #[error(transparent)]
     Certificate(#[from] CertificateInvalid),
+    /// See [`KeyFileError`].
+    #[error(transparent)]
+    DepositKey(#[from] KeyFileError),
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,11 +133,12 @@ impl RelayFolder {
         Self(path.to_owned())
     }
 
-    /// Makes a relay: folder, store, certificate and key, `relay.toml`. Its pin.
+    /// Makes a relay: folder, store, certificate and key, deposit key, `relay.toml`. Its pin, and the digest of its
+    /// deposit key.
     ///
     /// # Errors
     /// [`RelayFolderError`].
-    pub fn init(&self, config: &RelayConfig) -> Result<Pin, RelayFolderError> {
+    pub fn init(&self, config: &RelayConfig) -> Result<(Pin, Digest), RelayFolderError> {
         if self.0.join(KEY).exists() || SqliteStore::exists(&self.0) {
             return Err(RelayFolderError::Exists(self.0.clone()));
         }
@@ -141,10 +151,11 @@ impl RelayFolder {
             folder::write_private(&self.0.join(CONFIG), config.print().as_bytes())?;
         }
         folder::write_private(&self.0.join(CERTIFICATE), made.certificate_pem.as_bytes())?;
+        let deposit = self.deposit_key()?;
         // The key comes last: a folder with a key is whole.
         folder::write_private(&self.0.join(KEY), made.key_pem.as_bytes())?;
         sync(&self.0)?;
-        Ok(made.pin)
+        Ok((made.pin, key_digest(deposit.public())))
     }
 
     /// What is set in `relay.toml`; the defaults where there is none.
@@ -177,6 +188,23 @@ impl RelayFolder {
 
     pub(super) fn key(&self) -> PathBuf {
         self.0.join(KEY)
+    }
+
+    /// The key with which deposits are signed; made where there is none yet.
+    ///
+    /// # Errors
+    /// [`RelayFolderError::Folder`], [`RelayFolderError::DepositKey`].
+    pub fn deposit_key(&self) -> Result<SigningKey, RelayFolderError> {
+        let path = self.0.join(DEPOSIT_KEY);
+        match relay_key::read(&path) {
+            Err(KeyFileError::Missing) => {
+                let key = relay_key::make(&path, &mut OsEntropy)?;
+                sync(&self.0)?;
+                tracing::warn!("a new deposit key was made: clients that know another will say so");
+                Ok(key)
+            }
+            read => Ok(read?),
+        }
     }
 
     /// Issues a pass: the hashes of its tokens are left, durably, for the relay to take in, whether it

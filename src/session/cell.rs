@@ -70,6 +70,14 @@ pub fn direction(channel: &Digest, sender: Role) -> Vec<u8> {
     data
 }
 
+/// A sealed cell and the key to its body: whoever has both can show what is in the cell, and opens no other.
+pub struct Sealed {
+    /// The cell.
+    pub cell: Box<CellBytes>,
+    /// Key and nonce of its body.
+    pub key: Secret<44>,
+}
+
 fn body_key(message_key: &Secret<32>, nonce: &[u8; NONCE_BYTES]) -> OneTimeKey {
     OneTimeKey(expand(&extract(nonce, &[message_key.expose()]), label::CELL_BODY, &[]))
 }
@@ -86,13 +94,16 @@ pub fn seal(
     direction: &[u8],
     header: &Header,
     content: &[u8],
-) -> Result<Box<CellBytes>, CodecError> {
+) -> Result<Sealed, CodecError> {
     let body = codec::pad(content, BODY_BYTES)?;
     let sealed_header = seal_random(header_key, nonce, direction, codec::encode(header, HEADER_BYTES)?);
     let data = [direction, nonce, &sealed_header].concat();
-    let sealed_body = body_key(message_key, nonce).seal(&data, body);
+    let once = body_key(message_key, nonce);
+    let key = once.0.copy();
+    let sealed_body = once.seal(&data, body);
     let cell = [nonce.as_slice(), &sealed_header, &sealed_body].concat();
-    cell.into_boxed_slice().try_into().map_err(|_| CodecError::Malformed)
+    let cell = cell.into_boxed_slice().try_into().map_err(|_| CodecError::Malformed)?;
+    Ok(Sealed { cell, key })
 }
 
 /// A cell in its three parts.
@@ -126,8 +137,17 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// [`SealBroken`] when the key is another's, the header was exchanged, or the padding is not zero.
     pub fn open_body(&self, message_key: &Secret<32>, direction: &[u8]) -> Result<Vec<u8>, SealBroken> {
+        self.open_shown(&body_key(message_key, self.nonce), direction)
+    }
+
+    /// Opens the body with its own key, as the sender shows it; needs no key of the ratchet. That the counterpart
+    /// could open the cell does not follow: its header stays sealed, and its key may be another.
+    ///
+    /// # Errors
+    /// As [`Parts::open_body`].
+    pub fn open_shown(&self, key: &OneTimeKey, direction: &[u8]) -> Result<Vec<u8>, SealBroken> {
         let data = [direction, self.nonce, self.sealed_header].concat();
-        let body = zeroize::Zeroizing::new(body_key(message_key, self.nonce).open(&data, self.sealed_body)?);
+        let body = zeroize::Zeroizing::new(key.open(&data, self.sealed_body)?);
         Ok(codec::unpad(&body).map_err(|_| SealBroken)?.to_vec())
     }
 }

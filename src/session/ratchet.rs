@@ -16,7 +16,7 @@ use crate::crypto::digest::{Digest, digest};
 use crate::crypto::label;
 use crate::crypto::secret::Secret;
 use crate::party::role::Role;
-use crate::session::cell::{self, Header, NONCE_BYTES, Parts, StepPublic};
+use crate::session::cell::{self, Header, NONCE_BYTES, Parts, Sealed, StepPublic};
 use crate::time::{Millis, UnixMillis};
 use bincode::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -298,6 +298,14 @@ impl Ratchet {
     /// # Errors
     /// [`RatchetError::NotYetSending`], [`RatchetError::ChainExhausted`], [`RatchetError::Content`].
     pub fn seal(&mut self, content: &[u8], rng: &mut dyn CryptoRng) -> Result<Box<CellBytes>, RatchetError> {
+        Ok(self.seal_shown(content, rng)?.cell)
+    }
+
+    /// As [`Ratchet::seal`], with the key to the cell's body.
+    ///
+    /// # Errors
+    /// As [`Ratchet::seal`].
+    pub fn seal_shown(&mut self, content: &[u8], rng: &mut dyn CryptoRng) -> Result<Sealed, RatchetError> {
         let sending = self.sending.as_mut().ok_or(RatchetError::NotYetSending)?;
         let next = sending.number.checked_add(1).ok_or(RatchetError::ChainExhausted)?;
         let mut nonce = [0; NONCE_BYTES];
@@ -305,10 +313,10 @@ impl Ratchet {
         let header = Header { step: sending.step.clone(), previous: self.previous, number: sending.number };
         let message_key = mac(&sending.chain, label::CHAIN_MESSAGE, &[]);
         let direction = cell::direction(&self.channel, self.role);
-        let cell = cell::seal(&sending.header, &message_key, &nonce, &direction, &header, content)?;
+        let sealed = cell::seal(&sending.header, &message_key, &nonce, &direction, &header, content)?;
         sending.chain = mac(&sending.chain, label::CHAIN_NEXT, &[]);
         sending.number = next;
-        Ok(cell)
+        Ok(sealed)
     }
 
     /// Opens a cell of the counterpart. Changes nothing: see [`Ratchet::take`].

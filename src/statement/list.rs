@@ -8,7 +8,7 @@
 use crate::crypto::derive::mac;
 use crate::crypto::digest::Digest;
 use crate::crypto::label;
-use crate::crypto::merkle::{Frontier, leaf_hash};
+use crate::crypto::merkle::{Frontier, ProofBroken, inclusion_proof, leaf_hash, verify_inclusion};
 use crate::crypto::secret::Secret;
 use bincode::{Decode, Encode};
 
@@ -95,13 +95,64 @@ impl List {
     /// What the body holds of this list.
     #[must_use]
     pub fn root(&self) -> ListRoot {
-        let seed = Secret::fill(|to| to.copy_from_slice(&self.seed));
         let mut tree = Frontier::new();
-        for (index, line) in (0u64..).zip(&self.lines) {
-            let salt = mac(&seed, label::LINE_SALT, &[&index.to_le_bytes()]);
-            let label = label::LINE.bytes();
-            tree.push(leaf_hash(&[&label, &index.to_le_bytes(), salt.expose(), line]));
-        }
+        self.leaves().for_each(|(_, leaf)| tree.push(leaf));
         ListRoot { root: tree.root(), lines: u32::try_from(self.lines.len()).unwrap_or(u32::MAX) }
+    }
+
+    /// The salt and the hash of each leaf.
+    fn leaves(&self) -> impl Iterator<Item = (Secret<32>, Digest)> {
+        let seed = Secret::fill(|to| to.copy_from_slice(&self.seed));
+        (0u64..).zip(&self.lines).map(move |(index, line)| {
+            let salt = mac(&seed, label::LINE_SALT, &[&index.to_le_bytes()]);
+            let leaf = line_leaf(index, salt.expose(), line);
+            (salt, leaf)
+        })
+    }
+
+    /// The line at `index` with what ties it to the root, and nothing of any other line.
+    #[must_use]
+    pub fn show(&self, index: u32) -> Option<ShownLine> {
+        let at = usize::try_from(index).ok()?;
+        let line = self.lines.get(at)?.clone();
+        let (salts, leaves): (Vec<_>, Vec<_>) = self.leaves().unzip();
+        let salt = *salts.get(at)?.expose();
+        Some(ShownLine { index, salt, line, path: inclusion_proof(&leaves, at) })
+    }
+}
+
+fn line_leaf(index: u64, salt: &[u8], line: &[u8]) -> Digest {
+    leaf_hash(&[&label::LINE.bytes(), &index.to_le_bytes(), salt, line])
+}
+
+/// One line of a list, shown without its neighbours: `index u32 ‖ salt 32 ‖ line (list of u8) ‖ path (list of 32)`.
+/// What is in the path are hashes over random salts, from which nothing can be guessed.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ShownLine {
+    /// Its place in the list, from 0.
+    pub index: u32,
+    /// Its own salt.
+    pub salt: [u8; 32],
+    /// The line.
+    pub line: Vec<u8>,
+    /// Its audit path in the list's tree.
+    pub path: Vec<Digest>,
+}
+
+impl std::fmt::Debug for ShownLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShownLine({})", self.index)
+    }
+}
+
+impl ShownLine {
+    /// Checks that the line stands at its place in the list with this root.
+    ///
+    /// # Errors
+    /// [`ProofBroken`].
+    pub fn verify(&self, list: &ListRoot) -> Result<(), ProofBroken> {
+        let index = u64::from(self.index);
+        let leaf = line_leaf(index, &self.salt, &self.line);
+        verify_inclusion(&leaf, index, list.lines.into(), &self.path, &list.root)
     }
 }

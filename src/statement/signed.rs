@@ -11,7 +11,7 @@ use crate::crypto::digest::{Digest, digest};
 use crate::crypto::label;
 use crate::crypto::sign::{SIGNATURE_BYTES, SignError, Signature, SigningKey, VerifyingKey};
 use crate::statement::header::{HEADER_BYTES, Header, StatementId};
-use crate::statement::list::{List, ListError};
+use crate::statement::list::{List, ListError, ListRoot};
 use bincode::{Decode, Encode};
 
 /// Bytes of a whole statement, at most.
@@ -65,16 +65,21 @@ impl Said {
     /// What a header commits to.
     #[must_use]
     pub fn commitment(&self) -> Digest {
-        let length = (self.body.len() as u64).to_le_bytes();
-        let roots: Vec<_> = self.lists.iter().map(List::root).collect();
-        let lines: Vec<_> = roots.iter().map(|root| root.lines.to_le_bytes()).collect();
-        let mut parts: Vec<&[u8]> = vec![&self.salt, &length, &self.body];
-        for (root, lines) in roots.iter().zip(&lines) {
-            parts.push(&root.root.0);
-            parts.push(lines);
-        }
-        digest(label::BODY, &parts)
+        commitment(&self.salt, &self.body, self.lists.iter().map(List::root))
     }
+}
+
+/// What a header commits to: salt, body, and the roots of its lists.
+#[must_use]
+pub fn commitment(salt: &[u8; 32], body: &[u8], lists: impl Iterator<Item = ListRoot>) -> Digest {
+    let length = (body.len() as u64).to_le_bytes();
+    let roots: Vec<_> = lists.map(|list| (list.root, list.lines.to_le_bytes())).collect();
+    let mut parts: Vec<&[u8]> = vec![salt, &length, body];
+    for (root, lines) in &roots {
+        parts.push(&root.0);
+        parts.push(lines);
+    }
+    digest(label::BODY, &parts)
 }
 
 /// A statement.

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! envelope 256 = length u32 ‖ version u8 = 1 ‖ request or reply ‖ zeros
-//! cell  16,128 = a cell, or zeros
+//! cell  16,128 = a cell, what belongs to a deposit (`deposit.rs`), or zeros
 //! ```
 
-use crate::codec::{self, CELL_BYTES, CellBytes, CodecError};
+use crate::codec::{self, CellBytes, CodecError};
 use crate::wire::limit::{ENVELOPE_BYTES, FRAME_BYTES};
 use crate::wire::reply::Reply;
 use crate::wire::request::Request;
@@ -30,13 +30,22 @@ pub enum FrameError {
     CellUnexpected,
 }
 
-/// What a frame says, and the cell it carries where it carries one.
+/// What a frame says, and what its cell area carries where it carries something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Framed<T> {
     /// The request or reply.
     pub said: T,
-    /// The cell.
+    /// The cell area: with a put and a [`Reply::Cell`] a cell; with a [`Reply::Serving`] and a [`Reply::Stored`]
+    /// what is in [`crate::wire::deposit`].
     pub cell: Option<Box<CellBytes>>,
+}
+
+/// Whether a frame's cell area carries something.
+enum Carries {
+    Nothing,
+    Cell,
+    /// Zeros are nothing.
+    Deposit,
 }
 
 impl Framed<Request> {
@@ -59,12 +68,15 @@ impl Framed<Request> {
     /// # Errors
     /// [`FrameError`].
     pub fn decode(bytes: &[u8; FRAME_BYTES]) -> Result<Self, FrameError> {
-        decode(bytes, |said| matches!(said, Request::Put { .. }))
+        decode(bytes, |said| match said {
+            Request::Put { .. } => Carries::Cell,
+            _ => Carries::Nothing,
+        })
     }
 }
 
 impl Framed<Reply> {
-    /// A reply without a cell, or [`Reply::Cell`] with one.
+    /// A reply, and what its cell area carries.
     #[must_use]
     pub const fn new(said: Reply, cell: Option<Box<CellBytes>>) -> Self {
         Self { said, cell }
@@ -83,7 +95,11 @@ impl Framed<Reply> {
     /// # Errors
     /// [`FrameError`].
     pub fn decode(bytes: &[u8; FRAME_BYTES]) -> Result<Self, FrameError> {
-        decode(bytes, |said| matches!(said, Reply::Cell { .. }))
+        decode(bytes, |said| match said {
+            Reply::Cell { .. } => Carries::Cell,
+            Reply::Serving { .. } | Reply::Stored { .. } => Carries::Deposit,
+            _ => Carries::Nothing,
+        })
     }
 }
 
@@ -100,7 +116,7 @@ fn encode<T: Encode>(said: &T, cell: Option<&CellBytes>) -> Result<FrameBytes, F
 
 fn decode<T: Encode + Decode<()>>(
     bytes: &[u8; FRAME_BYTES],
-    carries: impl Fn(&T) -> bool,
+    carries: impl Fn(&T) -> Carries,
 ) -> Result<Framed<T>, FrameError> {
     let (envelope, cell) = bytes.split_at(ENVELOPE_BYTES);
     let (version, said) = codec::unpad(envelope)?.split_first().ok_or(CodecError::Malformed)?;
@@ -108,13 +124,13 @@ fn decode<T: Encode + Decode<()>>(
         return Err(FrameError::VersionUnknown(*version));
     }
     let said: T = codec::decode(said, ENVELOPE_BYTES)?;
-    let cell = if carries(&said) {
-        let cell: [u8; CELL_BYTES] = cell.try_into().map_err(|_| CodecError::Malformed)?;
-        Some(Box::new(cell))
-    } else if cell.iter().any(|byte| *byte != 0) {
-        return Err(FrameError::CellUnexpected);
-    } else {
-        None
+    let empty = cell.iter().all(|byte| *byte == 0);
+    let cell = match (carries(&said), empty) {
+        (Carries::Nothing, false) => return Err(FrameError::CellUnexpected),
+        (Carries::Nothing | Carries::Deposit, true) => None,
+        (Carries::Cell, _) | (Carries::Deposit, false) => {
+            Some(Box::<CellBytes>::try_from(Box::<[u8]>::from(cell)).map_err(|_| CodecError::Malformed)?)
+        }
     };
     Ok(Framed { said, cell })
 }
@@ -122,6 +138,7 @@ fn decode<T: Encode + Decode<()>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::CELL_BYTES;
     use crate::crypto::digest::Digest;
     use crate::crypto::sign::{QueueKey, QueueSignature};
     use crate::time::UnixMillis;
@@ -152,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_carries_its_cell_and_nothing_else_does() {
+    fn only_what_may_carry_something_does() {
         let put = Framed::<Request>::new(
             Request::Put { index: 3, signature: QueueSignature([1; 64]) },
             Some(Box::new([9; CELL_BYTES])),
@@ -162,6 +179,13 @@ mod tests {
         assert!(Framed::<Request>::decode(&close).is_ok());
         close[FRAME_BYTES - 1] = 1;
         assert_eq!(Framed::<Request>::decode(&close).err(), Some(FrameError::CellUnexpected));
+        let stored = Reply::Stored { first: 3, count: 1, clock: UnixMillis(4) };
+        for (reply, may) in [(stored, true), (Reply::Rekeyed, false)] {
+            let mut frame = Framed::<Reply>::new(reply, None).encode().unwrap();
+            assert_eq!(Framed::<Reply>::decode(&frame).unwrap().cell, None);
+            frame[FRAME_BYTES - 1] = 1;
+            assert_eq!(Framed::<Reply>::decode(&frame).is_ok(), may);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a relay answers. One reply a frame; only [`Reply::Cell`]'s frame carries a cell.
+//! What a relay answers. One reply a frame; only [`Reply::Cell`]'s frame carries a cell. A [`Reply::Serving`]'s
+//! carries the relay's deposit key, a [`Reply::Stored`]'s the proof of deposit: see `deposit.rs`.
 
 use crate::crypto::sign::QueueSignature;
 use crate::time::UnixMillis;

@@ -40,7 +40,7 @@ pub struct Relay {
     _place: Option<TempDir>,
     pub dir: PathBuf,
     pub port: u16,
-    /// `ADDR#PIN`.
+    /// `ADDR#PIN#DEPOSIT`.
     pub place: String,
     /// All that it has written to standard error.
     pub said: Arc<Mutex<String>>,

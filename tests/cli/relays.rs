@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use truceline::deal::body::{Content, Note};
 use truceline::deal::word::Text;
-use truceline::party::relay::RelayPlace;
+use truceline::party::relay::{RelayLine, RelayPlace};
 use truceline::service::sync::fetch_offer;
 use truceline::session::invite::{SignedOffer, UntrustedInvite};
 use truceline::time::UnixMillis;
@@ -238,7 +238,7 @@ fn an_invite_whose_places_somebody_else_has_filled_is_said_to_be_spoilt_and_a_ne
 #[test]
 fn whoever_floods_the_relay_with_a_pass_of_his_own_fills_his_queue_and_no_other() {
     let Scene { relay, velmara, tarrun } = Scene::on(Relay::with("queue_cells_max = 300\n"));
-    let place = RelayPlace::parse(&relay.place).unwrap();
+    let place = RelayLine::parse(&relay.place).unwrap().place;
     let stop = Arc::new(tokio::sync::Notify::new());
     let token = tokens(&relay.pass())[0];
     run(async {

@@ -7,7 +7,7 @@ use truceline::officer::engine::Channel;
 use truceline::officer::introduce::RelayLeave;
 use truceline::officer::thread::Stage;
 use truceline::party::card::PartyName;
-use truceline::party::relay::RelayPlace;
+use truceline::party::relay::RelayLine;
 use truceline::service::officer::OfficerService;
 use truceline::service::sync::{SyncOptions, fetch_offer};
 use truceline::session::invite::UntrustedInvite;
@@ -53,7 +53,8 @@ impl Desk {
 }
 
 pub fn leave(relay: &Relay) -> RelayLeave {
-    RelayLeave { place: RelayPlace::parse(&relay.place).unwrap(), pass: Pass::parse(&relay.pass()).unwrap() }
+    let RelayLine { place, deposit } = RelayLine::parse(&relay.place).unwrap();
+    RelayLeave { place, deposit, pass: Pass::parse(&relay.pass()).unwrap() }
 }
 
 pub fn run<T>(act: impl Future<Output = T>) -> T {

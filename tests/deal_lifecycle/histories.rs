@@ -1,5 +1,6 @@
 //! Random histories, and what must hold in every one of them.
 
+use crate::alone::every_case_alone_is_what_it_is_among_all;
 use crate::oracle::Oracle;
 use crate::talk::{
     Dice, Spoken, Talk, accept, amended_deal, content_of, given_deal, gone_deal, lapse, locked_deal, ready,
@@ -432,6 +433,7 @@ fn check(seed: u64) {
         }
         earlier = now;
     }
+    every_case_alone_is_what_it_is_among_all(&talk, &mut dice);
     no_dead_end(talk);
 }
 

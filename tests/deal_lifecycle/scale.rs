@@ -1,8 +1,10 @@
-//! Long transcripts: judged in time that grows with their length.
+//! Long transcripts: judged in time that grows with their length, and one case of them with its own.
 
 use crate::talk::{Spoken, Talk, content_of, offer_of, offer_with, text};
+use std::cell::Cell;
 use truceline::crypto::digest::Digest;
 use truceline::deal::body::{Content, Note};
+use truceline::deal::judge::{Entry, judge_case};
 use truceline::deal::terms::Category;
 use truceline::deal::verdict::Act;
 use truceline::party::role::Role::{self, Inviter, Joiner};
@@ -102,4 +104,30 @@ fn thousands_of_notes_beside_a_hundred_cases_are_judged() {
     }
     let ledger = quick.talk().ledger();
     assert_eq!(ledger.cases().filter(|case| case.live(Joiner).is_some()).count(), 100);
+}
+
+#[test]
+fn a_case_alone_asks_of_the_rest_no_more_than_it_is_long() {
+    let mut quick = Quick::trusted();
+    let deal = |quick: &mut Quick| {
+        let case = quick.say(Inviter, None, Some(offer_of(Inviter, 0, Category::PrisonerOfWar, 40)));
+        let accepted = quick.say(Joiner, Some(case), Some(content_of(Joiner, Act::Accept(case), 0)));
+        quick.say(Inviter, Some(case), Some(content_of(Inviter, Act::Confirm(accepted), 0)));
+        quick.say(Joiner, None, None);
+        case
+    };
+    let cases: Vec<Digest> = (0..1_000).map(|_| deal(&mut quick)).collect();
+    let (counts, talk) = (quick.counts, quick.talk());
+    for case in [cases[0], cases[500], cases[999]] {
+        let own = talk.said.iter().filter(|it| it.id == case || it.case == Some(case));
+        let own: Vec<Entry<'_>> = own.map(Spoken::entry).collect();
+        let asked = Cell::new(0);
+        let ledger = judge_case(&case, &own, [Some(0), Some(0)], counts, |role, count| {
+            asked.set(asked.get() + 1);
+            let last = talk.said.iter().find(|it| it.author == role && it.sequence + 1 == count);
+            last.unwrap().peer_count
+        });
+        assert_eq!(ledger.case(&case).unwrap().version(), 1);
+        assert!(asked.get() <= 2 * own.len() + 2, "asked {} times for {}", asked.get(), own.len());
+    }
 }

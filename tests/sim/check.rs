@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::crypto::digest::Digest;
+use truceline::officer::deposits::HeldDeposit;
 use truceline::officer::engine::{Notice, Officer};
 use truceline::officer::outbox::UNACKNOWLEDGED_MAX;
+use truceline::party::relay::RelayPlace;
 use truceline::party::role::Role;
 use truceline::statement::header::StatementId;
+use truceline::wire::deposit::{Deposit, key_digest};
 use truceline::wire::queue::CellHash;
 
 /// Words that no frame may show: names of parties, and what the tests let them say.
@@ -20,6 +23,7 @@ pub struct Checks {
     nonces: BTreeMap<Vec<u8>, CellHash>,
     cells: BTreeMap<usize, BTreeSet<CellHash>>,
     durable: BTreeMap<usize, Heads>,
+    deposits: BTreeSet<(usize, u32, u64, u8)>,
 }
 
 pub fn heads_of(officer: &Officer) -> Heads {
@@ -65,6 +69,31 @@ impl Checks {
     /// What was durable is there after a restart.
     pub fn committed(&mut self, node: usize, officer: &Officer) {
         self.durable.insert(node, heads_of(officer));
+    }
+
+    /// What is kept as a relay's signature is one, by the key of the relay that it is kept for.
+    pub fn deposits(&mut self, node: usize, officer: &Officer, keys: &BTreeMap<&RelayPlace, Digest>) {
+        for channel in officer.channels() {
+            let Some(session) = channel.session() else { continue };
+            for (number, cell) in &channel.outbox.cells {
+                for (at, held) in &cell.deposits {
+                    if !self.deposits.insert((node, channel.number, *number, *at)) {
+                        continue;
+                    }
+                    let outbound = &session.outbound[usize::from(*at)];
+                    let key = outbound.deposit.key.as_ref().unwrap();
+                    assert_eq!(keys[&outbound.place], key_digest(key), "another key is believed");
+                    let HeldDeposit { writer, index, clock, proof } = held;
+                    let said = Deposit { writer: *writer, index: *index, cell: cell.hash, clock: *clock };
+                    proof.verify(key, &said).expect("a proof that does not hold was kept");
+                }
+            }
+        }
+    }
+
+    /// How many deposits were seen.
+    pub fn deposits_seen(&self) -> usize {
+        self.deposits.len()
     }
 
     pub fn restarted(&mut self, node: usize, officer: &Officer) {

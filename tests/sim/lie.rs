@@ -2,8 +2,11 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
+use truceline::codec::CellBytes;
 use truceline::crypto::digest::Digest;
 use truceline::crypto::sign::QueueSignature;
+use truceline::relay::deposit::Answer;
+use truceline::relay::message::{ConnId, Send};
 use truceline::time::UnixMillis;
 use truceline::wire::frame::Framed;
 use truceline::wire::queue::CellHash;
@@ -16,6 +19,43 @@ fn number(rng: &mut ChaCha20Rng) -> u64 {
         2 => rng.next_u64(),
         _ => u64::MAX,
     }
+}
+
+/// What a relay makes of an honest answer that shows its key or proves deposits; any other as it is.
+pub fn forged(
+    rng: &mut ChaCha20Rng,
+    honest: &Framed<Reply>,
+    before: Option<Box<CellBytes>>,
+) -> Framed<Reply> {
+    let (other, _) = super::depositor(99);
+    let mut reply = honest.clone();
+    match (&mut reply.said, rng.next_u32() % 6) {
+        (Reply::Serving { .. }, kind) => {
+            let conn = ConnId(0);
+            let shown =
+                other.answer(vec![Send::Reply { conn, reply: honest.said.clone() }]).unwrap().remove(0);
+            let Answer::Reply(shown) = shown.1 else { panic!("no reply") };
+            reply.cell = shown.cell.filter(|_| kind != 0);
+        }
+        (Reply::Stored { .. }, 0) => reply.cell = None,
+        (Reply::Stored { .. }, 1) => reply.cell = before,
+        (Reply::Stored { clock, .. }, 2) => *clock = UnixMillis(clock.0 - 1),
+        (Reply::Stored { first, .. }, 3) => *first = first.saturating_sub(1),
+        (Reply::Stored { first, count, clock }, 4) => {
+            // The very cells, as far as can be told without their writer, by a key of its own.
+            let leaves = vec![Digest([7; 32]); *count as usize];
+            let sends = vec![Send::Stored { conn: ConnId(0), first: *first, clock: *clock, leaves }];
+            let Answer::Reply(signed) = other.answer(sends).unwrap().remove(0).1 else { panic!("no reply") };
+            reply.cell = signed.cell;
+        }
+        (Reply::Stored { .. }, _) => {
+            let area = reply.cell.as_mut().unwrap();
+            let at = 4 + rng.next_u32() as usize % 3_400;
+            area[at] ^= 1 << (rng.next_u32() % 8);
+        }
+        _ => {}
+    }
+    reply
 }
 
 /// An answer that the relay made up.

@@ -12,28 +12,36 @@ use check::Checks;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use truceline::codec::CellBytes;
 use truceline::crypto::digest::Digest;
+use truceline::crypto::secret::Secret;
+use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::host::memory::{Failure, MemoryStore};
-use truceline::host::store::Store;
+use truceline::host::store::{Store, StoreError};
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
 use truceline::officer::link::{LinkEvent, LinkKey, LinkSend};
-use truceline::officer::restore::{Rows, first_rows};
-use truceline::officer::table;
+use truceline::officer::restore::first_rows;
 use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
 use truceline::party::role::Role;
+use truceline::relay::deposit::{Answer, Depositor};
 use truceline::relay::engine::Relay;
 use truceline::relay::message::{CellKey, ConnId, Input, Limits, Send};
 use truceline::relay::table as relay_table;
+use truceline::service::disk::Disk;
 use truceline::session::invite::{Invite, UntrustedInvite};
+use truceline::step::{Record, Table};
 use truceline::time::{Millis, UnixMillis};
+use truceline::wire::deposit::key_digest;
 use truceline::wire::frame::{FrameBytes, Framed};
 use truceline::wire::pass::Pass;
 use truceline::wire::queue::Exporter;
 use truceline::wire::reply::Reply;
 use truceline::wire::request::Request;
+use zeroize::Zeroizing;
 
 /// What may go wrong, each in a thousand.
 #[derive(Clone, Copy, Default)]
@@ -52,6 +60,8 @@ pub struct Faults {
     pub swap_cells: u32,
     /// A lying relay answers what it makes up.
     pub make_up: u32,
+    /// A lying relay forges what it signs of a deposit, repeats another proof, or shows another key.
+    pub forge_deposit: u32,
     /// An officer's clock jumps, by up to ten days either way.
     pub clock_jump: u32,
     /// An officer's disk does not take what is to be written; the program ends.
@@ -60,7 +70,7 @@ pub struct Faults {
 
 pub struct Node {
     pub officer: Officer,
-    pub store: MemoryStore,
+    pub store: OfficerDisk,
     pub notices: Vec<Notice>,
     rng: ChaCha20Rng,
     /// How far the officer's clock is ahead.
@@ -77,6 +87,20 @@ pub struct RelayNode {
     pub limits: Limits,
     pub up: bool,
     pub lies: bool,
+    /// What it signs deposits with, and the digest of that key.
+    pub depositor: Depositor,
+    pub deposit: Digest,
+    /// Whether its line names the key.
+    pub names_key: bool,
+    last_proof: Option<Box<CellBytes>>,
+}
+
+/// A relay's deposit key, and its digest.
+pub fn depositor(seed: u8) -> (Depositor, Digest) {
+    let seeds = SigningSeeds::from_seeds(Secret::take(&mut [seed; 32]), Secret::take(&mut [!seed; 32]));
+    let key = SigningKey::expand(&seeds).unwrap();
+    let digest = key_digest(key.public());
+    (Depositor::new(key).unwrap(), digest)
 }
 
 struct Conn {
@@ -108,18 +132,44 @@ pub struct World {
     pub checks: Checks,
 }
 
-fn rows_of(store: &mut MemoryStore) -> Rows {
-    let mut rows = Rows::new();
-    for table in table::ALL {
-        let held = rows.entry(table).or_default();
-        store.scan(table, &mut |key, value| held.push((key.to_vec(), value))).unwrap();
+/// An officer's disk, which the engine reads while it runs. A clone is what it would hold after a crash.
+pub struct OfficerDisk(Arc<Disk<MemoryStore>>);
+
+impl Clone for OfficerDisk {
+    fn clone(&self) -> Self {
+        Self::new(self.0.store().clone())
     }
-    rows
 }
 
-/// The engine that a store's rows make.
-pub fn restored(store: &mut MemoryStore) -> Officer {
-    Officer::restore(rows_of(store)).unwrap()
+impl OfficerDisk {
+    pub fn new(store: MemoryStore) -> Self {
+        Self(Arc::new(Disk::new(store)))
+    }
+
+    pub fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.0.store().read(table, key)
+    }
+
+    pub fn scan(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
+    ) -> Result<(), StoreError> {
+        self.0.store().scan(table, visit)
+    }
+
+    pub fn commit(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.0.commit(records)
+    }
+
+    pub fn fail_next(&self, failure: Failure) {
+        self.0.store().fail_next(failure);
+    }
+
+    /// The engine that the disk's rows make.
+    pub fn restored(&self) -> Officer {
+        Officer::restore(self.0.clone()).unwrap()
+    }
 }
 
 impl World {
@@ -132,7 +182,8 @@ impl World {
             let seeds = IdentitySeeds::random(PartyName::parse(name).unwrap(), &mut own);
             let mut store = MemoryStore::new();
             store.commit(first_rows(&seeds).unwrap()).unwrap();
-            let officer = restored(&mut store);
+            let store = OfficerDisk::new(store);
+            let officer = store.restored();
             nodes.push(Node {
                 officer,
                 store,
@@ -148,6 +199,7 @@ impl World {
             let pin = Pin(Digest([at as u8 + 1; 32]));
             let place = RelayPlace::new(&format!("relay{at}.example:4433"), pin).unwrap();
             let limits = Limits::default();
+            let (depositor, deposit) = depositor(at as u8 + 1);
             RelayNode {
                 place,
                 relay: Relay::new(limits),
@@ -155,6 +207,10 @@ impl World {
                 limits,
                 up: true,
                 lies: false,
+                depositor,
+                deposit,
+                names_key: true,
+                last_proof: None,
             }
         });
         let relays = relays.collect();
@@ -217,7 +273,9 @@ impl World {
             let hashes = pass.tokens().map(|token| token.hash()).collect();
             let expires = self.clock().plus(Millis::days(7));
             self.relay_input(at, Input::Tokens { hashes, expires });
-            leave.push(RelayLeave { place: self.relays[at].place.clone(), pass });
+            let RelayNode { place, deposit, names_key, .. } = &self.relays[at];
+            let deposit = names_key.then_some(*deposit);
+            leave.push(RelayLeave { place: place.clone(), deposit, pass });
         }
         leave
     }
@@ -248,7 +306,10 @@ impl World {
             if self.nodes[node].store.commit(step.records).is_err() {
                 return self.kill_officer(node);
             }
+            self.nodes[node].officer.committed();
             self.checks.committed(node, &self.nodes[node].officer);
+            let keys = self.relays.iter().map(|relay| (&relay.place, relay.deposit));
+            self.checks.deposits(node, &self.nodes[node].officer, &keys.collect());
         }
         if dies_at == 1 {
             return self.kill_officer(node);
@@ -317,7 +378,7 @@ impl World {
         let own = &mut self.nodes[node];
         own.running.clear();
         own.retry_at.clear();
-        own.officer = restored(&mut own.store);
+        own.officer = own.store.restored();
         own.officer.begin_sync(Pace::Watch);
         self.checks.restarted(node, &self.nodes[node].officer);
         for conn in conns {
@@ -328,7 +389,7 @@ impl World {
     }
 
     /// Puts an older copy of an officer's disk in place of its disk.
-    pub fn restore_disk(&mut self, node: usize, store: MemoryStore) {
+    pub fn restore_disk(&mut self, node: usize, store: OfficerDisk) {
         self.nodes[node].store = store;
         self.checks.forget_durable(node);
         self.kill_officer(node);
@@ -367,8 +428,9 @@ impl World {
             if dies_at == 1 {
                 return self.kill_relay(at);
             }
-            for send in step.sends {
-                queue.extend(self.relay_sends(at, send));
+            let answers = self.relays[at].depositor.answer(step.sends).unwrap();
+            for (conn, answer) in answers {
+                queue.extend(self.relay_answers(at, conn, answer));
             }
             if dies_at == 2 {
                 return self.kill_relay(at);
@@ -376,18 +438,26 @@ impl World {
         }
     }
 
-    fn relay_sends(&mut self, at: usize, send: Send) -> Option<Input> {
-        match send {
-            Send::Reply { conn, reply } => {
-                let lies = self.relays[at].lies && self.chance(self.faults.make_up);
-                let reply =
-                    if lies { lie::made_up(&mut self.rng) } else { Framed::<Reply>::new(reply, None) };
+    fn relay_answers(&mut self, at: usize, conn: ConnId, answer: Answer) -> Option<Input> {
+        match answer {
+            Answer::Reply(honest) => {
+                let lies = self.relays[at].lies;
+                let reply = if lies && self.chance(self.faults.make_up) {
+                    lie::made_up(&mut self.rng)
+                } else if lies && self.chance(self.faults.forge_deposit) {
+                    lie::forged(&mut self.rng, &honest, self.relays[at].last_proof.clone())
+                } else {
+                    honest.clone()
+                };
+                if matches!(honest.said, Reply::Stored { .. }) {
+                    self.relays[at].last_proof = honest.cell;
+                }
                 self.answer(conn.0, reply);
             }
-            Send::Close { conn } => {
+            Answer::Close => {
                 self.carry(conn.0, false, Event::ToOfficer(conn.0, LinkEvent::Down("closed".into())))
             }
-            Send::Cells { conn, cells } => {
+            Answer::Cells(cells) => {
                 let swaps = self.relays[at].lies && self.chance(self.faults.swap_cells);
                 for (place, cell) in cells.iter().enumerate() {
                     let read = if swaps { &cells[cells.len() - 1 - place] } else { cell };
@@ -562,7 +632,7 @@ impl World {
                         Some(bytes.to_vec().into_boxed_slice().try_into().unwrap()),
                     )
                 }
-                Send::Close { .. } => return None,
+                Send::Close { .. } | Send::Stored { .. } => return None,
             };
             match fetch::next(reply) {
                 fetch::Fetch::Ask(next) => request = next,

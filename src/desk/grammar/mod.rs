@@ -1,12 +1,16 @@
 //! The commands of `truceline`, as they are written.
 
+mod channel;
+mod evidence;
 mod handover;
 mod mandate;
 mod negotiation;
 mod own;
 mod vault;
 
+pub use channel::*;
 use clap::{Args, Parser, Subcommand};
+pub use evidence::{Evidence, EvidenceAbout, EvidenceCheck, EvidenceMake};
 pub use handover::*;
 pub use mandate::*;
 pub use negotiation::*;
@@ -30,7 +34,7 @@ Exit codes:
   4  the vault or its disk: wrong passphrase, in use, altered, full
   5  no relay could be reached, or a relay refused
   6  a file or line that was handed in cannot be used
-  7  a transcript does not hold, or is not between the parties named
+  7  a transcript or evidence does not hold, or is not between the parties named
   8  the safety words do not match
 
 Example:
@@ -254,6 +258,13 @@ Example:
     #[command(after_help = "Example:
   truceline status --json")]
     Status,
+    /// Renews a channel, completes an old one, or takes an invite back
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline channel renew tarrun --relay relay.example:4433#PIN --pass truceline-pass:..."
+    )]
+    Channel(Channel),
     /// Checks or exports the transcript
     #[command(
         subcommand,
@@ -268,9 +279,18 @@ Example:
 'consistent, parties not identified'.
 
 Example:
-  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
+  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT
+  truceline verify old.bin new.bin"
     )]
     Verify(Verify),
+    /// Makes and checks evidence of one matter
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline evidence make --case 3f2a91c0 --out case.evidence
+  truceline evidence check case.evidence"
+    )]
+    Evidence(Evidence),
     /// Shows or sets how receipts are timed
     #[command(
         after_help = "Receipts show when an officer is at work; so, while a client stays connected, they wait a random time.
@@ -328,7 +348,8 @@ Example:
     /// Tells the figures of all exchanges, computed anew from what was sealed
     #[command(after_help = "Example:
   truceline report
-  truceline report --csv > report.csv")]
+  truceline report --csv > report.csv
+  truceline --channel tarrun report --html report.html")]
     Report(Report),
     /// Keeps the vault: backs it up, restores it, changes its passphrase, checks it, retires it
     #[command(
@@ -426,6 +447,12 @@ pub struct Join {
     /// Allows addresses on this machine and on private networks
     #[arg(long)]
     pub allow_private: bool,
+    /// The channel that the new one takes the place of: the invite must be of the same other side
+    #[arg(long, value_name = "LABEL")]
+    pub renews: Option<String>,
+    /// The other side has a new identity, and told you so: its fingerprint may be another
+    #[arg(long, requires = "renews")]
+    pub new_identity: bool,
 }
 
 /// See [`Command::Words`].
@@ -491,6 +518,9 @@ pub struct Export {
 pub struct Verify {
     /// The exported transcript
     pub file: PathBuf,
+    /// That of the channel which renewed the first one's: whether the two are one
+    #[arg(value_name = "NEWER")]
+    pub newer: Option<PathBuf>,
     /// Fingerprint of a party it must be between; give it twice
     #[arg(long = "party", value_name = "FINGERPRINT")]
     pub parties: Vec<String>,

@@ -1,6 +1,7 @@
 //! The commands about what the own side keeps to itself, and what it reckons from what was said.
 
 use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 /// See [`super::Command::Private`].
 #[derive(Debug, Subcommand)]
@@ -119,4 +120,10 @@ pub struct Report {
     /// One row a case, for a spreadsheet
     #[arg(long)]
     pub csv: bool,
+    /// Writes one page for people, with all that was said: for a browser, and for paper
+    #[arg(long, value_name = "FILE", conflicts_with = "csv")]
+    pub html: Option<PathBuf>,
+    /// Replaces that file if it exists
+    #[arg(long, requires = "html")]
+    pub force: bool,
 }

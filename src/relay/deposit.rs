@@ -1,0 +1,141 @@
+//! Answers as they go out: with the relay's deposit key where a connection begins to serve, and with the signed proof of
+//! deposit where cells were stored. One signature for a whole commit. The key signs nothing else.
+
+use crate::codec::CellBytes;
+use crate::crypto::digest::Digest;
+use crate::crypto::sign::{SignError, SigningKey};
+use crate::relay::message::{ConnId, HeldCell, Send};
+use crate::wire::deposit::{LeafPath, SignedTree, StoredProof, present_key};
+use crate::wire::frame::Framed;
+use crate::wire::reply::Reply;
+
+/// What a connection is to send.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A frame.
+    Reply(Framed<Reply>),
+    /// As [`Send::Cells`].
+    Cells(Vec<HeldCell>),
+    /// As [`Send::Close`].
+    Close,
+}
+
+/// The relay's deposit key at work.
+pub struct Depositor {
+    key: SigningKey,
+    shown: Box<CellBytes>,
+}
+
+impl Depositor {
+    /// Signs with `key`.
+    ///
+    /// # Errors
+    /// Never for a key.
+    pub fn new(key: SigningKey) -> Result<Self, SignError> {
+        let shown = present_key(key.public()).map_err(|_| SignError::KeyUnusable)?;
+        Ok(Self { key, shown })
+    }
+
+    /// The answers of one commit, in their order. To be called once its records are durable: what is stored is signed here.
+    ///
+    /// # Errors
+    /// [`SignError::KeyUnusable`] when the library fails.
+    pub fn answer(&self, sends: Vec<Send>) -> Result<Vec<(ConnId, Answer)>, SignError> {
+        let stored =
+            |send: &Send| if let Send::Stored { leaves, .. } = send { leaves.clone() } else { Vec::new() };
+        let leaves: Vec<Digest> = sends.iter().flat_map(stored).collect();
+        let signed = if leaves.is_empty() { None } else { Some(SignedTree::sign(&self.key, &leaves)?) };
+        let (tree, paths) = signed.map_or_else(|| (None, Vec::new()), |(tree, paths)| (Some(tree), paths));
+        let mut paths = paths.into_iter();
+        sends.into_iter().map(|send| Ok((send.conn(), self.one(send, tree.as_ref(), &mut paths)?))).collect()
+    }
+
+    fn one(
+        &self,
+        send: Send,
+        tree: Option<&SignedTree>,
+        paths: &mut impl Iterator<Item = LeafPath>,
+    ) -> Result<Answer, SignError> {
+        let said = match (send, tree) {
+            (Send::Stored { first, clock, leaves, .. }, Some(tree)) => {
+                let count = u32::try_from(leaves.len()).map_err(|_| SignError::KeyUnusable)?;
+                let proof = StoredProof { tree: tree.clone(), paths: paths.take(leaves.len()).collect() };
+                let proof = proof.encode().map_err(|_| SignError::KeyUnusable)?;
+                Framed::<Reply>::new(Reply::Stored { first, count, clock }, Some(proof))
+            }
+            (Send::Reply { reply, .. }, _) => {
+                let shown = matches!(reply, Reply::Serving { .. }).then(|| self.shown.clone());
+                Framed::<Reply>::new(reply, shown)
+            }
+            (Send::Cells { cells, .. }, _) => return Ok(Answer::Cells(cells)),
+            (Send::Close { .. } | Send::Stored { .. }, _) => return Ok(Answer::Close),
+        };
+        Ok(Answer::Reply(said))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::secret::Secret;
+    use crate::crypto::sign::SigningSeeds;
+    use crate::time::UnixMillis;
+    use crate::wire::deposit::{Deposit, presented_key};
+    use crate::wire::queue::{CellHash, QueueId};
+
+    const CLOCK: UnixMillis = UnixMillis(9);
+
+    fn depositor() -> Depositor {
+        let seeds = SigningSeeds::from_seeds(Secret::take(&mut [1; 32]), Secret::take(&mut [2; 32]));
+        Depositor::new(SigningKey::expand(&seeds).unwrap()).unwrap()
+    }
+
+    fn deposit(conn: u64, index: u64) -> Deposit {
+        let (writer, cell) = (QueueId(Digest([conn as u8; 32])), CellHash(Digest([index as u8; 32])));
+        Deposit { writer, index, cell, clock: CLOCK }
+    }
+
+    #[test]
+    fn a_full_commit_is_signed_once_and_every_answer_proves_its_own_cells() {
+        let depositor = depositor();
+        // The most a commit can hold: 256 puts, here of 16 connections with a window each.
+        let stored = |conn: u64| {
+            let leaves = (0..16).map(|index| deposit(conn, index).leaf()).collect();
+            Send::Stored { conn: ConnId(conn), first: 0, clock: CLOCK, leaves }
+        };
+        let answers = depositor.answer((0..16).map(stored).collect()).unwrap();
+        let mut trees = Vec::new();
+        for (conn, answer) in answers {
+            let Answer::Reply(framed) = answer else { panic!("no reply") };
+            let framed = Framed::<Reply>::decode(&framed.encode().unwrap()).unwrap();
+            assert_eq!(framed.said, Reply::Stored { first: 0, count: 16, clock: CLOCK });
+            let proof = StoredProof::decode(&framed.cell.unwrap(), 16).unwrap();
+            for index in 0..16 {
+                let own = proof.of(index as usize).unwrap();
+                own.verify(depositor.key.public(), &deposit(conn.0, index)).unwrap();
+                assert!(own.verify(depositor.key.public(), &deposit(conn.0 + 1, index)).is_err());
+            }
+            trees.push(proof.tree);
+        }
+        assert!(trees.windows(2).all(|two| two[0] == two[1]), "one signature");
+    }
+
+    #[test]
+    fn the_key_is_shown_where_a_connection_begins_and_nothing_is_signed_without_cells() {
+        let depositor = depositor();
+        let conn = ConnId(1);
+        let serving = Reply::Serving { clock: CLOCK, low: 0, next: 0, last: None };
+        let sends = vec![
+            Send::Reply { conn, reply: serving.clone() },
+            Send::Reply { conn, reply: Reply::Rekeyed },
+            Send::Close { conn },
+        ];
+        let answers: Vec<_> = depositor.answer(sends).unwrap().into_iter().map(|(_, it)| it).collect();
+        let [Answer::Reply(shown), Answer::Reply(bare), Answer::Close] = &answers[..] else {
+            panic!("{answers:?}")
+        };
+        assert_eq!(shown.said, serving);
+        assert_eq!(&presented_key(shown.cell.as_ref().unwrap()).unwrap(), depositor.key.public());
+        assert_eq!(*bare, Framed::<Reply>::new(Reply::Rekeyed, None));
+    }
+}
