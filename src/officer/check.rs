@@ -7,6 +7,7 @@ use crate::crypto::digest::Digest;
 use crate::officer::cell::{Carries, Placement};
 use crate::officer::check_chain::Chains;
 pub use crate::officer::check_chain::{Job, place};
+use crate::officer::check_index::check_index;
 use crate::officer::draft::{Approval, Draft};
 use crate::officer::drafts::{PART_APPROVAL, PART_DRAFT, PART_SENT};
 use crate::officer::mandate::SignedMandate;
@@ -105,6 +106,7 @@ pub fn check(source: &dyn Source, verify: &mut Verify<'_>) -> Checked {
         checked.found(table::DRAFT, Some(key), what);
     }
     chains.check_marks(source, &threads, &mut checked);
+    check_index(source, &threads, &mut checked);
     outbox(source, &threads, &chains, &mut checked);
     inbox(source, &threads, &mut checked);
     forks(source, &threads, &mut checked);
@@ -122,7 +124,7 @@ pub fn check(source: &dyn Source, verify: &mut Verify<'_>) -> Checked {
 }
 
 /// Checks each row of a table by itself.
-fn each(
+pub(super) fn each(
     source: &dyn Source,
     table: Table,
     checked: &mut Checked,
