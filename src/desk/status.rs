@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 
 const FIELD: usize = 15;
 /// A statement that is deposited and not acknowledged for longer than this is overdue.
-const DELIVERY_WITHIN: Millis = Millis::days(1);
+pub const DELIVERY_WITHIN: Millis = Millis::days(1);
 /// Ids shown in one line.
 const IDS_MAX: usize = 6;
 
