@@ -418,7 +418,7 @@ impl Cheat {
         let header = Header { step: named.clone(), previous: 0, number };
         let nonce = run(number as u8);
         let direction = cell::direction(&CHANNEL, Role::Inviter);
-        cell::seal(&self.header_key, &message_key, &nonce, &direction, &header, b"made").unwrap()
+        cell::seal(&self.header_key, &message_key, &nonce, &direction, &header, b"made").unwrap().cell
     }
 }
 
@@ -474,7 +474,7 @@ fn a_number_at_the_end_of_its_range_is_refused_without_work() {
     let direction = cell::direction(&CHANNEL, Role::Inviter);
     let any = Secret::random(rng);
     let cell = cell::seal(&cheat.header_key, &any, &[3; 24], &direction, &header, b"").unwrap();
-    assert_eq!(refused(&mut joiner, &cell, rng), RatchetError::TooFarAhead(u32::MAX));
+    assert_eq!(refused(&mut joiner, &cell.cell, rng), RatchetError::TooFarAhead(u32::MAX));
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub enum SignError {
     /// The library refused the key.
     #[error("the signing key is not usable")]
     KeyUnusable,
+    /// The private half was erased for good.
+    #[error("the signing key was erased when its vault was retired")]
+    KeyErased,
 }
 
 fn message(label: Label, parts: &[&[u8]]) -> Vec<u8> {
@@ -88,8 +91,8 @@ impl SigningSeeds {
 
 /// A hybrid signing key.
 pub struct SigningKey {
-    ed25519: ed25519_dalek::SigningKey,
-    mldsa: PqdsaKeyPair,
+    /// None once they are erased.
+    private: Option<(ed25519_dalek::SigningKey, PqdsaKeyPair)>,
     public: VerifyingKey,
 }
 
@@ -108,7 +111,19 @@ impl SigningKey {
             ed25519: ed25519.verifying_key().to_bytes(),
             mldsa: raw.try_into().map_err(|_| SignError::KeyUnusable)?,
         };
-        Ok(Self { ed25519, mldsa, public })
+        Ok(Self { private: Some((ed25519, mldsa)), public })
+    }
+
+    /// What is left of a key whose private half was erased: it signs nothing.
+    #[must_use]
+    pub const fn erased(public: VerifyingKey) -> Self {
+        Self { private: None, public }
+    }
+
+    /// Whether the private half was erased.
+    #[must_use]
+    pub const fn is_erased(&self) -> bool {
+        self.private.is_none()
     }
 
     /// The public key.
@@ -120,15 +135,16 @@ impl SigningKey {
     /// Signs `label ‖ parts` with both keys. ML-DSA signs hedged: two signatures of one message differ.
     ///
     /// # Errors
-    /// [`SignError::KeyUnusable`] when the library fails.
+    /// [`SignError::KeyErased`]; [`SignError::KeyUnusable`] when the library fails.
     pub fn sign(&self, label: Label, parts: &[&[u8]]) -> Result<Signature, SignError> {
+        let (ed25519, lattice) = self.private.as_ref().ok_or(SignError::KeyErased)?;
         let message = message(label, parts);
         let mut mldsa = Box::new([0; MLDSA_SIGNATURE_BYTES]);
-        let length = self.mldsa.sign(&message, mldsa.as_mut()).map_err(|_| SignError::KeyUnusable)?;
+        let length = lattice.sign(&message, mldsa.as_mut()).map_err(|_| SignError::KeyUnusable)?;
         if length != MLDSA_SIGNATURE_BYTES {
             return Err(SignError::KeyUnusable);
         }
-        Ok(Signature { ed25519: self.ed25519.sign(&message).to_bytes(), mldsa })
+        Ok(Signature { ed25519: ed25519.sign(&message).to_bytes(), mldsa })
     }
 }
 

@@ -309,9 +309,12 @@ impl Body {
             Kind::TransferNotice => read(bytes).map(Content::TransferNotice),
             Kind::Breach => read(bytes).map(Content::Breach),
             Kind::BreachAnswered => read(bytes).map(Content::BreachAnswered),
-            Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice => {
-                Err(BodyError::NotOfADeal(kind))
-            }
+            Kind::Acknowledgement
+            | Kind::Read
+            | Kind::WordsConfirmed
+            | Kind::Relays
+            | Kind::ForkNotice
+            | Kind::Renewal => Err(BodyError::NotOfADeal(kind)),
         }
     }
 }

@@ -384,9 +384,16 @@ fn offer_record(entry: &Entry<'_>, peer_count: u64, offer: &Offer) -> OfferRecor
     }
 }
 
-const fn is_of_a_deal(kind: Kind) -> bool {
+/// Whether a statement of this kind is part of a negotiation.
+#[must_use]
+pub const fn is_of_a_deal(kind: Kind) -> bool {
     !matches!(
         kind,
-        Kind::Acknowledgement | Kind::Read | Kind::WordsConfirmed | Kind::Relays | Kind::ForkNotice
+        Kind::Acknowledgement
+            | Kind::Read
+            | Kind::WordsConfirmed
+            | Kind::Relays
+            | Kind::ForkNotice
+            | Kind::Renewal
     )
 }

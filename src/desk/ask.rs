@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// Bytes of a passphrase, at most.
 const PASSPHRASE_BYTES_MAX: u64 = 4_096;
+/// Bytes of a typed line, at most: a party's name fits.
+const LINE_BYTES_MAX: u64 = 512;
 /// The byte that Ctrl-C sends.
 const INTERRUPT: u8 = 3;
 /// What takes longer than this is shown to be under way.
@@ -105,8 +107,8 @@ fn read_line(terminal: &mut File, bytes: &mut Vec<u8>) -> std::io::Result<()> {
 ///
 /// # Errors
 /// [`Cause::Usage`].
-pub fn new_passphrase() -> Result<Passphrase, Failure> {
-    let first = passphrase("A passphrase for the new vault")?;
+pub fn new_passphrase(prompt: &str) -> Result<Passphrase, Failure> {
+    let first = passphrase(prompt)?;
     if first.is_empty() {
         return Err(Failure::new(
             Cause::Usage,
@@ -135,11 +137,17 @@ pub fn consent(question: &str, flag: &str) -> Result<bool, Failure> {
         let what = format!("this needs an answer, and there is no terminal to ask on: {question}");
         return Err(Failure::new(Cause::Usage, what, format!("Answer beforehand with {flag}.")));
     }
-    eprint!("{question} [y/N] ");
+    Ok(matches!(line(&format!("{question} [y/N] ")).to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// One line that is typed, without what surrounds it; empty where none came.
+#[must_use]
+pub fn line(prompt: &str) -> String {
+    eprint!("{prompt}");
     let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    let read = BufReader::new(std::io::stdin().take(64)).read_line(&mut answer);
-    Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    let mut line = String::new();
+    let read = BufReader::new(std::io::stdin().take(LINE_BYTES_MAX)).read_line(&mut line);
+    if read.is_ok() { line.trim().to_owned() } else { String::new() }
 }
 
 /// Says on standard error that something is under way, once it has taken a second; only on a terminal.

@@ -8,7 +8,7 @@ use crate::deal::verdict::VoidReason;
 use crate::desk::screen::{COLUMNS, plain, wrap};
 use crate::host::folder::FolderError;
 use crate::host::store::StoreError;
-use crate::host::vault::VaultError;
+use crate::host::vault::{BackupError, VaultError};
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
 use crate::officer::draft::{ApprovalError, DraftError};
@@ -153,11 +153,24 @@ fn to_its_author(message: &str) -> String {
     .fold(message.to_owned(), |message, (of, to)| message.replace(of, to))
 }
 
+/// What is left to do with a retired vault.
+const RETIRED_HELP: &str = "What was said stays: truceline log, show, transcript export. To speak again, make a new \
+                            vault and a new channel.";
 const DEFECT: &str = "This is a defect of the program: please report it.";
 
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         Self::new(Cause::Vault, &error, error.remedy())
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        let cause = match &error {
+            BackupError::Vault(_) => Cause::Vault,
+            _ => Cause::Input,
+        };
+        Self::new(cause, &error, error.remedy())
     }
 }
 
@@ -177,6 +190,7 @@ impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Vault(error) => error.into(),
+            ServiceError::Backup(error) => error.into(),
             ServiceError::Store(error) => error.into(),
             ServiceError::Command(error) => error.into(),
             ServiceError::Restore(_) => Self::new(
@@ -294,6 +308,24 @@ impl From<CommandError> for Failure {
             CommandError::WordsAlreadyConfirmed => {
                 Self::new(Cause::Refused, error, "Nothing is left to do here.")
             }
+            CommandError::Retired => Self::new(Cause::Refused, error, RETIRED_HELP),
+            CommandError::NotRenewable => Self::new(
+                Cause::Refused,
+                error,
+                "Begin a channel of its own: truceline invite. Or take an unfinished one back: truceline channel discard",
+            ),
+            CommandError::AlreadyRenewed => {
+                Self::new(Cause::Refused, error, "Renew the channel that took its place: truceline status")
+            }
+            CommandError::OtherParty { .. } => Self::new(
+                Cause::Refused,
+                error,
+                "Do not join. Somebody else made this invite; or the other side has a new identity, and tells you so in \
+                 a call in which you know the voice: then add --new-identity.",
+            ),
+            CommandError::Adopt(error) => {
+                Self::with_remedy_inside(Cause::Refused, &error.to_string(), "Nothing was taken in.")
+            }
             CommandError::NotDiscardable => Self::new(
                 Cause::Refused,
                 error,
@@ -351,6 +383,10 @@ impl From<ComposeError> for Failure {
             ComposeError::Halted(halt) => {
                 let (what, help) = halt_text(halt);
                 Self::new(Cause::Refused, format!("this channel sends nothing more: {what}"), help)
+            }
+            ComposeError::Retired => Self::new(Cause::Refused, error, RETIRED_HELP),
+            ComposeError::Renewed => {
+                Self::new(Cause::Refused, error, "Go on in the channel that renews it: truceline status")
             }
             ComposeError::Statement(_) => {
                 Self::new(Cause::Input, error, "Make it smaller: divide its lists.")

@@ -5,12 +5,14 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::qr;
+use crate::desk::renew;
 use crate::desk::screen::{Answer, duration, json_time, paragraphs, plain, time};
 use crate::desk::sync::{Told, at, proxy, runtime, trouble_text, troubles};
 use crate::host::folder::write_private;
 use crate::host::vault::PassphraseCost;
 use crate::officer::introduce::RelayLeave;
 use crate::officer::link::{LinkKey, Purpose, Trouble};
+use crate::officer::renewal::Old;
 use crate::officer::thread::Stage;
 use crate::party::card::PartyName;
 use crate::party::relay::{RelayLine, RelayPlace};
@@ -89,8 +91,9 @@ fn leaves(asked: &grammar::Relays) -> Result<Vec<RelayLeave>, Failure> {
     Ok(leaves)
 }
 
-fn label_of(desk: &Desk, asked: &grammar::Relays) -> String {
-    asked.label.clone().unwrap_or_else(|| {
+fn label_of(desk: &Desk, asked: &grammar::Relays, old: Option<Old>) -> String {
+    let renewed = || old.map(|old| renew::renewed_label(desk.service.officer(), old.thread));
+    asked.label.clone().or_else(renewed).unwrap_or_else(|| {
         let taken =
             |label: &String| desk.service.officer().channels().any(|channel| channel.thread.label == *label);
         let mut labels = (1u32..).map(|number| format!("channel-{number}"));
@@ -132,6 +135,14 @@ fn discard(desk: &mut Desk, thread: u32, report: &SyncReport, what: &str) -> Fai
 /// # Errors
 /// [`Failure`]; the invite is then taken back.
 pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failure> {
+    invite_to(desk, asked, None)
+}
+
+/// Invites to a channel; to one that takes the place of `old`, if that is given.
+///
+/// # Errors
+/// [`Failure`]; the invite is then taken back.
+pub fn invite_to(desk: &mut Desk, asked: &grammar::Invite, old: Option<Old>) -> Result<Answer, Failure> {
     let leaves = leaves(&asked.at)?;
     let span = duration(&asked.expires).ok_or_else(|| {
         let what = format!("'{}' is no duration", plain(&asked.expires));
@@ -149,11 +160,12 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
             "Name a new file; an invite is never written over another.",
         ));
     }
-    let label = label_of(desk, &asked.at);
+    let label = label_of(desk, &asked.at, old);
     let expires = desk.service.now().plus(span);
-    let thread = desk
-        .service
-        .command(|officer, now, rng| officer.invite(label.clone(), &leaves, expires, now, rng))?;
+    let thread = desk.service.command(|officer, now, rng| match old {
+        Some(old) => officer.renew(old, label.clone(), &leaves, expires, now, rng),
+        None => officer.invite(label.clone(), &leaves, expires, now, rng),
+    })?;
     let report = talk(desk, thread, &asked.at)?;
     let channel = desk.channel(thread)?;
     let opened = channel.thread.inbound.iter().any(|inbound| inbound.opened);
@@ -188,8 +200,13 @@ pub fn invite(desk: &mut Desk, asked: &grammar::Invite) -> Result<Answer, Failur
     aside.push_str(&written.unwrap_or_default());
     let next = format!(
         "Hand this invite to the other officer so that nobody else sees it. It is good once, until {}. When it was \
-         used: truceline sync, then truceline words.",
-        time(expires)
+         used: truceline sync, then truceline words.{}",
+        time(expires),
+        if old.is_some() {
+            " The other officer joins with --renews and the label that the old channel has there."
+        } else {
+            ""
+        }
     );
     aside.push_str(&paragraphs(&next, 0));
     Ok(Answer::new(text, json).aside(aside))
@@ -280,6 +297,8 @@ fn came_to_nothing(
 /// [`Failure`].
 pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
     let leaves = leaves(&asked.at)?;
+    let old = asked.renews.as_deref().map(|label| renew::labelled(desk, label)).transpose()?;
+    let old = old.map(|thread| Old { thread, new_identity: asked.new_identity });
     let via = proxy(asked.at.via.as_deref())?;
     let invite: Invite = UntrustedInvite::parse(&invite_text(&asked.invite)?)?.verify(desk.service.now())?;
     let as_json = desk.place.json;
@@ -293,11 +312,13 @@ pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
     let further = offer.relays().iter().map(|relay| &relay.place).filter(|place| !first.contains(place));
     let further: Vec<&RelayPlace> = further.collect();
     approve("Its offer names a further relay", &further, asked, as_json)?;
-    let label = label_of(desk, &asked.at);
+    let label = label_of(desk, &asked.at, old);
     let inviter = plain(offer.card().name().as_str());
-    let thread = desk
-        .service
-        .command(|officer, now, rng| officer.join(label.clone(), &invite, &offer, &leaves, now, rng))?;
+    let before = renew::same_party(desk.service.officer(), &offer.card().fingerprint()?);
+    let thread = desk.service.command(|officer, now, rng| match old {
+        Some(old) => officer.join_renewal(old, label.clone(), &invite, &offer, &leaves, now, rng),
+        None => officer.join(label.clone(), &invite, &offer, &leaves, now, rng),
+    })?;
     let report = talk(desk, thread, &asked.at)?;
     if let Some(failure) = came_to_nothing(desk, thread, &report, offer.relays().len())? {
         return Err(failure);
@@ -310,6 +331,16 @@ pub fn join(desk: &mut Desk, asked: &grammar::Join) -> Result<Answer, Failure> {
     });
     let text = format!("Joined {inviter}'s invite as channel {}.\n", plain(&label));
     let mut aside: String = told.iter().map(Told::text).collect();
+    if let Some(before) = before.filter(|_| old.is_none()) {
+        let hint = format!(
+            "Channel {} is with the same party. If this one is to take its place: truceline channel discard {}, and join \
+             again with --renews {}.",
+            plain(&before),
+            plain(&label),
+            plain(&before)
+        );
+        aside.push_str(&paragraphs(&hint, 0));
+    }
     let next = format!(
         "Next: {inviter} syncs, then you do (truceline sync); then compare the words (truceline words). Until then \
          nothing proves who {inviter} is."

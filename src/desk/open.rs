@@ -4,12 +4,16 @@ use crate::desk::ask::{self, Passphrase, Progress};
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar::Cli;
 use crate::desk::screen::{Style, plain};
+use crate::officer::command::CommandError;
 use crate::officer::engine::Channel;
+use crate::officer::held::PlaceRow;
 use crate::party::role::Role;
-use crate::service::officer::OfficerService;
+use crate::service::disk as reads;
+use crate::service::officer::{OfficerService, ServiceError};
 use crate::statement::header::StatementId;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 /// Hexadecimal digits that name a statement, at least.
 const PREFIX_DIGITS_MIN: usize = 4;
@@ -27,6 +31,8 @@ pub struct Place {
     pub json: bool,
     /// How text on standard output is coloured.
     pub style: Style,
+    /// Where the vault that was opened tells of a read that failed.
+    pub opened: Arc<OnceLock<reads::Failure>>,
 }
 
 impl Place {
@@ -50,10 +56,15 @@ impl Place {
             channel: cli.channel.clone(),
             json: cli.json,
             style: Style { colour },
+            opened: Arc::default(),
         })
     }
 
-    fn passphrase(&self) -> Result<Passphrase, Failure> {
+    /// The vault's passphrase.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn passphrase(&self) -> Result<Passphrase, Failure> {
         match &self.passphrase_file {
             Some(file) => ask::passphrase_from(file),
             None => ask::passphrase(&format!("Passphrase for {}", self.vault.display())),
@@ -65,7 +76,10 @@ impl Place {
     /// # Errors
     /// [`Failure`].
     pub fn new_passphrase(&self) -> Result<Passphrase, Failure> {
-        self.passphrase_file.as_deref().map_or_else(ask::new_passphrase, ask::passphrase_from)
+        match &self.passphrase_file {
+            Some(file) => ask::passphrase_from(file),
+            None => ask::new_passphrase("A passphrase for the new vault"),
+        }
     }
 
     /// Opens the vault.
@@ -73,6 +87,40 @@ impl Place {
     /// # Errors
     /// [`Failure`].
     pub fn open(&self) -> Result<Desk, Failure> {
+        self.check_exists()?;
+        let passphrase = self.passphrase()?;
+        let progress = Progress::new("Opening the vault");
+        let service = OfficerService::open(&self.vault, &passphrase)?;
+        drop(progress);
+        let _ = self.opened.set(service.failure());
+        Ok(Desk { service, place: self.clone() })
+    }
+
+    /// Opens the vault for what takes its keys: signing, sending, fetching.
+    ///
+    /// # Errors
+    /// [`Failure`]; [`Cause::Refused`] where the vault is retired.
+    pub fn open_to_act(&self) -> Result<Desk, Failure> {
+        let desk = self.open()?;
+        match desk.service.officer().retired() {
+            Some(_) => Err(CommandError::Retired.into()),
+            None => Ok(desk),
+        }
+    }
+
+    /// [`Place::open_to_act`] where it `acts`, else [`Place::open`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn open_for(&self, acts: bool) -> Result<Desk, Failure> {
+        if acts { self.open_to_act() } else { self.open() }
+    }
+
+    /// Refuses a vault that is not there.
+    ///
+    /// # Errors
+    /// [`Cause::Vault`].
+    pub fn check_exists(&self) -> Result<(), Failure> {
         if !self.vault.exists() {
             let what = format!("there is no vault at {}", self.vault.display());
             return Err(Failure::new(
@@ -81,11 +129,16 @@ impl Place {
                 "Check --vault, or make one: truceline init --name NAME",
             ));
         }
-        let passphrase = self.passphrase()?;
-        let progress = Progress::new("Opening the vault");
-        let service = OfficerService::open(&self.vault, &passphrase)?;
-        drop(progress);
-        Ok(Desk { service, place: self.clone() })
+        Ok(())
+    }
+
+    /// Holds that all that was read of the vault could be read: else nothing that was found is told.
+    ///
+    /// # Errors
+    /// [`Cause::Vault`].
+    pub fn check_reads(&self) -> Result<(), Failure> {
+        let failed = self.opened.get().and_then(reads::Failure::take);
+        failed.map_or(Ok(()), |error| Err(ServiceError::from(error).into()))
     }
 }
 
@@ -144,7 +197,15 @@ impl Desk {
     /// # Errors
     /// [`Cause::Usage`] where there is none, or several and none was named.
     pub fn one(&self) -> Result<u32, Failure> {
-        match self.chosen()?.as_slice() {
+        let mut chosen = self.chosen()?;
+        if self.place.channel.is_none() && chosen.len() > 1 {
+            // Where nothing more can be said is not meant, unless it is named.
+            let renewed = |number: &u32| {
+                self.service.officer().channel(*number).is_some_and(|it| it.thread.renewed_as.is_some())
+            };
+            chosen.retain(|number| !renewed(number));
+        }
+        match chosen.as_slice() {
             [one] => Ok(*one),
             [] => Err(Failure::new(Cause::Usage, "this vault has no channel yet", self.labels())),
             _ => Err(Failure::new(Cause::Usage, "this vault has several channels", self.labels())),
@@ -165,20 +226,16 @@ impl Desk {
     /// # Errors
     /// [`Cause::Usage`] where it is no id, or names none or several.
     pub fn find(&self, prefix: &str) -> Result<Found, Failure> {
-        let mut all = Vec::new();
-        for thread in self.chosen()? {
-            let channel = self.channel(thread)?;
-            for role in Role::BOTH {
-                let found = |shown: crate::officer::view::Shown<'_>| Found {
-                    thread,
-                    id: shown.id,
-                    author: role,
-                    sequence: shown.header.sequence,
-                };
-                all.extend(channel.statements_of(role).map(found));
-            }
-        }
-        resolve(prefix, all.into_iter().map(|found| (found.id.0.hex(), found)))
+        let chosen = self.chosen()?;
+        let digits = prefix.trim().to_ascii_lowercase();
+        // Fewer digits would name thousands, and are refused below.
+        let enough = digits.len() >= PREFIX_DIGITS_MIN;
+        let all = if enough { self.service.officer().ids_from(&digits) } else { Vec::new() };
+        let named = all.into_iter().filter(|(_, place)| chosen.contains(&place.thread));
+        let found = named.map(|(id, PlaceRow { thread, author, sequence })| {
+            (id.hex(), Found { thread, id: StatementId(id), author, sequence })
+        });
+        resolve(prefix, found)
     }
 }
 

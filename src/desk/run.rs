@@ -2,14 +2,14 @@
 
 use crate::desk::act::Saying;
 use crate::desk::failure::{Cause, Failure};
-use crate::desk::grammar::{Case, Cli, Command, Evidence, Transcript};
+use crate::desk::grammar::{Case, Cli, Command, Draft, Evidence, Mandate, Transcript};
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, json_line, write_json};
 use crate::desk::sign::Leave;
 use crate::desk::{
     act, case, cases, converse, delays, demo, demo_relay, draft, evidence, family, handover, interest,
-    introduce, mandate, outcome, own, profile, record, report, settings, show, status, sync, transcript,
-    words,
+    introduce, keep, mandate, outcome, own, profile, record, renew, report, settings, show, status,
+    succession, sync, transcript, words,
 };
 use crate::statement::kind::Kind;
 use clap::Parser;
@@ -93,7 +93,7 @@ fn say(
     leave: Leave,
     what: impl FnOnce(&mut Desk) -> Result<Saying, Failure>,
 ) -> Result<Answer, Failure> {
-    let mut desk = place.open()?;
+    let mut desk = place.open_to_act()?;
     what(&mut desk)?.sign(&mut desk, leave)
 }
 
@@ -103,48 +103,60 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         return demo::run(asked.keep.as_deref()).map(|()| None).map_err(demo_failed);
     }
     let place = Place::of(cli)?;
-    let answer = match &cli.command {
+    let answer = answer_at(&place, cli);
+    place.check_reads()?;
+    answer.map(Some)
+}
+
+fn answer_at(place: &Place, cli: &Cli) -> Result<Answer, Failure> {
+    Ok(match &cli.command {
         Command::Demo(_) => Answer::default(),
-        Command::Init(asked) => introduce::init(&place, asked)?,
-        Command::Verify(asked) => transcript::verify_file(&place, asked)?,
-        Command::Invite(asked) => introduce::invite(&mut place.open()?, asked)?,
-        Command::Join(asked) => introduce::join(&mut place.open()?, asked)?,
-        Command::Words(asked) => words::run(&mut place.open()?, asked)?,
-        Command::Sync(asked) => sync::run(&mut place.open()?, asked)?,
-        Command::Say(asked) => act::say(&mut place.open()?, asked)?,
+        Command::Init(asked) => introduce::init(place, asked)?,
+        Command::Verify(asked) => match &asked.newer {
+            Some(newer) => succession::verify_files(asked, newer, place.style)?,
+            None => transcript::verify_file(place, asked)?,
+        },
+        Command::Channel(asked) => renew::run(&mut place.open_to_act()?, asked)?,
+        Command::Invite(asked) => introduce::invite(&mut place.open_to_act()?, asked)?,
+        Command::Join(asked) => introduce::join(&mut place.open_to_act()?, asked)?,
+        Command::Words(asked) => {
+            words::run(&mut place.open_for(asked.confirm.is_some() || asked.differ)?, asked)?
+        }
+        Command::Sync(asked) => sync::run(&mut place.open_to_act()?, asked)?,
+        Command::Say(asked) => act::say(&mut place.open_to_act()?, asked)?,
         Command::Propose(asked) => {
-            say(&place, Leave::yes(asked.yes), |desk| act::propose(desk, &asked.file, asked.frame.as_ref()))?
+            say(place, Leave::yes(asked.yes), |desk| act::propose(desk, &asked.file, asked.frame.as_ref()))?
         }
         Command::Counter(asked) => {
-            say(&place, Leave::yes(asked.yes), |desk| act::counter(desk, &asked.id, &asked.file))?
+            say(place, Leave::yes(asked.yes), |desk| act::counter(desk, &asked.id, &asked.file))?
         }
-        Command::Accept(asked) => say(&place, Leave::yes(asked.yes), |desk| {
+        Command::Accept(asked) => say(place, Leave::yes(asked.yes), |desk| {
             act::accept(desk, &asked.id, &asked.hold, &asked.groups)
         })?,
         Command::Confirm(asked) => {
             let leave = Leave { yes: asked.yes, late: asked.late };
-            say(&place, leave, |desk| act::confirm(desk, &asked.id))?
+            say(place, leave, |desk| act::confirm(desk, &asked.id))?
         }
         Command::Amend(asked) => {
-            say(&place, Leave::yes(asked.yes), |desk| act::amend(desk, &asked.case, asked.file.as_deref()))?
+            say(place, Leave::yes(asked.yes), |desk| act::amend(desk, &asked.case, asked.file.as_deref()))?
         }
-        Command::Lapse(asked) => act::lapse(&mut place.open()?, asked)?,
-        Command::Reject(asked) => act::turn_down(&mut place.open()?, Kind::Reject, asked)?,
-        Command::Withdraw(asked) => act::turn_down(&mut place.open()?, Kind::Withdraw, asked)?,
-        Command::Standby(asked) => converse::standby(&mut place.open()?, asked)?,
-        Command::Query(asked) => converse::query(&mut place.open()?, asked)?,
-        Command::Answer(asked) => converse::answer(&mut place.open()?, asked)?,
-        Command::Lock(asked) => handover::lock(&mut place.open()?, asked)?,
-        Command::Transport(asked) => handover::transport(&mut place.open()?, asked)?,
-        Command::Acknowledge(asked) => handover::acknowledge(&mut place.open()?, asked)?,
-        Command::Ready(asked) => handover::ready(&mut place.open()?, asked)?,
-        Command::Go(asked) => handover::go(&mut place.open()?, asked)?,
-        Command::Suspend(asked) => handover::suspend(&mut place.open()?, asked)?,
-        Command::Lines(asked) => outcome::lines(&mut place.open()?, asked)?,
+        Command::Lapse(asked) => act::lapse(&mut place.open_to_act()?, asked)?,
+        Command::Reject(asked) => act::turn_down(&mut place.open_to_act()?, Kind::Reject, asked)?,
+        Command::Withdraw(asked) => act::turn_down(&mut place.open_to_act()?, Kind::Withdraw, asked)?,
+        Command::Standby(asked) => converse::standby(&mut place.open_to_act()?, asked)?,
+        Command::Query(asked) => converse::query(&mut place.open_to_act()?, asked)?,
+        Command::Answer(asked) => converse::answer(&mut place.open_to_act()?, asked)?,
+        Command::Lock(asked) => handover::lock(&mut place.open_to_act()?, asked)?,
+        Command::Transport(asked) => handover::transport(&mut place.open_to_act()?, asked)?,
+        Command::Acknowledge(asked) => handover::acknowledge(&mut place.open_to_act()?, asked)?,
+        Command::Ready(asked) => handover::ready(&mut place.open_to_act()?, asked)?,
+        Command::Go(asked) => handover::go(&mut place.open_to_act()?, asked)?,
+        Command::Suspend(asked) => handover::suspend(&mut place.open_to_act()?, asked)?,
+        Command::Lines(asked) => outcome::lines(&mut place.open_for(asked.template.is_none())?, asked)?,
         Command::Discrepancy(asked) => outcome::discrepancy(&place.open()?, asked)?,
-        Command::Close(asked) => handover::close(&mut place.open()?, asked)?,
-        Command::TransferNotice(asked) => converse::transfer_notice(&mut place.open()?, asked)?,
-        Command::Breach(asked) => converse::breach(&mut place.open()?, asked)?,
+        Command::Close(asked) => handover::close(&mut place.open_to_act()?, asked)?,
+        Command::TransferNotice(asked) => converse::transfer_notice(&mut place.open_to_act()?, asked)?,
+        Command::Breach(asked) => converse::breach(&mut place.open_to_act()?, asked)?,
         Command::Case(Case::Show(asked)) => case::show(&place.open()?, asked)?,
         Command::Cases => cases::run(&place.open()?)?,
         Command::Show(asked) => show::run(&mut place.open()?, asked)?,
@@ -154,9 +166,15 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
         Command::Evidence(Evidence::Make(asked)) => evidence::make(&place.open()?, asked)?,
         Command::Evidence(Evidence::Check(asked)) => evidence::check_file(&place, asked)?,
-        Command::Mandate(asked) => mandate::run(&mut place.open()?, asked)?,
-        Command::Draft(asked) => draft::run(&mut place.open()?, asked)?,
-        Command::Approve(asked) => draft::approve(&place.open()?, asked)?,
+        Command::Mandate(asked) => {
+            let signs = matches!(asked, Mandate::Sign(_) | Mandate::Set(_));
+            mandate::run(&mut place.open_for(signs)?, asked)?
+        }
+        Command::Draft(asked) => {
+            let shows = matches!(asked, Draft::List | Draft::Show(_) | Draft::Drop(_));
+            draft::run(&mut place.open_for(!shows)?, asked)?
+        }
+        Command::Approve(asked) => draft::approve(&place.open_to_act()?, asked)?,
         Command::Settings(asked) => settings::run(&mut place.open()?, asked)?,
         Command::Private(asked) => own::private(&mut place.open()?, asked)?,
         Command::Honesty(asked) => own::honesty(&mut place.open()?, asked)?,
@@ -165,6 +183,6 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Interest(asked) => interest::run(&place.open()?, asked)?,
         Command::Family(asked) => family::run(&place.open()?, asked)?,
         Command::Report(asked) => report::run(&place.open()?, asked)?,
-    };
-    Ok(Some(answer))
+        Command::Vault(asked) => keep::run(place, asked)?,
+    })
 }

@@ -16,7 +16,9 @@ use crate::desk::grammar;
 use crate::desk::held;
 use crate::desk::names::Names;
 use crate::desk::open::{Desk, Found};
+use crate::desk::receipts::{Answers, Receipts};
 use crate::desk::record::{case_of, json_of, void};
+use crate::desk::renew;
 use crate::desk::screen::{Answer, Style, field, is_hostile, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, kind_word, line};
 use crate::host::folder::write_private;
@@ -41,8 +43,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
             .command(|officer, now, rng| Ok(((), officer.open_statement(thread, sequence, now, rng))))?;
     }
     let channel = desk.channel(thread)?;
-    let ledger = channel.ledger();
-    let shown = channel.statements_of(author).find(|shown| shown.id == found.id);
+    let shown = channel.statement_at(author, sequence);
     if asked.toml {
         let content = shown.as_ref().and_then(Shown::content);
         let Some(Ok(Content::Offer(offer))) = content else {
@@ -57,11 +58,15 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     }
     // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
+        let ledger = channel.ledger_about(&shown);
         let beside = Beside::of(channel, &ledger, &shown);
+        let answers = Answers::of(channel, &ledger);
+        let receipts = shown.own.then(|| Receipts::of(channel, &answers, &shown, desk.service.now()));
         if desk.place.json {
-            Answer::new("", json(channel, &ledger, &shown, &beside))
+            Answer::new("", json(channel, &ledger, &shown, receipts.as_ref(), &beside))
         } else {
-            let text = text(channel, &ledger, &shown, asked.full, desk.place.style) + &beside.text();
+            let style = desk.place.style;
+            let text = text(channel, &ledger, &shown, receipts.as_ref(), asked.full, style) + &beside.text();
             Answer::new(text, Value::Null)
         }
     }))
@@ -180,13 +185,20 @@ fn notices(channel: &Channel, case: &CaseState<'_>) -> Vec<TransferNotice> {
     .collect()
 }
 
-fn json(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, beside: &Beside) -> Value {
+fn json(
+    channel: &Channel,
+    ledger: &Ledger,
+    shown: &Shown<'_>,
+    receipts: Option<&Receipts<'_>>,
+    beside: &Beside,
+) -> Value {
     let mut statement = json_of(channel, ledger, shown);
     let names = Names::of(channel);
     let content = shown.content().and_then(Result::ok);
     if let Value::Object(fields) = &mut statement {
-        let header = shown.header;
+        let header = &shown.header;
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        add("receipts", receipts.map_or(Value::Null, Receipts::json));
         add("acknowledges", header.peer_count.into());
         add("author_name", author_name(channel, shown).into());
         add("body", content.map_or(Value::Null, |content| content_json(&content, &names)));
@@ -202,9 +214,16 @@ fn author_name(channel: &Channel, shown: &Shown<'_>) -> Option<String> {
     Some(channel.session()?.card(shown.header.author).name().as_str().to_owned())
 }
 
-fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style: Style) -> String {
+fn text(
+    channel: &Channel,
+    ledger: &Ledger,
+    shown: &Shown<'_>,
+    receipts: Option<&Receipts<'_>>,
+    full: bool,
+    style: Style,
+) -> String {
     let names = Names::of(channel);
-    let header = shown.header;
+    let header = &shown.header;
     let kind = Kind::from_number(header.kind).map_or_else(|| kind_word(header.kind), Kind::name);
     let title =
         format!("{kind} {}, #{} of {}", short(&shown.id.0), header.sequence, names.name(header.author));
@@ -217,14 +236,12 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     }
     fact("said", &format!("{} by its author's clock", time(header.clock)));
     let marks = &shown.item.marks;
-    let not_yet = || "not yet".to_owned();
-    if shown.own {
-        fact("deposited", &marks.deposited.map_or_else(not_yet, time));
-        fact("delivered", &marks.delivered.map_or_else(not_yet, time));
-        fact("read", &marks.read.map_or_else(not_yet, time));
-    } else {
-        fact("received", &time(marks.stored));
-        fact("opened", &marks.read.map_or_else(not_yet, time));
+    match receipts {
+        Some(receipts) => receipts.facts().iter().for_each(|(name, text)| fact(name, text)),
+        None => {
+            fact("received", &time(marks.stored));
+            fact("opened", &marks.read.map_or_else(|| "not yet".to_owned(), time));
+        }
     }
     let seen = match header.peer_count.checked_sub(1) {
         Some(last) => format!("{}'s statements up to #{last}", names.name(header.author.other())),
@@ -244,6 +261,7 @@ fn text(channel: &Channel, ledger: &Ledger, shown: &Shown<'_>, full: bool, style
     if let Some(state) = offer_state(ledger, shown) {
         out.push_str(&field("state", FIELD, &state));
     }
+    out.push_str(&renew::fork_lines(channel, Some((header.author, header.sequence)), FIELD));
     out.push('\n');
     match shown.content() {
         Some(Ok(content)) => {

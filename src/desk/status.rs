@@ -7,21 +7,24 @@ use crate::desk::cases::{Times, in_order, state, times, turns, turns_json, turns
 use crate::desk::failure::{Failure, halt_text};
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
+use crate::desk::receipts::{Answers, DELIVERY_WITHIN, Receipts, key_troubles, keys_json};
 use crate::desk::record::{is_receipt, is_unread, json_of};
-use crate::desk::screen::{Answer, Style, count, field, json_time, list_of, plain, short, span, time};
+use crate::desk::renew;
+use crate::desk::screen::{
+    Answer, Style, count, field, json_time, json_time_if, list_of, plain, short, span, time,
+};
 use crate::desk::tell::kind_word;
-use crate::desk::words;
 use crate::officer::engine::Channel;
 use crate::officer::thread::{Halt, Inviting, Outbound, Stage};
 use crate::officer::view::Shown;
 use crate::party::role::Role;
-use crate::time::{Millis, UnixMillis};
+use crate::time::UnixMillis;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const FIELD: usize = 15;
-/// A statement that is deposited and not acknowledged for longer than this is overdue.
-pub const DELIVERY_WITHIN: Millis = Millis::days(1);
+/// Own statements whose receipts are shown, the newest; all of them are for machines.
+const RECEIPTS_MAX: usize = 6;
 /// Ids shown in one line.
 const IDS_MAX: usize = 6;
 
@@ -39,6 +42,7 @@ struct Board<'a> {
     shown: Vec<Shown<'a>>,
     names: Names,
     times: Times,
+    answers: Answers,
     now: UnixMillis,
 }
 
@@ -46,7 +50,8 @@ impl<'a> Board<'a> {
     fn new(channel: &'a Channel, now: UnixMillis) -> Self {
         let ledger = channel.ledger();
         let times = times(channel, &ledger);
-        Self { channel, ledger, shown: channel.statements(), names: Names::of(channel), times, now }
+        let answers = Answers::of(channel, &ledger);
+        Self { channel, ledger, shown: channel.statements(), names: Names::of(channel), times, answers, now }
     }
 
     fn unsent(&self) -> Vec<&Shown<'a>> {
@@ -65,6 +70,12 @@ impl<'a> Board<'a> {
 
     fn unread(&self) -> Vec<&Shown<'a>> {
         self.shown.iter().filter(|shown| is_unread(shown)).collect()
+    }
+
+    /// The receipts of own statements that are none themselves.
+    fn receipts(&self) -> Vec<Receipts<'_>> {
+        let own = self.shown.iter().filter(|shown| shown.own && !is_receipt(shown));
+        own.map(|shown| Receipts::of(self.channel, &self.answers, shown, self.now)).collect()
     }
 
     /// Promises of time that are over, and deliveries that take too long.
@@ -108,8 +119,8 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn confirmed(&self, role: Role) -> bool {
-        words::confirmed(self.channel, &self.ledger, role)
+    const fn confirmed(&self, role: Role) -> bool {
+        self.channel.words_confirmed_by(role)
     }
 
     fn words_text(&self) -> String {
@@ -195,6 +206,18 @@ impl<'a> Board<'a> {
         for line in overdue.iter().skip(1) {
             fact("", line);
         }
+        let receipts = self.receipts();
+        let lines: Vec<String> = receipts.iter().rev().take(RECEIPTS_MAX).map(Receipts::line).collect();
+        for (at, line) in lines.iter().enumerate() {
+            fact(if at == 0 { "  receipts" } else { "" }, line);
+        }
+        for (at, receipts) in receipts.iter().filter(|receipts| receipts.is_withheld()).enumerate() {
+            let text = format!("{} {}", receipts.name(), receipts.withheld_text().unwrap_or_default());
+            fact(if at == 0 { "  withheld" } else { "" }, &text);
+        }
+        for text in key_troubles(self.peer_queues()) {
+            fact("  deposits", &text);
+        }
         for case in in_order(&self.ledger, &self.times) {
             let turn = turns_text(&turns(&case, &self.times), &self.names, self.now);
             let text =
@@ -234,8 +257,17 @@ impl<'a> Board<'a> {
             .shown
             .iter()
             .filter(|shown| shown.own)
-            .map(|shown| json_of(self.channel, &self.ledger, shown))
+            .map(|shown| {
+                let mut statement = json_of(self.channel, &self.ledger, shown);
+                let receipts = Receipts::of(self.channel, &self.answers, shown, self.now).json();
+                if let Value::Object(fields) = &mut statement {
+                    fields.insert("receipts".to_owned(), receipts);
+                }
+                statement
+            })
             .collect();
+        let withheld = self.receipts().into_iter().filter(Receipts::is_withheld).map(|it| it.id().hex());
+        let withheld: Vec<String> = withheld.collect();
         let overdue: Vec<Value> = self
             .overdue()
             .iter()
@@ -268,11 +300,13 @@ impl<'a> Board<'a> {
             "heads": {"own": head(me), "peer": head(me.other())},
             "unsent": ids(&self.unsent()),
             "undelivered": ids(&self.undelivered()),
+            "withheld": withheld,
             "unread": ids(&self.unread()),
             "overdue": overdue,
             "cases": cases,
             "statements": own,
             "relays": {"own": own_relays, "peer": peer_relays},
+            "deposit_keys": keys_json(self.peer_queues()),
             "cells_lost": self.channel.thread.inbound.iter().map(|inbound| inbound.lost).sum::<u64>(),
         })
     }
@@ -338,12 +372,20 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     let mut text = field("party", FIELD, &name);
     text.push_str(&field("fingerprint", FIELD, &fingerprint));
     text.push_str(&field("vault", FIELD, &desk.place.vault.display().to_string()));
+    let retired = desk.service.officer().retired();
+    if let Some(at) = retired {
+        let told = format!("{}: it holds no key, and sends and fetches nothing", time(at));
+        text.push_str(&field("retired", FIELD, &told));
+    }
     let mut channels = Vec::new();
     for number in desk.chosen()? {
         let board = Board::new(desk.channel(number)?, desk.service.now());
         text.push('\n');
         text.push_str(&board.text(desk.place.style));
-        channels.push(board.json());
+        text.push_str(&renew::text(desk.service.officer(), board.channel, FIELD));
+        let mut json = board.json();
+        renew::tell(desk.service.officer(), board.channel, &mut json);
+        channels.push(json);
     }
     if channels.is_empty() {
         text.push_str("\nNo channel yet: begin one with 'truceline invite' or 'truceline join'.\n");
@@ -351,6 +393,9 @@ pub fn run(desk: &Desk) -> Result<Answer, Failure> {
     let party = json!({"name": card.name().as_str(), "fingerprint": fingerprint});
     Ok(Answer::new(
         text,
-        json!({"party": party, "vault": desk.place.vault.display().to_string(), "channels": channels}),
+        json!({
+            "party": party, "vault": desk.place.vault.display().to_string(), "retired": json_time_if(retired),
+            "channels": channels,
+        }),
     ))
 }

@@ -13,6 +13,7 @@ use crate::desk::terms::{condition_text, numbers, offer_text, offer_title, windo
 use crate::officer::view::Shown;
 use crate::statement::kind::Kind;
 use crate::statement::receipt::Read;
+use crate::statement::renewal::Renewal;
 use crate::time::UnixMillis;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub fn kind_word(kind: u16) -> &'static str {
         Some(Kind::Acknowledgement) => "receipt",
         Some(Kind::WordsConfirmed) => "words",
         Some(Kind::ForkNotice) => "fork",
+        Some(Kind::Renewal) => "renews",
         Some(Kind::Transport) => "movement",
         Some(Kind::TransportAcknowledged) => "informed",
         Some(Kind::TransferNotice) => "transfer",
@@ -38,7 +40,7 @@ pub fn kind_word(kind: u16) -> &'static str {
 /// A statement in one line of harmless text.
 #[must_use]
 pub fn line(shown: &Shown<'_>) -> String {
-    let header = shown.header;
+    let header = &shown.header;
     match (Kind::from_number(header.kind), shown.content()) {
         (None, _) => format!("a statement of kind {}, which this program does not know", header.kind),
         (_, Some(Ok(content))) => content_line(&content),
@@ -50,6 +52,7 @@ pub fn line(shown: &Shown<'_>) -> String {
         (Some(Kind::Read), None) => read_line(shown),
         (Some(Kind::WordsConfirmed), None) => "the safety words agree".to_owned(),
         (Some(Kind::Relays), None) => "other relays from now on".to_owned(),
+        (Some(Kind::Renewal), None) => renewal_line(shown),
         (Some(_), None) => "two statements at one place of the other's chain".to_owned(),
     }
 }
@@ -60,6 +63,14 @@ fn read_line(shown: &Shown<'_>) -> String {
     let Some(read) = read else { return "a receipt that cannot be read".to_owned() };
     let numbers: Vec<String> = read.sequences.iter().map(|sequence| format!("#{sequence}")).collect();
     format!("has read {}", list_of(&numbers))
+}
+
+fn renewal_line(shown: &Shown<'_>) -> String {
+    let statement = shown.statement().ok();
+    let renewal = statement.and_then(|it| Renewal::of(&it.header, &it.said));
+    let Some(renewal) = renewal else { return "a renewal that cannot be read".to_owned() };
+    let [inviter, joiner] = renewal.chains.map(|cited| cited.count);
+    format!("takes the place of channel {} after {inviter} and {joiner} statements", short(&renewal.channel))
 }
 
 fn with_reason(what: &str, id: &Digest, reason: Option<&Text>) -> String {

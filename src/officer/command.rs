@@ -3,16 +3,19 @@
 use crate::codec::CodecError;
 use crate::deal::body::{BodyError, Content};
 use crate::deal::mandate::ruling::Ruling;
-use crate::deal::verdict::{Act, VoidReason};
+use crate::deal::verdict::VoidReason;
+use crate::officer::adopt::AdoptError;
 use crate::officer::cell::Carries;
 use crate::officer::compose::ComposeError;
 use crate::officer::draft::{ApprovalError, DraftError};
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
+use crate::officer::held::{Counts, Fresh};
 use crate::officer::inbox::Inbox;
 use crate::officer::introduce::{self, RelayLeave};
 use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandateError;
 use crate::officer::outbox::Outbox;
+use crate::officer::past::Past;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
@@ -28,6 +31,7 @@ use crate::step::Record;
 use crate::time::UnixMillis;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Characters in a thread's label, at most.
 pub const LABEL_CHARS_MAX: usize = 40;
@@ -86,15 +90,37 @@ pub enum CommandError {
     /// See [`ApprovalError`].
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// The vault was retired.
+    #[error("this vault was retired: it signs, sends and fetches nothing any more")]
+    Retired,
+    /// The channel's words differ, or it does not stand, so that there is nothing to renew.
+    #[error("only a channel that stands, and whose words did not differ, can be renewed")]
+    NotRenewable,
+    /// Another channel has taken its place already.
+    #[error("the channel was renewed already")]
+    AlreadyRenewed,
+    /// Who made the invite is not the counterpart of the channel to be renewed.
+    #[error(
+        "THIS INVITE IS NOT FROM THE OTHER SIDE OF THE CHANNEL TO BE RENEWED: its fingerprint is {found}, not {expected}"
+    )]
+    OtherParty {
+        /// The fingerprint of who made the invite.
+        found: String,
+        /// The counterpart's.
+        expected: String,
+    },
+    /// An export that cannot be taken in.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
     /// The channel stands, so it cannot be taken back.
     #[error("the channel stands: it cannot be discarded")]
     NotDiscardable,
 }
 
 impl Officer {
-    fn insert(&mut self, thread: Thread) -> u32 {
+    pub(super) fn insert(&mut self, thread: Thread) -> u32 {
         let number = self.channels.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
-        self.channels.insert(number, Channel::new(number, thread));
+        self.channels.insert(number, Channel::new(number, thread, self.past.clone()));
         number
     }
 
@@ -121,6 +147,7 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
+        self.check_not_retired()?;
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
@@ -143,6 +170,7 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
+        self.check_not_retired()?;
         self.check_label(&label)?;
         if relays.is_empty() {
             return Err(CommandError::NoRelay);
@@ -221,7 +249,7 @@ impl Officer {
         let body = content.encode()?;
         // What we sign must be what the counterpart will read.
         crate::deal::body::Body::parse(content.kind(), &body, &lists)?;
-        channel.ledger().would_be(channel.thread.role, case_id.as_ref(), &Act::of(content))?;
+        channel.would_be(case_id.as_ref(), content)?;
         if let Some(ruling) = self.ruling(thread, case_id, content, now)
             && !ruling.verdict().may_sign(approved)
         {
@@ -271,9 +299,11 @@ impl Officer {
         }
         let body = WordsConfirmed::new(&words).encode()?;
         let kind = Kind::WordsConfirmed;
-        self.compose_in(thread, now, rng, |channel, turn| {
+        let (id, mut step) = self.compose_in(thread, now, rng, |channel, turn| {
             channel.compose(kind, StatementId::NONE, body, Vec::new(), turn)
-        })
+        })?;
+        step.append(self.say_renewal(thread, now, rng));
+        Ok((id, step))
     }
 
     /// Closes a channel whose words differ: someone stands between the parties.
@@ -332,7 +362,7 @@ impl Officer {
 impl Channel {
     /// A thread with nothing in it yet.
     #[must_use]
-    pub fn new(number: u32, thread: Thread) -> Self {
+    pub fn new(number: u32, thread: Thread, past: Arc<dyn Past>) -> Self {
         let channel = match &thread.stage {
             Stage::Open(session) => session.channel,
             _ => crate::crypto::digest::Digest::default(),
@@ -341,18 +371,24 @@ impl Channel {
             number,
             thread,
             transcript: Transcript::new(channel),
-            items: [Vec::new(), Vec::new()],
+            forks: Vec::new(),
+            counts: Counts::default(),
+            fresh: Fresh::default(),
+            past,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
             links: BTreeMap::new(),
             troubles: BTreeMap::new(),
             listening: Listening::default(),
             changed: false,
+            counted: false,
         }
     }
 
     fn check_may_compose(&self) -> Result<(), ComposeError> {
         match &self.thread.stage {
+            Stage::Open(session) if session.ratchet.is_none() => Err(ComposeError::Retired),
+            Stage::Open(_) if self.thread.renewed_as.is_some() => Err(ComposeError::Renewed),
             Stage::Open(session) if session.heard => {
                 session.halt.map_or(Ok(()), |halt| Err(ComposeError::Halted(halt)))
             }
@@ -362,8 +398,7 @@ impl Channel {
 
     /// Whether a party's confirmation of the words is in the transcript.
     #[must_use]
-    pub fn words_confirmed_by(&self, role: Role) -> bool {
-        let headers = self.transcript.chain(role).headers();
-        headers.iter().any(|header| header.kind == Kind::WordsConfirmed.number())
+    pub const fn words_confirmed_by(&self, role: Role) -> bool {
+        self.counts.words_of(role).is_some()
     }
 }

@@ -1,17 +1,16 @@
 //! Statements of our own: signed over all that is stored, appended, and left to the outbox.
 
 use crate::crypto::sign::Signature;
-use crate::officer::engine::{Channel, Item, Turn};
-use crate::officer::receipt::Marks;
+use crate::officer::engine::{Channel, Turn};
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage};
+use crate::party::role::Role;
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::list::List;
 use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::{Said, Statement, StatementError};
 use crate::statement::transcript::{Heading, TranscriptError};
-use crate::step::Record;
 
 /// A header and its author's signature.
 pub type SignedHeader = (Header, Signature);
@@ -25,6 +24,12 @@ pub enum ComposeError {
     /// The channel sends nothing more.
     #[error("the channel is halted")]
     Halted(Halt),
+    /// The vault was retired.
+    #[error("this vault was retired: it signs, sends and fetches nothing any more")]
+    Retired,
+    /// Another channel has taken its place.
+    #[error("the channel was renewed: nothing more is said in it")]
+    Renewed,
     /// See [`StatementError`].
     #[error(transparent)]
     Statement(#[from] StatementError),
@@ -44,6 +49,7 @@ impl Channel {
         turn: &mut Turn<'_>,
     ) -> Result<StatementId, ComposeError> {
         match &self.thread.stage {
+            Stage::Open(_) if self.thread.renewed_as.is_some() => return Err(ComposeError::Renewed),
             Stage::Open(session) if session.heard => match session.halt {
                 None => {}
                 Some(Halt::Forked { .. }) if kind == Kind::ForkNotice => {}
@@ -61,11 +67,7 @@ impl Channel {
         let statement = Statement::sign(header, said, turn.identity.key())?;
         let bytes = statement.encode().map_err(StatementError::from)?;
         self.transcript.append_verified(&statement.header)?;
-        let key = table::statement_key(self.number, author, statement.header.sequence);
-        turn.step.records.push(Record::put(table::STATEMENT, key, bytes.clone()));
-        let marks = Marks::stored(turn.now);
-        turn.put_marks(self.number, (author, statement.header.sequence), None, &marks);
-        self.items_mut(author).push(Item { bytes: bytes.into(), marks });
+        self.store(&statement, bytes, turn);
         if let Stage::Open(session) = &mut self.thread.stage {
             // Any statement acknowledges all that is stored.
             session.delivered_due = None;
@@ -83,10 +85,18 @@ impl Channel {
     pub(super) fn keep_fork(&mut self, first: SignedHeader, other: SignedHeader, turn: &mut Turn<'_>) {
         let sequence = first.0.sequence;
         let notice = ForkNotice::new(first, other);
-        turn.put(table::FORK, table::thread_key(self.number), &notice);
         self.halt(Halt::Forked { sequence }, turn);
         if let Ok(body) = notice.encode() {
+            self.keep_notice(self.thread.role.other(), notice, turn);
             self.compose_quietly(Kind::ForkNotice, body, turn);
+        }
+    }
+
+    /// Keeps the first proof that a party forked.
+    pub(super) fn keep_notice(&mut self, author: Role, notice: ForkNotice, turn: &mut Turn<'_>) {
+        if self.fork_of(author).is_none() {
+            turn.put(table::FORK, table::fork_key(self.number, author), &notice);
+            self.forks.push(notice);
         }
     }
 }

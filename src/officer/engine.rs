@@ -2,13 +2,14 @@
 
 use crate::crypto::digest::Digest;
 use crate::officer::drafts::HeldDraft;
+use crate::officer::held::{Counts, Fresh};
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
 use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
 use crate::officer::own::OwnRecord;
-use crate::officer::receipt::Marks;
+use crate::officer::past::Past;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
@@ -16,6 +17,7 @@ use crate::party::card::Identity;
 use crate::party::relay::RelayPlace;
 use crate::party::role::Role;
 use crate::statement::header::StatementId;
+use crate::statement::receipt::ForkNotice;
 use crate::statement::transcript::Transcript;
 use crate::step::{Record, Step, Table};
 use crate::time::UnixMillis;
@@ -103,24 +105,22 @@ pub enum Pace {
     Watch,
 }
 
-/// A statement as the engine holds it.
-pub struct Item {
-    /// The statement's bytes, as they were signed or arrived.
-    pub bytes: Arc<[u8]>,
-    /// Its times.
-    pub marks: Marks,
-}
-
-/// A thread with what it holds.
+/// A thread with what it holds. Its statements are in the vault, and read from there.
 pub struct Channel {
     /// The thread's number.
     pub number: u32,
     /// The mutable row.
     pub thread: Thread,
-    /// Both chains.
+    /// The ends of both chains.
     pub transcript: Transcript,
-    /// The statements of the inviter and of the joiner.
-    pub items: [Vec<Item>; 2],
+    /// Proofs that a party signed two statements at one sequence number, at most one of each.
+    pub forks: Vec<ForkNotice>,
+    /// What is counted of their statements.
+    pub counts: Counts,
+    /// What is not yet known to be durable.
+    pub fresh: Fresh,
+    /// The vault, to read.
+    pub past: Arc<dyn Past>,
     /// Cells not yet acknowledged.
     pub outbox: Outbox,
     /// What came and is not yet whole.
@@ -131,28 +131,17 @@ pub struct Channel {
     pub troubles: BTreeMap<Purpose, Trouble>,
     /// Whether all relays have been heard since the sync began.
     pub listening: Listening,
-    /// Whether the row must be written.
+    /// Whether the thread's row must be written.
     pub changed: bool,
+    /// Whether the row of the chains must be.
+    pub counted: bool,
 }
 
 impl Channel {
-    /// One party's statements.
+    /// The proof that a party signed two statements at one sequence number.
     #[must_use]
-    pub const fn items(&self, role: Role) -> &Vec<Item> {
-        let [inviter, joiner] = &self.items;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
-    /// One party's statements, to change.
-    pub const fn items_mut(&mut self, role: Role) -> &mut Vec<Item> {
-        let [inviter, joiner] = &mut self.items;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
+    pub fn fork_of(&self, author: Role) -> Option<&ForkNotice> {
+        self.forks.iter().find(|notice| notice.stored.0.author == author)
     }
 
     /// A link's name.
@@ -213,6 +202,8 @@ pub struct Officer {
     pub(super) pace: Pace,
     pub(super) mandate: Option<SignedMandate>,
     pub(super) drafts: BTreeMap<Digest, HeldDraft>,
+    pub(super) retired: Option<UnixMillis>,
+    pub(super) past: Arc<dyn Past>,
 }
 
 impl Officer {
@@ -291,7 +282,10 @@ impl Officer {
         now: UnixMillis,
         rng: &mut dyn CryptoRng,
     ) -> OfficerStep {
-        self.turn(link.thread, now, rng, |channel, turn| channel.event(link.purpose, event, turn))
+        let mut step =
+            self.turn(link.thread, now, rng, |channel, turn| channel.event(link.purpose, event, turn));
+        step.append(self.say_renewal(link.thread, now, rng));
+        step
     }
 
     /// Handles the passing of time: receipts that are due, cells to be put again, links that may try again.
@@ -300,11 +294,12 @@ impl Officer {
         let threads: Vec<u32> = self.channels.keys().copied().collect();
         for thread in threads {
             step.append(self.turn(thread, now, rng, Channel::tick));
+            step.append(self.say_renewal(thread, now, rng));
         }
         step
     }
 
-    /// Runs `act` on a thread; writes its row if it changed.
+    /// Runs `act` on a thread; writes its rows if they changed.
     pub(super) fn turn(
         &mut self,
         thread: u32,
@@ -319,6 +314,9 @@ impl Officer {
         act(channel, &mut turn);
         if std::mem::take(&mut channel.changed) {
             turn.put(table::THREAD, table::thread_key(thread), &channel.thread);
+        }
+        if std::mem::take(&mut channel.counted) {
+            turn.put(table::CHAIN, table::thread_key(thread), &channel.chain_row());
         }
         step
     }
@@ -343,6 +341,8 @@ fn wanted_of(thread: &Thread) -> Vec<(Purpose, &RelayPlace)> {
         Stage::Moving => return Vec::new(),
         Stage::Greeting(greeted) => &greeted.outbound,
         Stage::Open(session) if session.halt == Some(Halt::WordsDiffer) => return Vec::new(),
+        // What it lacks comes from its counterpart's export, and what it would say is said in the channel that renews it.
+        Stage::Open(session) if thread.renewed_as.is_some() && session.halt.is_some() => return Vec::new(),
         Stage::Open(session) => &session.outbound,
     };
     wanted.extend((0u8..).zip(outbound).map(|(at, queue)| (Purpose::Outbound(at), &queue.place)));
@@ -384,10 +384,12 @@ impl Channel {
 
     /// Keys of cells that never came are erased by time, also in a channel in which nothing moves.
     fn erase_old_keys(&mut self, now: UnixMillis) {
-        if let Stage::Open(session) = &mut self.thread.stage {
-            let before = session.ratchet.skipped_keys();
-            session.ratchet.erase_old(now);
-            self.changed |= session.ratchet.skipped_keys() != before;
+        if let Stage::Open(session) = &mut self.thread.stage
+            && let Some(ratchet) = &mut session.ratchet
+        {
+            let before = ratchet.skipped_keys();
+            ratchet.erase_old(now);
+            self.changed |= ratchet.skipped_keys() != before;
         }
     }
 

@@ -174,6 +174,12 @@ impl Channel {
                 None => Ok(hello),
             }
         });
+        let outcome = outcome.and_then(|hello| match self.thread.renews.and_then(|renews| renews.party) {
+            Some(party) if hello.card.fingerprint() != Ok(party) => {
+                Err("it is not from the other side of the channel to be renewed".to_owned())
+            }
+            _ => Ok(hello),
+        });
         let hello = match outcome {
             Ok(hello) => hello,
             Err(why) => {
@@ -190,9 +196,10 @@ impl Channel {
         let cards = [turn.identity.card().clone(), hello.card];
         let introduced = [hello.inviter, hello.joiner];
         let outbound = bootstrap(&hello.relays, own);
-        let mut session = Session::new(hello.channel, cards, introduced, hello.ratchet, outbound);
+        let mut ratchet = hello.ratchet;
         let welcome = Content::Welcome(Welcome { writers, writer_keys, signature });
-        let Some(welcome) = seal(&mut session.ratchet, &welcome, turn) else { return false };
+        let Some(welcome) = seal(&mut ratchet, &welcome, turn) else { return false };
+        let session = Session::new(hello.channel, cards, introduced, ratchet, outbound);
         self.begin_session(session);
         self.enqueue(Carries::Welcome, welcome, None, turn);
         self.rekey_now(turn);
@@ -204,6 +211,7 @@ impl Channel {
         self.transcript = crate::statement::transcript::Transcript::new(session.channel);
         self.thread.stage = Stage::Open(Box::new(session));
         self.changed = true;
+        self.counted = true;
     }
 
     /// Tries a cell as the welcome. True if it opened.
@@ -227,10 +235,10 @@ impl Channel {
         let cards = [greeting.card.clone(), turn.identity.card().clone()];
         let introduced = [welcomed.inviter.clone(), greeting.joiner.clone()];
         let channel = greeting.channel;
-        let ratchet = greeting.into_ratchet(welcomed, turn.now);
+        let mut ratchet = greeting.into_ratchet(welcomed, turn.now);
+        let moved = seal(&mut ratchet, &Content::Moved(ids), turn);
         let mut session = Session::new(channel, cards, introduced, ratchet, outbound);
         session.heard = true;
-        let moved = seal(&mut session.ratchet, &Content::Moved(ids), turn);
         self.begin_session(session);
         self.settle(|carries| carries == Carries::Hello, turn);
         if let Some(moved) = moved {

@@ -7,7 +7,10 @@
 //! Greeting ── the welcome verifies ──▶ Open ── words differ, fork, rollback ──▶ halted
 //! ```
 
+pub mod adopt;
 pub mod cell;
+pub mod check;
+mod check_chain;
 pub mod command;
 pub mod compose;
 pub mod deposits;
@@ -16,6 +19,7 @@ pub mod drafts;
 pub mod engine;
 pub mod evidence;
 pub mod fetch;
+pub mod held;
 pub mod inbound;
 pub mod inbox;
 pub mod introduce;
@@ -25,8 +29,11 @@ pub mod mandate;
 pub mod outbound;
 pub mod outbox;
 pub mod own;
+pub mod past;
 pub mod receipt;
+pub mod renewal;
 pub mod restore;
+pub mod retire;
 pub mod retry;
 pub mod settings;
 pub mod table;

@@ -241,8 +241,8 @@ pub struct Session {
     pub cards: [Card; 2],
     /// What the inviter signed in the introduction, and the joiner.
     pub introduced: [RoleSignature; 2],
-    /// The ratchet.
-    pub ratchet: Ratchet,
+    /// The ratchet; none once the vault is retired.
+    pub ratchet: Option<Ratchet>,
     /// The counterpart's queues.
     pub outbound: Vec<Outbound>,
     /// Whether we may seal: the inviter, once a cell of the joiner has opened.
@@ -299,7 +299,7 @@ impl Session {
             channel,
             cards,
             introduced,
-            ratchet,
+            ratchet: Some(ratchet),
             outbound,
             heard: false,
             sealed: 0,

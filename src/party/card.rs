@@ -165,6 +165,12 @@ impl Identity {
         Ok(Self { key, card })
     }
 
+    /// What is left of an identity whose keys were erased: it signs nothing.
+    #[must_use]
+    pub fn erased(card: Card) -> Self {
+        Self { key: SigningKey::erased(card.key().clone()), card }
+    }
+
     /// The public half.
     #[must_use]
     pub const fn card(&self) -> &Card {

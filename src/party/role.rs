@@ -44,6 +44,15 @@ impl Role {
     }
 }
 
+impl std::fmt::Display for Role {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Inviter => "inviter",
+            Self::Joiner => "joiner",
+        })
+    }
+}
+
 impl Encode for Role {
     fn encode<E: bincode::enc::Encoder>(&self, encoder: &mut E) -> Result<(), bincode::error::EncodeError> {
         self.number().encode(encoder)

@@ -16,6 +16,8 @@ pub enum Kind {
     Relays = 5,
     /// Two statements of the counterpart at one sequence number.
     ForkNotice = 6,
+    /// The channel takes the place of another.
+    Renewal = 7,
     /// A proposal: opens a case, or the next version's candidate in one.
     Offer = 16,
     /// Takes back an own open offer.
@@ -60,13 +62,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Acknowledgement,
         Self::Read,
         Self::WordsConfirmed,
         Self::Note,
         Self::Relays,
         Self::ForkNotice,
+        Self::Renewal,
         Self::Offer,
         Self::Withdraw,
         Self::Reject,
@@ -117,6 +120,7 @@ impl Kind {
             Self::Note => "note",
             Self::Relays => "relays",
             Self::ForkNotice => "fork-notice",
+            Self::Renewal => "renewal",
             Self::Offer => "offer",
             Self::Withdraw => "withdraw",
             Self::Reject => "reject",

@@ -7,5 +7,6 @@ pub mod header;
 pub mod kind;
 pub mod list;
 pub mod receipt;
+pub mod renewal;
 pub mod signed;
 pub mod transcript;

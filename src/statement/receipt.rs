@@ -97,9 +97,7 @@ impl ForkNotice {
     /// number, under different ids, both signed with `key`.
     #[must_use]
     pub fn proves(body: &[u8], channel: &Digest, author: Role, key: &VerifyingKey) -> bool {
-        let Ok(Self { version: 1, stored, other }) = codec::decode(body, BODY_BYTES_MAX) else {
-            return false;
-        };
+        let Ok(Self { stored, other, .. }) = Self::decode(body) else { return false };
         let holds = |(header, signature): &(Header, Signature)| {
             header.channel == *channel
                 && header.author == author
@@ -109,6 +107,21 @@ impl ForkNotice {
             && stored.0.id() != other.0.id()
             && holds(&stored)
             && holds(&other)
+    }
+
+    /// Reads a body. Nothing is verified.
+    ///
+    /// # Errors
+    /// [`CodecError`], a version but 1 included.
+    pub fn decode(body: &[u8]) -> Result<Self, CodecError> {
+        let notice: Self = codec::decode(body, BODY_BYTES_MAX)?;
+        if notice.version == 1 { Ok(notice) } else { Err(CodecError::Malformed) }
+    }
+
+    /// The sequence number of both.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.stored.0.sequence
     }
 
     /// A notice of two headers, both signed by the counterpart.

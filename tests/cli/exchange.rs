@@ -121,6 +121,11 @@ fn two_officers_meet_and_agree_an_exchange_by_commands_and_anyone_can_check_it()
     let deposited = own(&velmara, "tarrun", &offer);
     assert!(deposited["deposited"].is_string(), "{deposited}");
     assert_eq!([&deposited["delivered"], &deposited["read"]], [&Value::Null; 2], "{deposited}");
+    let receipts = &deposited["receipts"];
+    let key = relay.place.rsplit_once('#').unwrap().1;
+    assert_eq!(receipts["deposited"]["relays"][0]["key"], key, "{receipts}");
+    assert_eq!([&receipts["delivered"], &receipts["read"], &receipts["answered"]], [&Value::Null; 3]);
+    assert_eq!(receipts["withheld"], false);
     tarrun.sync();
     let shown = tarrun.ok(&["show", &offer[..12]])["statement"].clone();
     assert_eq!(
@@ -139,6 +144,17 @@ fn two_officers_meet_and_agree_an_exchange_by_commands_and_anyone_can_check_it()
     let counter = id(&tarrun.ok(&["counter", &offer, example("counter.toml").to_str().unwrap(), "--yes"]));
     tarrun.sync();
     velmara.sync();
+    let receipts = velmara.ok(&["show", &offer])["statement"]["receipts"].clone();
+    assert_eq!(receipts["answered"]["by"], counter.as_str(), "{receipts}");
+    assert_eq!(
+        (&receipts["answered"]["kind"], &receipts["delivered"]["late_ms"]),
+        (&"offer".into(), &0.into())
+    );
+    assert_eq!(
+        receipts["deposited"]["relays"],
+        serde_json::json!([]),
+        "the proof is given up once it is delivered"
+    );
     let acceptance = id(&velmara.ok(&["accept", &counter[..8], "--hold", "48h", "--yes"]));
     assert_eq!(state_of_case(&velmara), ("accepted".to_owned(), 0));
     velmara.sync();

@@ -1,6 +1,6 @@
 //! A case judged from its own statements alone is what it is in the whole transcript, wherever that ends.
 
-use crate::talk::{Dice, Spoken, Talk};
+use crate::talk::{Dice, Spoken, Talk, accept, offer_of, two_offers};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use truceline::crypto::digest::Digest;
@@ -8,8 +8,10 @@ use truceline::deal::handover::Round;
 use truceline::deal::judge::{Entry, Ledger, judge_case};
 use truceline::deal::progress::Handover;
 use truceline::deal::state::CaseState;
-use truceline::deal::verdict::Act;
+use truceline::deal::terms::Category;
+use truceline::deal::verdict::{Act, VoidReason};
 use truceline::party::role::Role::{self, Inviter, Joiner};
+use truceline::statement::kind::Kind;
 
 /// How many of the other's `role` acknowledges in its first `count` statements.
 fn acknowledged(talk: &Talk, role: Role, count: u64) -> u64 {
@@ -122,4 +124,27 @@ pub fn every_case_alone_is_what_it_is_among_all(talk: &Talk, dice: &mut Dice) {
             }
         }
     }
+}
+
+/// Ids as if they opened cases, and statements that name no case although they need one.
+#[test]
+fn what_opens_no_case_is_judged_alone_as_among_all() {
+    let (mut talk, first, counter) = two_offers();
+    // A counter names a case, so it opens none; an acknowledgement opens none either.
+    let silent = talk.acknowledge(Joiner);
+    let misled = [counter, silent].map(|case| talk.say(Inviter, Some(case), accept(first)));
+    let lost = talk.say(Joiner, None, accept(first));
+    let amendment = talk.say(Joiner, None, offer_of(Joiner, 1, Category::PrisonerOfWar, 2));
+    talk.push(Inviter, Kind::Offer, talk.count(Joiner), None, None);
+    every_case_alone_is_what_it_is_among_all(&talk, &mut Dice(1));
+
+    let ends = Role::BOTH.map(|role| talk.count(role));
+    let judged = |case: Digest| alone(&talk, &case, &of_case(&talk, &mut Dice(1), case), ends);
+    assert_eq!(judged(counter).verdict(&misled[0]), Some(Err(VoidReason::CaseUnknown)));
+    assert_eq!(judged(counter).verdict(&counter), None, "it belongs to another case");
+    assert_eq!(judged(first).verdict(&counter), Some(Ok(())));
+    assert_eq!(judged(silent).verdict(&misled[1]), Some(Err(VoidReason::CaseUnknown)));
+    assert_eq!(judged(lost).verdict(&lost), Some(Err(VoidReason::NoCase)));
+    let wrong = VoidReason::NotOnCurrentVersion { base: 1, current: 0 };
+    assert_eq!(judged(amendment).verdict(&amendment), Some(Err(wrong)));
 }

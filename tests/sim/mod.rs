@@ -5,23 +5,26 @@
 #![allow(dead_code, clippy::missing_panics_doc, missing_docs)]
 
 pub mod check;
+pub mod copies;
 pub mod forge;
 pub mod lie;
 
 use check::Checks;
+use copies::Copies;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use truceline::codec::CellBytes;
 use truceline::crypto::digest::Digest;
 use truceline::crypto::secret::Secret;
 use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::host::memory::{Failure, MemoryStore};
-use truceline::host::store::Store;
+use truceline::host::store::{Store, StoreError};
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
-use truceline::officer::link::{LinkEvent, LinkKey, LinkSend};
-use truceline::officer::restore::{Rows, first_rows};
+use truceline::officer::link::{LinkEvent, LinkKey, LinkSend, Purpose};
+use truceline::officer::restore::first_rows;
 use truceline::officer::table;
 use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
@@ -31,7 +34,9 @@ use truceline::relay::deposit::{Answer, Depositor};
 use truceline::relay::engine::Relay;
 use truceline::relay::message::{CellKey, ConnId, Input, Limits, Send};
 use truceline::relay::table as relay_table;
+use truceline::service::disk::Disk;
 use truceline::session::invite::{Invite, UntrustedInvite};
+use truceline::step::{Record, Table};
 use truceline::time::{Millis, UnixMillis};
 use truceline::wire::deposit::key_digest;
 use truceline::wire::frame::{FrameBytes, Framed};
@@ -39,6 +44,7 @@ use truceline::wire::pass::Pass;
 use truceline::wire::queue::Exporter;
 use truceline::wire::reply::Reply;
 use truceline::wire::request::Request;
+use zeroize::Zeroizing;
 
 /// What may go wrong, each in a thousand.
 #[derive(Clone, Copy, Default)]
@@ -67,7 +73,7 @@ pub struct Faults {
 
 pub struct Node {
     pub officer: Officer,
-    pub store: MemoryStore,
+    pub store: OfficerDisk,
     pub notices: Vec<Notice>,
     rng: ChaCha20Rng,
     /// How far the officer's clock is ahead.
@@ -127,20 +133,47 @@ pub struct World {
     /// Virtual milliseconds between two ticks.
     pub tick_every: u64,
     pub checks: Checks,
+    pub copies: Copies,
 }
 
-fn rows_of(store: &mut MemoryStore) -> Rows {
-    let mut rows = Rows::new();
-    for table in table::ALL {
-        let held = rows.entry(table).or_default();
-        store.scan(table, &mut |key, value| held.push((key.to_vec(), value))).unwrap();
+/// An officer's disk, which the engine reads while it runs. A clone is what it would hold after a crash.
+pub struct OfficerDisk(Arc<Disk<MemoryStore>>);
+
+impl Clone for OfficerDisk {
+    fn clone(&self) -> Self {
+        Self::new(self.0.store().clone())
     }
-    rows
 }
 
-/// The engine that a store's rows make.
-pub fn restored(store: &mut MemoryStore) -> Officer {
-    Officer::restore(rows_of(store)).unwrap()
+impl OfficerDisk {
+    pub fn new(store: MemoryStore) -> Self {
+        Self(Arc::new(Disk::new(store)))
+    }
+
+    pub fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.0.store().read(table, key)
+    }
+
+    pub fn scan(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
+    ) -> Result<(), StoreError> {
+        self.0.store().scan(table, visit)
+    }
+
+    pub fn commit(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.0.commit(records)
+    }
+
+    pub fn fail_next(&self, failure: Failure) {
+        self.0.store().fail_next(failure);
+    }
+
+    /// The engine that the disk's rows make.
+    pub fn restored(&self) -> Officer {
+        Officer::restore(self.0.clone()).unwrap()
+    }
 }
 
 impl World {
@@ -153,7 +186,8 @@ impl World {
             let seeds = IdentitySeeds::random(PartyName::parse(name).unwrap(), &mut own);
             let mut store = MemoryStore::new();
             store.commit(first_rows(&seeds).unwrap()).unwrap();
-            let officer = restored(&mut store);
+            let store = OfficerDisk::new(store);
+            let officer = store.restored();
             nodes.push(Node {
                 officer,
                 store,
@@ -198,6 +232,7 @@ impl World {
             puts_on_the_wire: 0,
             tick_every: 500,
             checks: Checks::default(),
+            copies: Copies::default(),
         };
         world.begin_syncs();
         world.at(0, Event::Tick);
@@ -276,6 +311,7 @@ impl World {
             if self.nodes[node].store.commit(step.records).is_err() {
                 return self.kill_officer(node);
             }
+            self.nodes[node].officer.committed();
             self.checks.committed(node, &self.nodes[node].officer);
             let keys = self.relays.iter().map(|relay| (&relay.place, relay.deposit));
             self.checks.deposits(node, &self.nodes[node].officer, &keys.collect());
@@ -309,6 +345,7 @@ impl World {
                 }
                 let frame = request.encode().unwrap();
                 self.checks.put(node, &frame[..], request.cell.as_deref(), &self.nodes[node].officer);
+                self.copies.sent(node, request.cell.as_deref(), &self.nodes[node].officer, self.now);
                 self.carry(conn, true, Event::ToRelay(conn, Some(frame)));
             }
         }
@@ -347,7 +384,7 @@ impl World {
         let own = &mut self.nodes[node];
         own.running.clear();
         own.retry_at.clear();
-        own.officer = restored(&mut own.store);
+        own.officer = own.store.restored();
         own.officer.begin_sync(Pace::Watch);
         self.checks.restarted(node, &self.nodes[node].officer);
         for conn in conns {
@@ -357,10 +394,29 @@ impl World {
         }
     }
 
+    /// Another officer's program with a copy of a disk of this one's, as yet without a network.
+    pub fn start_copy(&mut self, store: OfficerDisk) -> usize {
+        let mut officer = store.restored();
+        officer.begin_sync(Pace::Watch);
+        let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        self.nodes.push(Node {
+            officer,
+            store,
+            notices: Vec::new(),
+            clock_ahead: 0,
+            rng,
+            running: BTreeMap::new(),
+            retry_at: BTreeMap::new(),
+            connected: false,
+        });
+        self.nodes.len() - 1
+    }
+
     /// Puts an older copy of an officer's disk in place of its disk.
-    pub fn restore_disk(&mut self, node: usize, store: MemoryStore) {
+    pub fn restore_disk(&mut self, node: usize, store: OfficerDisk) {
         self.nodes[node].store = store;
         self.checks.forget_durable(node);
+        self.copies.forget(node);
         self.kill_officer(node);
     }
 
@@ -393,6 +449,9 @@ impl World {
             if dies_at == 0 {
                 return self.kill_relay(at);
             }
+            for record in step.records.iter().filter(|record| record.table == relay_table::CELL) {
+                self.copies.stored(at, record.value.as_ref().map(|value| value.as_slice()), self.now);
+            }
             self.relays[at].store.commit(step.records).unwrap();
             if dies_at == 1 {
                 return self.kill_relay(at);
@@ -410,6 +469,9 @@ impl World {
     fn relay_answers(&mut self, at: usize, conn: ConnId, answer: Answer) -> Option<Input> {
         match answer {
             Answer::Reply(honest) => {
+                if matches!(honest.said, Reply::Serving { .. }) {
+                    self.copies.serving(conn.0, at, self.now);
+                }
                 let lies = self.relays[at].lies;
                 let reply = if lies && self.chance(self.faults.make_up) {
                     lie::made_up(&mut self.rng)
@@ -569,6 +631,9 @@ impl World {
                 if matches!(event, LinkEvent::Down(_)) {
                     return self.cut(conn);
                 }
+                if matches!(&event, LinkEvent::Reply(_)) && matches!(key.purpose, Purpose::Outbound(_)) {
+                    self.copies.told(node, conn, self.now);
+                }
                 let now = self.officer_clock(node);
                 let Node { officer, rng, .. } = &mut self.nodes[node];
                 let step = officer.handle(key, event, now, rng);
@@ -601,7 +666,7 @@ impl World {
                         Some(bytes.to_vec().into_boxed_slice().try_into().unwrap()),
                     )
                 }
-                Send::Close { .. } => return None,
+                Send::Close { .. } | Send::Stored { .. } => return None,
             };
             match fetch::next(reply) {
                 fetch::Fetch::Ask(next) => request = next,

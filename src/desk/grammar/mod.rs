@@ -1,11 +1,14 @@
 //! The commands of `truceline`, as they are written.
 
+mod channel;
 mod evidence;
 mod handover;
 mod mandate;
 mod negotiation;
 mod own;
+mod vault;
 
+pub use channel::*;
 use clap::{Args, Parser, Subcommand};
 pub use evidence::{Evidence, EvidenceAbout, EvidenceCheck, EvidenceMake};
 pub use handover::*;
@@ -16,6 +19,7 @@ pub use own::{
     ProfileSet, Report,
 };
 use std::path::PathBuf;
+pub use vault::{Vault, VaultBackup, VaultPassphrase, VaultRestore, VaultRetire};
 
 const AFTER: &str = "The vault is the folder in --vault, else in TRUCELINE_VAULT, else ~/.truceline. Its passphrase is read from \
 --passphrase-file, else from the file in TRUCELINE_PASSPHRASE_FILE, else asked for on the terminal.
@@ -254,6 +258,13 @@ Example:
     #[command(after_help = "Example:
   truceline status --json")]
     Status,
+    /// Renews a channel, completes an old one, or takes an invite back
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline channel renew tarrun --relay relay.example:4433#PIN --pass truceline-pass:..."
+    )]
+    Channel(Channel),
     /// Checks or exports the transcript
     #[command(
         subcommand,
@@ -268,7 +279,8 @@ Example:
 'consistent, parties not identified'.
 
 Example:
-  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT"
+  truceline verify transcript.bin --party FINGERPRINT --party FINGERPRINT
+  truceline verify old.bin new.bin"
     )]
     Verify(Verify),
     /// Makes and checks evidence of one matter
@@ -339,6 +351,14 @@ Example:
   truceline report --csv > report.csv
   truceline --channel tarrun report --html report.html")]
     Report(Report),
+    /// Keeps the vault: backs it up, restores it, changes its passphrase, checks it, retires it
+    #[command(
+        subcommand,
+        after_help = "Example:
+  truceline vault backup /media/stick/velmara.backup
+  truceline vault check"
+    )]
+    Vault(Vault),
     /// Signs, sets or shows the mandate: what the officer may agree to
     #[command(
         subcommand,
@@ -427,6 +447,12 @@ pub struct Join {
     /// Allows addresses on this machine and on private networks
     #[arg(long)]
     pub allow_private: bool,
+    /// The channel that the new one takes the place of: the invite must be of the same other side
+    #[arg(long, value_name = "LABEL")]
+    pub renews: Option<String>,
+    /// The other side has a new identity, and told you so: its fingerprint may be another
+    #[arg(long, requires = "renews")]
+    pub new_identity: bool,
 }
 
 /// See [`Command::Words`].
@@ -492,6 +518,9 @@ pub struct Export {
 pub struct Verify {
     /// The exported transcript
     pub file: PathBuf,
+    /// That of the channel which renewed the first one's: whether the two are one
+    #[arg(value_name = "NEWER")]
+    pub newer: Option<PathBuf>,
     /// Fingerprint of a party it must be between; give it twice
     #[arg(long = "party", value_name = "FINGERPRINT")]
     pub parties: Vec<String>,

@@ -7,18 +7,22 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub enum Vault {
     /// Writes one sealed file that holds the whole vault, also while 'sync --watch' uses it
-    #[command(after_help = "It opens with the passphrase the vault has now, also after a new one is set. What is said after it
+    #[command(
+        after_help = "It opens with the passphrase the vault has now, also after a new one is set. What is said after it
 was made is not in it: back up again, and keep the newest alone.
 
 Example:
-  truceline vault backup /media/stick/velmara.backup")]
+  truceline vault backup /media/stick/velmara.backup"
+    )]
     Backup(VaultBackup),
     /// Makes a vault of a backup, in the folder of --vault, where nothing may be
-    #[command(after_help = "Asks for the passphrase of the backup. Nothing is sent until every relay has shown that nothing was
+    #[command(
+        after_help = "Asks for the passphrase of the backup. Nothing is sent until every relay has shown that nothing was
 said after the backup was made; if something was, 'truceline channel renew' leads on.
 
 Example:
-  truceline --vault ~/velmara vault restore /media/stick/velmara.backup")]
+  truceline --vault ~/velmara vault restore /media/stick/velmara.backup"
+    )]
     Restore(VaultRestore),
     /// Sets a new passphrase; older copies and backups still open with the old one
     #[command(after_help = "Example:
@@ -31,12 +35,14 @@ Example:
   truceline vault check")]
     Check,
     /// Erases all keys for good; what was said stays readable, checkable and exportable
-    #[command(after_help = "Nothing can be signed, sent or fetched with the vault after it, and nobody can undo it. Backups and
+    #[command(
+        after_help = "Nothing can be signed, sent or fetched with the vault after it, and nobody can undo it. Backups and
 copies still hold the keys: destroy them too.
 
 Example:
   truceline vault backup /media/stick/velmara.backup
-  truceline vault retire")]
+  truceline vault retire"
+    )]
     Retire(VaultRetire),
 }
 

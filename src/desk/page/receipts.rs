@@ -8,8 +8,9 @@ use crate::desk::page::lists;
 use crate::desk::page::model::{Body, Book, Part, Source, Told};
 use crate::desk::page::text::{heading, id, line, paragraphs, table, when, when_if};
 use crate::desk::page::timeline::is_drawn;
+use crate::desk::receipts::DELIVERY_WITHIN;
 use crate::desk::screen::{cut, span};
-use crate::desk::status::DELIVERY_WITHIN;
+
 use crate::desk::tell::content_line;
 use crate::party::role::Role;
 use crate::statement::kind::Kind;

@@ -178,7 +178,8 @@ fn mirrored(value: &Value) -> Value {
 /// Without what differs by where one stands: the own label, the own clock, what the own side may do. What has an id
 /// stands in the order of ids.
 fn shared(value: &Value) -> Value {
-    const OWN: [&str; 8] = ["channel", "opened", "since", "stored", "deposited", "delivered", "read", "may"];
+    const OWN: [&str; 9] =
+        ["channel", "opened", "since", "stored", "deposited", "delivered", "read", "receipts", "may"];
     match value {
         Value::Array(all) => {
             let mut all: Vec<Value> = all.iter().map(shared).collect();
