@@ -185,7 +185,7 @@ async fn a_spent_token_stays_spent_and_a_pass_issued_meanwhile_is_good_after_a_r
     let mut bench = Bench::start(config()).await;
     let spent = *bench.tokens.last().unwrap();
     bench.works(1).await;
-    let Bench { _place, folder, service, tokens } = bench;
+    let Bench { _place, folder, service, tokens, .. } = bench;
     service.shutdown().await.unwrap();
     let issued = issue(&folder);
     assert!(folder.status(clock::now()).unwrap().tokens == 15 + 16);

@@ -25,7 +25,6 @@ use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
 use truceline::officer::link::{LinkEvent, LinkKey, LinkSend, Purpose};
 use truceline::officer::restore::first_rows;
-use truceline::officer::table;
 use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
