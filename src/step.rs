@@ -7,6 +7,34 @@ use zeroize::Zeroizing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Table(pub u8);
 
+/// A stretch of a table's keys, and which way it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span<'a> {
+    /// The first key.
+    pub from: &'a [u8],
+    /// The first key that is no longer in it.
+    pub to: &'a [u8],
+    /// Whether the last key comes first.
+    pub backward: bool,
+}
+
+/// The first key after all that begin with `prefix`.
+#[must_use]
+pub fn after(prefix: &[u8]) -> Vec<u8> {
+    let mut next = prefix.to_vec();
+    while let Some(last) = next.pop() {
+        if let Some(more) = last.checked_add(1) {
+            next.push(more);
+            return next;
+        }
+    }
+    // No key is as long, so none comes after it.
+    vec![u8::MAX; KEY_BYTES_MAX + 1]
+}
+
+/// Bytes of a record's key, at most.
+pub const KEY_BYTES_MAX: usize = 128;
+
 /// One row to write or to delete. Within one step a later record for a row replaces an earlier one.
 pub struct Record {
     /// The kind of row.
@@ -59,5 +87,20 @@ impl<S, N> Step<S, N> {
 impl<S, N> Default for Step<S, N> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_with_a_prefix_comes_before_what_comes_after_it() {
+        for prefix in [&[1u8, 2][..], &[1, 255], &[255, 255], &[]] {
+            let end = after(prefix);
+            let with = |more: &[u8]| [prefix, more].concat();
+            assert!([with(&[]), with(&[0]), with(&[255; 60])].iter().all(|key| *key < end), "{prefix:?}");
+        }
+        assert_eq!(after(&[1, 255]), [2]);
     }
 }

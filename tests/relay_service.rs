@@ -23,7 +23,7 @@ use truceline::relay::table::CELL;
 use truceline::service::relay::{RelayError, RelayService};
 use truceline::service::relay_config::{Patience, RelayConfig};
 use truceline::service::relay_folder::RelayFolder;
-use truceline::step::{Record, Table};
+use truceline::step::{Record, Span, Table};
 use truceline::time::Millis;
 use truceline::wire::limit::WINDOW_FRAMES;
 use truceline::wire::pass::Token;
@@ -102,19 +102,24 @@ struct Faulty {
 }
 
 impl Store for Faulty {
-    fn scan(
-        &mut self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError> {
         self.store.scan(table, visit)
     }
 
-    fn read(&mut self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         if table == CELL && self.damaged.lock().unwrap().iter().any(|damaged| damaged == key) {
             return Err(StoreError::Corrupt { what: "told to be".to_owned() });
         }
         self.store.read(table, key)
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        span: &Span<'_>,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>) -> bool,
+    ) -> Result<(), StoreError> {
+        self.store.range(table, span, visit)
     }
 
     fn commit(&mut self, records: Vec<Record>) -> Result<(), StoreError> {

@@ -8,7 +8,6 @@ use sim::World;
 use sim::forge::Forger;
 use truceline::deal::body::{Accept, Content as Deal, Note};
 use truceline::deal::word::Text;
-use truceline::host::store::Store;
 use truceline::officer::command::CommandError;
 use truceline::officer::engine::Notice;
 use truceline::officer::table;
@@ -55,7 +54,8 @@ fn a_forked_statement_freezes_the_channel_and_is_kept_as_evidence() {
     forger.put_statement(&mut world, 0, &other);
     world.run_for(Millis::minutes(2));
     assert_eq!(halt(&world, 0, a), Some(Halt::Forked { sequence: one.header.sequence }));
-    let evidence = world.nodes[0].store.read(table::FORK, &table::thread_key(a)).unwrap().unwrap();
+    let evidence =
+        world.nodes[0].store.read(table::FORK, &table::fork_key(a, Role::Joiner)).unwrap().unwrap();
     let (session, key) = {
         let channel = world.nodes[0].officer.channel(a).unwrap();
         let session = channel.session().unwrap();
@@ -64,8 +64,8 @@ fn a_forked_statement_freezes_the_channel_and_is_kept_as_evidence() {
     assert!(ForkNotice::proves(&evidence, &session, Role::Joiner, &key));
     assert!(!ForkNotice::proves(&evidence, &session, Role::Inviter, &key));
     // Our last statement is the notice, and nothing can be said after it.
-    let chain = world.nodes[0].officer.channel(a).unwrap().transcript.chain(Role::Inviter);
-    assert_eq!(chain.headers().last().unwrap().kind, Kind::ForkNotice.number());
+    let last = world.nodes[0].officer.channel(a).unwrap().statements_of(Role::Inviter).next_back();
+    assert_eq!(last.unwrap().header.kind, Kind::ForkNotice.number());
     let note = Deal::Note(Note { text: Text::new("more").unwrap() });
     let more = world.command(0, |officer, now, rng| officer.say(a, None, &note, Vec::new(), now, rng));
     assert!(matches!(more, Err(CommandError::Compose(_))));
@@ -215,7 +215,7 @@ fn a_statement_of_eight_mebibytes_arrives_though_its_reader_is_killed_in_the_mid
     world.run_for(Millis::minutes(5));
     assert_eq!(count(&world, 0, a, Role::Joiner), large.header.sequence + 1);
     let shown = world.nodes[0].officer.channel(a).unwrap();
-    assert_eq!(shown.statements_of(Role::Joiner).last().unwrap().item.bytes[..], bytes[..]);
+    assert_eq!(shown.statements_of(Role::Joiner).next_back().unwrap().bytes().unwrap()[..], bytes[..]);
     assert_eq!(shown.inbox.pieces(), 0);
 }
 

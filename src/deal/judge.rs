@@ -384,7 +384,9 @@ fn offer_record(entry: &Entry<'_>, peer_count: u64, offer: &Offer) -> OfferRecor
     }
 }
 
-const fn is_of_a_deal(kind: Kind) -> bool {
+/// Whether a statement of this kind is part of a negotiation.
+#[must_use]
+pub const fn is_of_a_deal(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::Acknowledgement

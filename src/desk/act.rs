@@ -86,8 +86,8 @@ pub fn say(desk: &mut Desk, asked: &grammar::Say) -> Result<Answer, Failure> {
 /// [`Cause::Refused`] where it belongs to none.
 pub fn case(desk: &Desk, found: &Found) -> Result<StatementId, Failure> {
     let channel = desk.channel(found.thread)?;
-    let ledger = channel.ledger();
-    let shown = channel.statements_of(found.author).find(|shown| shown.id == found.id);
+    let shown = channel.statement_at(found.author, found.sequence);
+    let ledger = shown.as_ref().map_or_else(|| channel.ledger_of(&found.id.0), |it| channel.ledger_about(it));
     shown.and_then(|shown| case_of(&ledger, &shown)).ok_or_else(|| {
         const CASES: &str = "See the cases: truceline cases";
         let id = short(&found.id.0);
@@ -172,14 +172,13 @@ pub fn propose(desk: &mut Desk, file: &Path, in_frame: Option<&String>) -> Resul
 fn frame(desk: &Desk, found: &Found) -> Result<Digest, Failure> {
     let case_id = case(desk, found)?;
     let channel = desk.channel(found.thread)?;
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&case_id.0);
     let sealed: Vec<Digest> = ledger
         .case(&case_id.0)
         .map_or_else(Vec::new, |case| case.sealed().iter().map(|it| it.offer).collect());
     let offer = if sealed.contains(&found.id.0) { Some(found.id.0) } else { sealed.last().copied() };
     let stands = |id: &Digest| {
-        let shown = channel.statements().into_iter().find(|shown| shown.id.0 == *id);
-        let content = shown.and_then(|shown| shown.content());
+        let content = channel.statement(id).and_then(|shown| shown.content());
         matches!(content, Some(Ok(Content::Offer(offer))) if offer.body().terms.frame.is_some())
     };
     offer.filter(stands).ok_or_else(|| {
@@ -195,7 +194,7 @@ fn frame(desk: &Desk, found: &Found) -> Result<Digest, Failure> {
 pub fn amend(desk: &mut Desk, case_named: &str, file: Option<&Path>) -> Result<Saying, Failure> {
     let found = desk.find(case_named)?;
     let case_id = case(desk, &found)?;
-    let ledger = desk.channel(found.thread)?.ledger();
+    let ledger = desk.channel(found.thread)?.ledger_of(&case_id.0);
     let case = ledger.case(&case_id.0);
     let sealed = case.as_ref().and_then(|case| case.sealed().last().map(|it| (case.version(), it.offer)));
     let Some((version, offer)) = sealed else {
@@ -232,7 +231,7 @@ pub fn counter(desk: &mut Desk, offer: &str, file: &Path) -> Result<Saying, Fail
     let found = desk.find(offer)?;
     let case_id = case(desk, &found)?;
     let (version, answers) = {
-        let ledger = desk.channel(found.thread)?.ledger();
+        let ledger = desk.channel(found.thread)?.ledger_of(&case_id.0);
         let case = ledger.case(&case_id.0);
         let offer = case.as_ref().and_then(|case| case.offers().find(|offer| offer.id == found.id.0));
         let answers = offer.map(|offer| offer.id).ok_or_else(|| {
@@ -268,7 +267,7 @@ pub fn accept(desk: &mut Desk, offer: &str, hold: &str, groups: &[u8]) -> Result
 /// A part of an offer cannot be accepted: it is offered back, made from the offer itself, and its author accepts it.
 fn accept_part(desk: &mut Desk, found: &Found, case: StatementId, groups: &[u8]) -> Result<Saying, Failure> {
     let channel = desk.channel(found.thread)?;
-    channel.ledger().would_be(channel.thread.role, Some(&case.0), &Act::Accept(found.id.0))?;
+    channel.ledger_of(&case.0).would_be(channel.thread.role, Some(&case.0), &Act::Accept(found.id.0))?;
     let shown = held::statement(channel, &found.id.0);
     let held = shown.and_then(|shown| Some((held::offer(channel, &shown.id.0)?, shown.statement().ok()?)));
     let Some((offer, statement)) = held else {
@@ -290,7 +289,7 @@ fn accept_part(desk: &mut Desk, found: &Found, case: StatementId, groups: &[u8])
 /// [`Cause::Refused`] where none stands.
 fn acceptance(desk: &Desk, found: &Found, by: Role, case_id: &StatementId) -> Result<Digest, Failure> {
     let channel = desk.channel(found.thread)?;
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&case_id.0);
     let is_offer =
         ledger.case(&case_id.0).is_some_and(|case| case.offers().any(|offer| offer.id == found.id.0));
     if !is_offer {

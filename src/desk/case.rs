@@ -13,7 +13,7 @@ use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::progress::Progress;
-use crate::desk::record::{case_of, json_of, void};
+use crate::desk::record::{json_of, void};
 use crate::desk::renew;
 use crate::desk::screen::{Answer, Style, field, json_time, paragraphs, plain, short, span, time};
 use crate::desk::tell::{FIELD, content_line};
@@ -276,13 +276,12 @@ pub fn overdue_json(case: &CaseState<'_>, me: Role, now: UnixMillis) -> Vec<Valu
 pub fn show(desk: &Desk, asked: &grammar::OneCase) -> Result<Answer, Failure> {
     let (thread, id) = named(desk, &asked.case)?;
     let channel = desk.channel(thread)?;
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&id.0);
     let Some(case) = ledger.case(&id.0) else {
         let what = format!("no valid offer opens case {}", short(&id.0));
         return Err(Failure::new(Cause::Refused, what, "See the cases: truceline cases"));
     };
-    let mut shown = channel.statements();
-    shown.retain(|shown| case_of(&ledger, shown) == Some(id));
+    let shown = channel.statements_in(&id.0);
     let view = View {
         channel,
         ledger: &ledger,

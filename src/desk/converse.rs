@@ -162,7 +162,7 @@ pub fn answer(desk: &mut Desk, asked: &grammar::Answer) -> Result<Answer, Failur
 
 /// Whether an answer to a query would have any effect: it is the other's, and has none yet but `later`.
 fn to_be_answered(channel: &Channel, case: &StatementId, id: &Digest) -> Result<(), Failure> {
-    let (me, ledger) = (channel.thread.role, channel.ledger());
+    let (me, ledger) = (channel.thread.role, channel.ledger_of(&case.0));
     let asked = ledger.case(&case.0).and_then(|case| {
         let query = case.queries().find(|(query, _)| *query == id);
         query.map(|(_, query)| (query.author, query.answered))
@@ -250,7 +250,7 @@ pub fn breach(desk: &mut Desk, asked: &grammar::Breach) -> Result<Answer, Failur
     let lines = lines_from_zero(&asked.lines)?;
     let (thread, case_id) = named(desk, &asked.case)?;
     let channel = desk.channel(thread)?;
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&case_id.0);
     let sealed = ledger.case(&case_id.0).and_then(|case| case.sealed().last().map(|it| it.offer));
     let Some((offer, id)) = sealed.and_then(|id| Some((held::offer(channel, &id)?, id))) else {
         let what = format!("nothing is sealed in case {}, so no condition binds", short(&case_id.0));

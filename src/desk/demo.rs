@@ -226,12 +226,7 @@ fn draft(
 }
 
 fn received(side: &Side, id: StatementId) -> Result<Box<Offer>> {
-    let shown = side
-        .channel()?
-        .statements()
-        .into_iter()
-        .find(|shown| shown.id == id)
-        .context("it has not arrived")?;
+    let shown = side.channel()?.statement(&id.0).context("it has not arrived")?;
     match shown.content() {
         Some(Ok(Content::Offer(offer))) => Ok(offer),
         _ => bail!("what arrived is no offer"),
@@ -307,8 +302,8 @@ async fn kill_the_relay(
     }
     let deposited = |side: &Side| -> Result<u64> {
         let channel = side.channel()?;
-        let items = channel.items(channel.thread.role).iter();
-        Ok(items.rev().take(BURST as usize).filter(|item| item.marks.deposited.is_some()).count() as u64)
+        let newest = channel.statements_of(channel.thread.role).rev().take(BURST as usize);
+        Ok(newest.filter(|shown| shown.item.marks.deposited.is_some()).count() as u64)
     };
     let pid = relay.pid();
     {

@@ -30,7 +30,7 @@ impl Sealed {
     /// The case that an id names.
     pub(crate) fn named(desk: &Desk, id: &str) -> Result<Self, Failure> {
         let (thread, case) = named(desk, id)?;
-        let ledger = desk.channel(thread)?.ledger();
+        let ledger = desk.channel(thread)?.ledger_of(&case.0);
         let state = ledger.case(&case.0);
         let handover = state.as_ref().and_then(|state| state.handover()).ok_or_else(|| {
             let what = format!("nothing is sealed in case {} yet", short(&case.0));

@@ -24,7 +24,7 @@ impl Holds for Channel {
 /// The statement with this id.
 #[must_use]
 pub fn statement<'a>(channel: &'a Channel, id: &Digest) -> Option<Shown<'a>> {
-    Role::BOTH.into_iter().find_map(|role| channel.statements_of(role).find(|shown| shown.id.0 == *id))
+    channel.statement(id)
 }
 
 /// What it says, where it says something well-formed in a negotiation.

@@ -6,11 +6,14 @@ use crate::desk::grammar::Cli;
 use crate::desk::screen::{Style, plain};
 use crate::officer::command::CommandError;
 use crate::officer::engine::Channel;
+use crate::officer::held::PlaceRow;
 use crate::party::role::Role;
-use crate::service::officer::OfficerService;
+use crate::service::disk as reads;
+use crate::service::officer::{OfficerService, ServiceError};
 use crate::statement::header::StatementId;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 /// Hexadecimal digits that name a statement, at least.
 const PREFIX_DIGITS_MIN: usize = 4;
@@ -28,6 +31,8 @@ pub struct Place {
     pub json: bool,
     /// How text on standard output is coloured.
     pub style: Style,
+    /// Where the vault that was opened tells of a read that failed.
+    pub opened: Arc<OnceLock<reads::Failure>>,
 }
 
 impl Place {
@@ -51,6 +56,7 @@ impl Place {
             channel: cli.channel.clone(),
             json: cli.json,
             style: Style { colour },
+            opened: Arc::default(),
         })
     }
 
@@ -123,6 +129,15 @@ impl Place {
             ));
         }
         Ok(())
+    }
+
+    /// Holds that all that was read of the vault could be read: else nothing that was found is told.
+    ///
+    /// # Errors
+    /// [`Cause::Vault`].
+    pub fn check_reads(&self) -> Result<(), Failure> {
+        let failed = self.opened.get().and_then(reads::Failure::take);
+        failed.map_or(Ok(()), |error| Err(ServiceError::from(error).into()))
     }
 }
 
@@ -210,20 +225,16 @@ impl Desk {
     /// # Errors
     /// [`Cause::Usage`] where it is no id, or names none or several.
     pub fn find(&self, prefix: &str) -> Result<Found, Failure> {
-        let mut all = Vec::new();
-        for thread in self.chosen()? {
-            let channel = self.channel(thread)?;
-            for role in Role::BOTH {
-                let found = |shown: crate::officer::view::Shown<'_>| Found {
-                    thread,
-                    id: shown.id,
-                    author: role,
-                    sequence: shown.header.sequence,
-                };
-                all.extend(channel.statements_of(role).map(found));
-            }
-        }
-        resolve(prefix, all.into_iter().map(|found| (found.id.0.hex(), found)))
+        let chosen = self.chosen()?;
+        let digits = prefix.trim().to_ascii_lowercase();
+        // Fewer digits would name thousands, and are refused below.
+        let enough = digits.len() >= PREFIX_DIGITS_MIN;
+        let all = if enough { self.service.officer().ids_from(&digits) } else { Vec::new() };
+        let named = all.into_iter().filter(|(_, place)| chosen.contains(&place.thread));
+        let found = named.map(|(id, PlaceRow { thread, author, sequence })| {
+            (id.hex(), Found { thread, id: StatementId(id), author, sequence })
+        });
+        resolve(prefix, found)
     }
 }
 

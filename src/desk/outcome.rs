@@ -31,7 +31,7 @@ pub fn lines(desk: &mut Desk, asked: &grammar::Lines) -> Result<Answer, Failure>
     let on = Sealed::named(desk, &asked.case)?;
     let channel = desk.channel(on.thread)?;
     let me = channel.thread.role;
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&on.case.0);
     let Some(progress) = ledger.case(&on.case.0).and_then(|case| Progress::of(channel, &case)) else {
         let what =
             format!("what was sealed in case {} is cancelled: nobody is handed over", short(&on.case.0));
@@ -147,7 +147,7 @@ pub fn discrepancy(desk: &Desk, asked: &grammar::OneCase) -> Result<Answer, Fail
     let (thread, id) = named(desk, &asked.case)?;
     let channel = desk.channel(thread)?;
     let names = Names::of(channel);
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(&id.0);
     let progress = ledger.case(&id.0).and_then(|case| Progress::of(channel, &case));
     let progress = progress.filter(Progress::has_lines).ok_or_else(|| {
         let what = format!("nobody has said in case {} what became of whom", short(&id.0));

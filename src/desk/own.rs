@@ -89,7 +89,7 @@ pub fn named(desk: &Desk, text: &str) -> Result<Named, Failure> {
 #[must_use]
 pub fn record_at(channel: &Channel, place: &Place) -> Option<Line> {
     let (leg, line) = place.line?;
-    let shown = channel.statements().into_iter().find(|shown| shown.id.0 == place.statement)?;
+    let shown = channel.statement(&place.statement)?;
     match shown.content()?.ok()? {
         crate::deal::body::Content::Offer(offer) => at(&offer, leg, line).cloned(),
         _ => None,

@@ -109,7 +109,7 @@ fn within_window(channel: &Channel, case: &CaseState<'_>, now: UnixMillis) -> Re
     let names = Names::of(channel);
     let theirs = names.me.other();
     let went = case.handover().and_then(|handover| handover.went(theirs));
-    let said = went.and_then(|at| channel.statements_of(theirs).nth(usize::try_from(at).ok()?)?.content());
+    let said = went.and_then(|at| channel.statement_at(theirs, at)?.content());
     let until = match said {
         Some(Ok(Content::Go(go))) => go.window.map(|window| window.to),
         _ => None,

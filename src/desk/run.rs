@@ -103,12 +103,18 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         return demo::run(asked.keep.as_deref()).map(|()| None).map_err(demo_failed);
     }
     let place = Place::of(cli)?;
-    let answer = match &cli.command {
+    let answer = answer_at(&place, cli);
+    place.check_reads()?;
+    answer.map(Some)
+}
+
+fn answer_at(place: &Place, cli: &Cli) -> Result<Answer, Failure> {
+    Ok(match &cli.command {
         Command::Demo(_) => Answer::default(),
-        Command::Init(asked) => introduce::init(&place, asked)?,
+        Command::Init(asked) => introduce::init(place, asked)?,
         Command::Verify(asked) => match &asked.newer {
             Some(newer) => succession::verify_files(asked, newer, place.style)?,
-            None => transcript::verify_file(&place, asked)?,
+            None => transcript::verify_file(place, asked)?,
         },
         Command::Channel(asked) => renew::run(&mut place.open_to_act()?, asked)?,
         Command::Invite(asked) => introduce::invite(&mut place.open_to_act()?, asked)?,
@@ -119,20 +125,20 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Sync(asked) => sync::run(&mut place.open_to_act()?, asked)?,
         Command::Say(asked) => act::say(&mut place.open_to_act()?, asked)?,
         Command::Propose(asked) => {
-            say(&place, Leave::yes(asked.yes), |desk| act::propose(desk, &asked.file, asked.frame.as_ref()))?
+            say(place, Leave::yes(asked.yes), |desk| act::propose(desk, &asked.file, asked.frame.as_ref()))?
         }
         Command::Counter(asked) => {
-            say(&place, Leave::yes(asked.yes), |desk| act::counter(desk, &asked.id, &asked.file))?
+            say(place, Leave::yes(asked.yes), |desk| act::counter(desk, &asked.id, &asked.file))?
         }
-        Command::Accept(asked) => say(&place, Leave::yes(asked.yes), |desk| {
+        Command::Accept(asked) => say(place, Leave::yes(asked.yes), |desk| {
             act::accept(desk, &asked.id, &asked.hold, &asked.groups)
         })?,
         Command::Confirm(asked) => {
             let leave = Leave { yes: asked.yes, late: asked.late };
-            say(&place, leave, |desk| act::confirm(desk, &asked.id))?
+            say(place, leave, |desk| act::confirm(desk, &asked.id))?
         }
         Command::Amend(asked) => {
-            say(&place, Leave::yes(asked.yes), |desk| act::amend(desk, &asked.case, asked.file.as_deref()))?
+            say(place, Leave::yes(asked.yes), |desk| act::amend(desk, &asked.case, asked.file.as_deref()))?
         }
         Command::Lapse(asked) => act::lapse(&mut place.open_to_act()?, asked)?,
         Command::Reject(asked) => act::turn_down(&mut place.open_to_act()?, Kind::Reject, asked)?,
@@ -177,7 +183,6 @@ fn answer(cli: &Cli) -> Result<Option<Answer>, Failure> {
         Command::Interest(asked) => interest::run(&place.open()?, asked)?,
         Command::Family(asked) => family::run(&place.open()?, asked)?,
         Command::Report(asked) => report::run(&place.open()?, asked)?,
-        Command::Vault(asked) => keep::run(&place, asked)?,
-    };
-    Ok(Some(answer))
+        Command::Vault(asked) => keep::run(place, asked)?,
+    })
 }

@@ -43,8 +43,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
             .command(|officer, now, rng| Ok(((), officer.open_statement(thread, sequence, now, rng))))?;
     }
     let channel = desk.channel(thread)?;
-    let ledger = channel.ledger();
-    let shown = channel.statements_of(author).find(|shown| shown.id == found.id);
+    let shown = channel.statement_at(author, sequence);
     if asked.toml {
         let content = shown.as_ref().and_then(Shown::content);
         let Some(Ok(Content::Offer(offer))) = content else {
@@ -59,6 +58,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Show) -> Result<Answer, Failure> {
     }
     // A list may be long: it is told once, to the reader there is.
     Ok(shown.map_or_else(Answer::default, |shown| {
+        let ledger = channel.ledger_about(&shown);
         let beside = Beside::of(channel, &ledger, &shown);
         let answers = Answers::of(channel, &ledger);
         let receipts = shown.own.then(|| Receipts::of(channel, &answers, &shown, desk.service.now()));
@@ -196,7 +196,7 @@ fn json(
     let names = Names::of(channel);
     let content = shown.content().and_then(Result::ok);
     if let Value::Object(fields) = &mut statement {
-        let header = shown.header;
+        let header = &shown.header;
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         add("receipts", receipts.map_or(Value::Null, Receipts::json));
         add("acknowledges", header.peer_count.into());
@@ -223,7 +223,7 @@ fn text(
     style: Style,
 ) -> String {
     let names = Names::of(channel);
-    let header = shown.header;
+    let header = &shown.header;
     let kind = Kind::from_number(header.kind).map_or_else(|| kind_word(header.kind), Kind::name);
     let title =
         format!("{kind} {}, #{} of {}", short(&shown.id.0), header.sequence, names.name(header.author));

@@ -4,7 +4,6 @@
 use crate::crypto::digest::Digest;
 use crate::deal::body::{Accept, Confirm, Content, Lapse, Offer, Reject, Withdraw};
 use crate::deal::part::renumbered_legs;
-use crate::deal::verdict::Act;
 use crate::desk::ask::{can_ask, consent};
 use crate::desk::content::content_json;
 use crate::desk::failure::{Cause, Failure};
@@ -62,9 +61,9 @@ pub fn sign(
     let label = channel.thread.label.clone();
     let case_id = case.map(|case| case.0);
     if channel.session().is_some() {
-        let ledger = channel.ledger();
-        ledger.would_be(names.me, case_id.as_ref(), &Act::of(content))?;
-        let case = case_id.and_then(|id| ledger.case(&id));
+        channel.would_be(case_id.as_ref(), content)?;
+        let ledger = case_id.map(|id| (id, channel.ledger_of(&id)));
+        let case = ledger.as_ref().and_then(|(id, ledger)| ledger.case(id));
         promise::kept(channel, case.as_ref(), content, leave.late, now)?;
     }
     let ruling = desk.service.officer().ruling(thread, case_id, content, now);
@@ -191,15 +190,16 @@ pub fn summary(channel: &Channel, case: Option<&Digest>, content: &Content, now:
         return text;
     }
     text.push('\n');
-    let ledger = channel.ledger();
-    let agreed = held::agreed(channel, case.and_then(|id| ledger.case(id)).as_ref(), content);
+    let ledger = case.map(|id| (id, channel.ledger_of(id)));
+    let case = ledger.as_ref().and_then(|(id, ledger)| ledger.case(id));
+    let agreed = held::agreed(channel, case.as_ref(), content);
     text.push_str(&content_text(content, names, agreed.as_deref(), false));
     text
 }
 
 /// That nothing was said of some, where that is so.
 fn untold(channel: &Channel, case: Option<&Digest>) -> Option<String> {
-    let ledger = channel.ledger();
+    let ledger = channel.ledger_of(case?);
     let (told, of) = Progress::of(channel, &ledger.case(case?)?)?.told(channel.thread.role);
     (told < of).then(|| format!("YOU HAVE SAID OF ONLY {told} OF THE {of} AGREED WHAT BECAME OF THEM. "))
 }

@@ -14,7 +14,6 @@ use crate::desk::screen::{
     Answer, Style, count, field, json_time, json_time_if, list_of, plain, short, span, time,
 };
 use crate::desk::tell::kind_word;
-use crate::desk::words;
 use crate::officer::engine::Channel;
 use crate::officer::thread::{Halt, Inviting, Outbound, Stage};
 use crate::officer::view::Shown;
@@ -120,8 +119,8 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn confirmed(&self, role: Role) -> bool {
-        words::confirmed(self.channel, &self.ledger, role)
+    const fn confirmed(&self, role: Role) -> bool {
+        self.channel.words_confirmed_by(role)
     }
 
     fn words_text(&self) -> String {

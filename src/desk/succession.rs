@@ -6,12 +6,15 @@ use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
 use crate::desk::open::Desk;
 use crate::desk::screen::{Answer, Style, count, field, plain, short};
-use crate::desk::transcript::{named, read_and_check};
+use crate::desk::transcript::{check_file, check_own, named};
 use crate::officer::engine::Channel;
 use crate::party::role::Role;
-use crate::statement::export::CheckedExport;
-use crate::statement::renewal::{Cited, Succession, succession};
+use crate::statement::export::Preamble;
+use crate::statement::renewal::{Cited, Renewal, Succession, matters, succession};
+use crate::statement::signed::Statement;
+use crate::statement::transcript::{Chain, Transcript};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const FIELD: usize = 14;
@@ -28,9 +31,35 @@ struct Party {
     new: (u64, Digest),
 }
 
-fn one(old: &CheckedExport, new: &CheckedExport) -> Result<Succession, Failure> {
-    let at = |role: Role, count: u64| Cited::of(old.transcript.chain(role), count);
-    succession(&old.preamble, at, &new.preamble, new.statements.iter()).map_err(|error| {
+/// How the old chains stood where the renewals cite them.
+struct Stands(BTreeMap<(Role, u64), Option<Cited>>);
+
+impl Stands {
+    /// To be filled while the old transcript is checked.
+    fn cited_in(said: &[Statement]) -> Self {
+        let renewals = said.iter().filter_map(|it| Renewal::of(&it.header, &it.said));
+        let places = renewals.flat_map(|it| Role::BOTH.map(|role| (role, it.cited(role).count)));
+        Self(places.map(|place| (place, None)).collect())
+    }
+
+    fn see(&mut self, statement: &Statement, transcript: &Transcript) {
+        let author = statement.header.author;
+        let chain = transcript.chain(author);
+        if let Some(cited) = self.0.get_mut(&(author, chain.count())) {
+            *cited = Cited::of(chain, chain.count());
+        }
+    }
+
+    fn at(&self, role: Role, count: u64) -> Option<Cited> {
+        match count {
+            0 => Cited::of(&Chain::default(), 0),
+            _ => self.0.get(&(role, count)).copied().flatten(),
+        }
+    }
+}
+
+fn one(old: &Preamble, stands: &Stands, new: &Preamble, said: &[Statement]) -> Result<Succession, Failure> {
+    succession(old, |role, count| stands.at(role, count), new, said.iter()).map_err(|error| {
         Failure::new(
             Cause::Verification,
             format!("each holds by itself, but they are not one: {error}"),
@@ -39,24 +68,28 @@ fn one(old: &CheckedExport, new: &CheckedExport) -> Result<Succession, Failure> 
     })
 }
 
-fn parties(old: &CheckedExport, new: &CheckedExport, both: &Succession) -> Result<Vec<Party>, Failure> {
-    let [inviter, joiner] = &old.preamble.cards;
+/// Each party's count and head, the inviter's first.
+type Heads = [(u64, Digest); 2];
+
+fn parties(old: &Preamble, heads: [Heads; 2], both: &Succession) -> Result<Vec<Party>, Failure> {
+    let [inviter, joiner] = &old.cards;
+    let [olds, news] = heads;
     let cards = [(Role::Inviter, inviter), (Role::Joiner, joiner)];
     cards
         .into_iter()
         .map(|(was, card)| {
             let is = Role::BOTH.into_iter().zip(both.before).find(|(_, before)| *before == was);
             let is = is.map_or(was, |(role, _)| role);
-            let head = |export: &CheckedExport, role: Role| {
-                let chain = export.transcript.chain(role);
-                (chain.count(), chain.head(chain.count()).0)
+            let head = |[inviter, joiner]: Heads, role: Role| match role {
+                Role::Inviter => inviter,
+                Role::Joiner => joiner,
             };
             Ok(Party {
                 name: card.name().as_str().to_owned(),
                 fingerprint: card.fingerprint()?,
-                old: head(old, was),
+                old: head(olds, was),
                 cited: both.cited(was),
-                new: head(new, is),
+                new: head(news, is),
             })
         })
         .collect()
@@ -89,8 +122,16 @@ fn cited_text(party: &Party) -> String {
 /// [`Cause::Verification`] where either does not hold, or they are not one.
 pub fn verify_files(asked: &grammar::Verify, newer: &Path, style: Style) -> Result<Answer, Failure> {
     let named = named(&asked.parties)?;
-    let (old, new) = (read_and_check(&asked.file)?, read_and_check(newer)?);
-    let parties = parties(&old, &new, &one(&old, &new)?)?;
+    let mut said = Vec::new();
+    let (new, new_told) = check_file(newer, &mut |statement, _| {
+        if matters(statement.header.kind) {
+            said.push(statement.clone());
+        }
+    })?;
+    let mut stands = Stands::cited_in(&said);
+    let (old, old_told) = check_file(&asked.file, &mut |statement, chains| stands.see(statement, chains))?;
+    let both = one(&old, &stands, &new, &said)?;
+    let parties = parties(&old, [old_told.heads(), new_told.heads()], &both)?;
     if let Some(stranger) = named.iter().find(|wanted| !parties.iter().any(|it| it.fingerprint == **wanted)) {
         let what = format!("{} is no party of these transcripts", stranger.hex());
         return Err(Failure::new(
@@ -108,8 +149,8 @@ pub fn verify_files(asked: &grammar::Verify, newer: &Path, style: Style) -> Resu
         text.push_str(&field("", FIELD, &cited_text(party)));
         text.push_str(&field("", FIELD, &format!("new: {}", head_text(party.new))));
     }
-    text.push_str(&field("old channel", FIELD, &old.preamble.channel.hex()));
-    text.push_str(&field("new channel", FIELD, &new.preamble.channel.hex()));
+    text.push_str(&field("old channel", FIELD, &old.channel.hex()));
+    text.push_str(&field("new channel", FIELD, &new.channel.hex()));
     let line = "Both hold, and they are one: each party has signed in the new channel which\nstatements of the old one it holds, and these are they.";
     text.push_str(&format!("\n{}\n", style.bold(line)));
     text.push_str(if identified {
@@ -129,7 +170,7 @@ pub fn verify_files(asked: &grammar::Verify, newer: &Path, style: Style) -> Resu
     };
     let json = json!({
         "holds": true, "one": true, "parties_identified": identified,
-        "old_channel": old.preamble.channel.hex(), "new_channel": new.preamble.channel.hex(),
+        "old_channel": old.channel.hex(), "new_channel": new.channel.hex(),
         "parties": parties.iter().map(party).collect::<Vec<_>>(),
     });
     Ok(Answer::new(text, json))
@@ -143,16 +184,19 @@ pub fn verify_files(asked: &grammar::Verify, newer: &Path, style: Style) -> Resu
 pub fn verify_own(
     desk: &Desk,
     channel: &Channel,
-    new: &CheckedExport,
+    new: &Preamble,
+    said: &[Statement],
 ) -> Result<Option<(String, Value)>, Failure> {
     use crate::officer::renewal::Counterpart;
     let Some(renews) = channel.thread.renews.filter(|renews| renews.said) else { return Ok(None) };
     if desk.service.officer().counterpart_renews(channel.number) == Some(Counterpart::Silent) {
         return Ok(None);
     }
-    let old = crate::desk::transcript::check(&crate::desk::transcript::bytes_of(desk, renews.thread)?)?;
-    one(&old, new)?;
-    let label = &desk.channel(renews.thread)?.thread.label;
+    let old = desk.channel(renews.thread)?;
+    let mut stands = Stands::cited_in(said);
+    let (preamble, _) = check_own(desk, old, &mut |statement, chains| stands.see(statement, chains))?;
+    one(&preamble, &stands, new, said)?;
+    let label = &old.thread.label;
     let text = format!(
         "It goes on where channel {} ended: both have signed which of its statements they\nhold, and these are they.\n",
         plain(label)

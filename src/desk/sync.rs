@@ -1,12 +1,11 @@
 //! `truceline sync`: what came, what went, and what each relay had to say for itself.
 
-use crate::deal::judge::Ledger;
 use crate::desk::ask::Progress;
 use crate::desk::failure::{Cause, Failure, halt_text};
 use crate::desk::grammar;
 use crate::desk::names::Names;
 use crate::desk::open::Desk;
-use crate::desk::record::{is_unread, json_of};
+use crate::desk::record::json_of;
 use crate::desk::screen::{Answer, COLUMNS, count, cut, json_line, list_of, plain, short};
 use crate::desk::tell::{kind_word, line};
 use crate::host::socks::Socks;
@@ -17,7 +16,6 @@ use crate::service::sync::{SyncOptions, SyncReport};
 use crate::statement::header::StatementId;
 use crate::wire::reply::Bound;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::Write;
 
 /// A proxy as it was written.
@@ -180,11 +178,8 @@ pub fn troubles(officer: &Officer, report: &SyncReport) -> Vec<Told> {
     told
 }
 
-/// What was judged of each channel: it takes all that was ever said, so one judgement serves many notices.
-type Judged = BTreeMap<u32, Ledger>;
-
 /// A notice as a line for people, and as an object for machines.
-fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, Value) {
+fn notice(officer: &Officer, notice: &Notice) -> (String, Value) {
     let label =
         |thread: u32| officer.channel(thread).map(|channel| channel.thread.label.clone()).unwrap_or_default();
     let plainly = |thread: u32| plain(&label(thread));
@@ -209,7 +204,7 @@ fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, V
             format!("channel {}: the channel stands; compare the words: truceline words", plainly(*thread)),
             event("welcomed", *thread, None),
         ),
-        Notice::Received { thread, id } => received(officer, *thread, id, judged),
+        Notice::Received { thread, id } => received(officer, *thread, id),
         Notice::Refused { thread, why } => (
             format!("channel {}: a statement was refused: {}", plainly(*thread), plain(why)),
             event("refused", *thread, Some(why)),
@@ -241,16 +236,12 @@ fn notice(officer: &Officer, notice: &Notice, judged: &mut Judged) -> (String, V
     }
 }
 
-fn received(officer: &Officer, thread: u32, id: &StatementId, judged: &mut Judged) -> (String, Value) {
+fn received(officer: &Officer, thread: u32, id: &StatementId) -> (String, Value) {
     let Some(channel) = officer.channel(thread) else { return (String::new(), Value::Null) };
-    let peer = channel.thread.role.other();
-    let Some(shown) = channel.statements_of(peer).find(|shown| shown.id == *id) else {
-        return (String::new(), Value::Null);
-    };
+    let Some(shown) = channel.statement(&id.0) else { return (String::new(), Value::Null) };
     let names = Names::of(channel);
     let text = format!("{}: {} {}  {}", names.peer, kind_word(shown.header.kind), short(&id.0), line(&shown));
-    let ledger = judged.entry(thread).or_insert_with(|| channel.ledger());
-    let statement = json_of(channel, ledger, &shown);
+    let statement = json_of(channel, &channel.ledger_about(&shown), &shown);
     (cut(&text, COLUMNS), json!({"event": "received", "statement": statement}))
 }
 
@@ -267,14 +258,12 @@ impl Counts {
     fn of(officer: &Officer) -> Self {
         let mut counts = Self { waiting: 0, sent: 0, delivered: 0, read: 0 };
         for channel in officer.channels() {
-            for item in channel.items(channel.thread.role) {
-                let marks = item.marks;
-                let sent = marks.deposited.is_some() || marks.delivered.is_some();
-                counts.sent += u64::from(sent);
-                counts.waiting += u64::from(!sent);
-                counts.delivered += u64::from(marks.delivered.is_some());
-                counts.read += u64::from(marks.read.is_some());
-            }
+            let (own, peer) = (channel.thread.role, channel.thread.role.other());
+            let said = channel.transcript.chain(own).count();
+            counts.sent += channel.counts.sent;
+            counts.waiting += said.saturating_sub(channel.counts.sent);
+            counts.delivered += channel.transcript.chain(peer).acknowledged();
+            counts.read += channel.counts.read;
         }
         counts
     }
@@ -322,7 +311,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     let mut notices = Vec::new();
     let mut show = |officer: &Officer, heard: &Notice| {
         if watch {
-            let (line, event) = notice(officer, heard, &mut Judged::new());
+            let (line, event) = notice(officer, heard);
             print_now(if as_json { json_line(&event) } else { line });
         } else {
             notices.push(heard.clone());
@@ -349,9 +338,9 @@ pub fn run(desk: &mut Desk, asked: &grammar::Sync) -> Result<Answer, Failure> {
     drop(progress);
     let report = report?;
     let officer = desk.service.officer();
-    let (mut lines, mut events, mut judged) = (String::new(), Vec::new(), Judged::new());
+    let (mut lines, mut events) = (String::new(), Vec::new());
     for heard in &notices {
-        let (line, event) = notice(officer, heard, &mut judged);
+        let (line, event) = notice(officer, heard);
         lines.push_str(&line);
         lines.push('\n');
         events.push(event);
@@ -394,14 +383,11 @@ fn answer(
     let after = Counts::of(officer);
     let mut text = lines;
     text.push_str(&after.since(before));
-    let unread: usize = officer
-        .channels()
-        .map(|channel| channel.statements().iter().filter(|shown| is_unread(shown)).count())
-        .sum();
+    let unread: u64 = officer.channels().map(|channel| channel.counts.unread).sum();
     if unread > 0 {
         text.push_str(&format!(
             "{} unread: truceline log, then truceline show ID\n",
-            count(unread as u64, "statement", "statements")
+            count(unread, "statement", "statements")
         ));
     }
     let aside = if told_text.is_empty() {

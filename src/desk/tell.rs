@@ -40,7 +40,7 @@ pub fn kind_word(kind: u16) -> &'static str {
 /// A statement in one line of harmless text.
 #[must_use]
 pub fn line(shown: &Shown<'_>) -> String {
-    let header = shown.header;
+    let header = &shown.header;
     match (Kind::from_number(header.kind), shown.content()) {
         (None, _) => format!("a statement of kind {}, which this program does not know", header.kind),
         (_, Some(Ok(content))) => content_line(&content),

@@ -7,78 +7,66 @@ use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
 use crate::desk::succession;
+use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
-use crate::officer::view::check_export;
-use crate::party::card::Card;
+use crate::officer::engine::Channel;
+use crate::officer::view::{check_export, check_introduction};
 use crate::party::role::Role;
-use crate::party::words::SafetyWords;
-use crate::statement::export::{CheckedExport, ExportError};
-use crate::statement::kind::Kind;
-use crate::statement::receipt::WordsConfirmed;
-use crate::time::UnixMillis;
+use crate::service::verify::{Checked, Next, See, check_all};
+use crate::statement::export::{self, CheckedExport, ExportError, Preamble};
+use crate::statement::renewal;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 const FIELD: usize = 14;
 
-/// Reads a file, and checks it as an exported transcript.
-///
-/// # Errors
-/// [`Cause::Input`], [`Cause::Verification`].
-pub(super) fn read_and_check(file: &Path) -> Result<CheckedExport, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| {
-        let what = format!("{} cannot be read: {error}", file.display());
-        Failure::new(Cause::Input, what, "Check the path.")
-    })?;
-    check(&bytes)
+fn does_not_hold(error: &ExportError) -> Failure {
+    let (cause, help) = match error {
+        ExportError::NotAnExport => (Cause::Input, "Give a file that 'truceline transcript export' wrote."),
+        ExportError::Unreadable(_) => (Cause::Input, "Check the disk, and the path."),
+        _ => (
+            Cause::Verification,
+            "Do not rely on it. Ask where the file comes from, and compare it with another copy.",
+        ),
+    };
+    Failure::new(cause, format!("the transcript does not hold: {error}"), help)
 }
 
-pub(super) fn check(bytes: &[u8]) -> Result<CheckedExport, Failure> {
-    let progress = Progress::new("Checking signatures");
-    let checked = check_export(bytes);
-    drop(progress);
-    checked.map_err(|error| {
-        let cause = if error == ExportError::NotAnExport { Cause::Input } else { Cause::Verification };
-        let help = match cause {
-            Cause::Input => "Give a file that 'truceline transcript export' wrote.",
-            _ => "Do not rely on it. Ask where the file comes from, and compare it with another copy.",
-        };
-        Failure::new(cause, format!("the transcript does not hold: {error}"), help)
-    })
-}
-
-/// The parts of a checked transcript that are told.
-struct Told<'a> {
-    checked: &'a CheckedExport,
+/// A transcript that holds, as it is told.
+pub(super) struct Told {
+    channel: Digest,
+    checked: Checked,
     parties: [(Role, String, Digest); 2],
 }
 
-impl<'a> Told<'a> {
-    fn new(checked: &'a CheckedExport) -> Result<Self, Failure> {
-        let [inviter, joiner] = &checked.preamble.cards;
-        let party = |role: Role, card: &Card| {
+impl Told {
+    /// Checks a transcript whose statements `next` gives.
+    fn check(preamble: &Preamble, next: &mut Next<'_>, see: &mut See<'_>) -> Result<Self, Failure> {
+        let progress = Progress::new("Checking signatures");
+        let checked = check_introduction(preamble).and_then(|()| check_all(preamble, next, see));
+        drop(progress);
+        let checked = checked.map_err(|error| does_not_hold(&error))?;
+        let party = |role: Role| {
+            let card = preamble.card(role);
             Ok::<_, Failure>((role, card.name().as_str().to_owned(), card.fingerprint()?))
         };
-        let parties = [party(Role::Inviter, inviter)?, party(Role::Joiner, joiner)?];
-        Ok(Self { checked, parties })
+        let parties = [party(Role::Inviter)?, party(Role::Joiner)?];
+        Ok(Self { channel: preamble.channel, checked, parties })
     }
 
-    fn heads(&self) -> [(u64, Digest); 2] {
-        self.checked.heads().map(|(number, head)| (number, head.0))
+    /// Each party's count and head, the inviter's first.
+    pub(super) fn heads(&self) -> [(u64, Digest); 2] {
+        self.checked.heads.map(|(number, head)| (number, head.0))
     }
 
-    fn span(&self) -> Option<(UnixMillis, UnixMillis)> {
-        let clocks = self.checked.statements.iter().map(|statement| statement.header.clock);
-        Some((clocks.clone().min()?, clocks.max()?))
-    }
-
-    fn words(&self, role: Role) -> bool {
-        let [(_, _, inviter), (_, _, joiner)] = &self.parties;
-        let words = SafetyWords::of(&self.checked.preamble.channel, inviter, joiner);
-        self.checked.statements.iter().any(|it| {
-            let kind = it.header.kind == Kind::WordsConfirmed.number();
-            it.header.author == role && kind && WordsConfirmed::confirms(&it.said.body, &words)
-        })
+    const fn words(&self, role: Role) -> bool {
+        let [inviter, joiner] = self.checked.words;
+        match role {
+            Role::Inviter => inviter,
+            Role::Joiner => joiner,
+        }
     }
 
     fn text(&self) -> String {
@@ -94,12 +82,12 @@ impl<'a> Told<'a> {
             };
             out.push_str(&field("", FIELD, &head));
         }
-        out.push_str(&field("channel", FIELD, &self.checked.preamble.channel.hex()));
+        out.push_str(&field("channel", FIELD, &self.channel.hex()));
         let words = Role::BOTH.iter().filter(|role| self.words(**role)).count();
         let words =
             ["confirmed by neither", "confirmed by one side", "confirmed by both"].get(words).copied();
         out.push_str(&field("words", FIELD, words.unwrap_or_default()));
-        if let Some((first, last)) = self.span() {
+        if let Some((first, last)) = self.checked.span {
             let text = format!("{} to {}, by the authors' clocks", time(first), time(last));
             out.push_str(&field("said", FIELD, &text));
         }
@@ -127,9 +115,9 @@ impl<'a> Told<'a> {
                     "words_confirmed": self.words(*role),
                 })
             });
-        let span = self.span();
+        let span = self.checked.span;
         json!({
-            "channel": self.checked.preamble.channel.hex(),
+            "channel": self.channel.hex(),
             "parties": parties.collect::<Vec<_>>(),
             "first": json_time_if(span.map(|(first, _)| first)),
             "last": json_time_if(span.map(|(_, last)| last)),
@@ -137,8 +125,55 @@ impl<'a> Told<'a> {
     }
 }
 
-pub(super) fn bytes_of(desk: &Desk, thread: u32) -> Result<Vec<u8>, Failure> {
-    desk.channel(thread)?.export()?.ok_or_else(|| ComposeError::NotOpen.into())
+/// Checks the transcript of a channel in the vault.
+///
+/// # Errors
+/// [`Cause::Verification`]; [`Cause::Vault`] where it cannot be read.
+pub(super) fn check_own(
+    desk: &Desk,
+    channel: &Channel,
+    see: &mut See<'_>,
+) -> Result<(Preamble, Told), Failure> {
+    let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
+    let mut statements = channel.braid();
+    let told = Told::check(&preamble, &mut || Ok(statements.next().and_then(|shown| shown.bytes())), see);
+    // A row that cannot be read is not a statement that does not hold.
+    desk.place.check_reads()?;
+    Ok((preamble, told?))
+}
+
+/// Checks an exported transcript.
+///
+/// # Errors
+/// [`Cause::Input`], [`Cause::Verification`].
+pub(super) fn check_file(file: &Path, see: &mut See<'_>) -> Result<(Preamble, Told), Failure> {
+    let opened = File::open(file).map_err(|error| {
+        let what = format!("{} cannot be read: {error}", file.display());
+        Failure::new(Cause::Input, what, "Check the path.")
+    })?;
+    let mut reader = export::Reader::new(BufReader::new(opened));
+    let (preamble, mut left) = reader.beginning().map_err(|error| does_not_hold(&error))?;
+    let mut next = || match left.checked_sub(1) {
+        Some(fewer) => {
+            left = fewer;
+            Ok(Some(reader.statement()?.into()))
+        }
+        None => reader.end().map(|()| None),
+    };
+    let told = Told::check(&preamble, &mut next, see)?;
+    Ok((preamble, told))
+}
+
+/// Reads an exported transcript whole, and checks it.
+///
+/// # Errors
+/// [`Cause::Input`], [`Cause::Verification`].
+pub(super) fn read_and_check(file: &Path) -> Result<CheckedExport, Failure> {
+    let bytes = read(file)?;
+    let progress = Progress::new("Checking signatures");
+    let checked = check_export(&bytes);
+    drop(progress);
+    checked.map_err(|error| does_not_hold(&error))
 }
 
 /// `truceline transcript verify`.
@@ -147,9 +182,13 @@ pub(super) fn bytes_of(desk: &Desk, thread: u32) -> Result<Vec<u8>, Failure> {
 /// [`Cause::Verification`] where anything does not hold.
 pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
     let thread = desk.one()?;
-    let checked = check(&bytes_of(desk, thread)?)?;
-    let told = Told::new(&checked)?;
     let channel = desk.channel(thread)?;
+    let mut said = Vec::new();
+    let (preamble, told) = check_own(desk, channel, &mut |statement, _| {
+        if renewal::matters(statement.header.kind) {
+            said.push(statement.clone());
+        }
+    })?;
     let held = Role::BOTH.map(|role| {
         let chain = channel.transcript.chain(role);
         (chain.count(), chain.head(chain.count()).0)
@@ -162,7 +201,7 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
         ));
     }
     let label = plain(&channel.thread.label);
-    let succeeds = succession::verify_own(desk, channel, &checked)?;
+    let succeeds = succession::verify_own(desk, channel, &preamble, &said)?;
     let text = format!(
         "The transcript of channel {label} holds: every signature, commitment and place.\n{}\n{}\n{}\
          Both sides hold the same if both heads agree: compare them with the counterpart.\n",
@@ -184,16 +223,29 @@ pub fn verify_own(desk: &Desk) -> Result<Answer, Failure> {
 /// # Errors
 /// [`Failure`]; an existing file is left alone without `--force`.
 pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failure> {
-    let bytes = bytes_of(desk, desk.one()?)?;
+    let channel = desk.channel(desk.one()?)?;
+    let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
     must_be_new(&asked.file, asked.force)?;
-    write_whole(&asked.file, &bytes)?;
+    let bytes = write(&asked.file, |out| {
+        let said: u64 = Role::BOTH.into_iter().map(|role| channel.transcript.chain(role).count()).sum();
+        let beginning = export::beginning(&preamble, said).map_err(CommandError::from)?;
+        let mut written = beginning.len() as u64;
+        let refused = |error: std::io::Error| unwritable(&asked.file, &error);
+        out.write_all(&beginning).map_err(refused)?;
+        for bytes in channel.braid().filter_map(|shown| shown.bytes()) {
+            out.write_all(&export::length(&bytes)).and_then(|()| out.write_all(&bytes)).map_err(refused)?;
+            written += 8 + bytes.len() as u64;
+        }
+        desk.place.check_reads()?;
+        Ok(written)
+    })?;
     let file = asked.file.display().to_string();
     let text = format!(
         "{} written, readable for you only. It holds all that was said, in the clear.\n",
         plain(&file)
     );
     let next = format!("Anyone can check it: truceline verify {} --party ... --party ...\n", plain(&file));
-    Ok(Answer::new(text, json!({"file": file, "bytes": bytes.len()})).aside(next))
+    Ok(Answer::new(text, json!({"file": file, "bytes": bytes})).aside(next))
 }
 
 /// Refuses to replace a file without `--force`.
@@ -208,19 +260,36 @@ pub fn must_be_new(file: &Path, force: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
+/// Writes a file whole, its owner's alone, or leaves none.
 ///
 /// # Errors
-/// [`Failure`].
+/// [`Cause::Input`].
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write(path, |out| out.write_all(bytes).map_err(|error| unwritable(path, &error)))
+}
+
+/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
+fn write<T>(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".making");
     let making: PathBuf = path.with_file_name(name);
     if making.exists() {
         std::fs::remove_file(&making).map_err(|error| unwritable(path, &error))?;
     }
-    crate::host::folder::write_private(&making, bytes)?;
-    std::fs::rename(&making, path).map_err(|error| unwritable(path, &error))
+    let mut out = BufWriter::new(crate::host::folder::private_file(&making)?);
+    let filled = fill(&mut out).and_then(|filled| {
+        let durable = out.flush().and_then(|()| out.get_ref().sync_all());
+        durable.and_then(|()| std::fs::rename(&making, path)).map_err(|error| unwritable(path, &error))?;
+        Ok(filled)
+    });
+    if filled.is_err() {
+        // What is left of it is of no use, and readable for its owner alone.
+        let _ = std::fs::remove_file(&making);
+    }
+    filled
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
@@ -268,8 +337,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// [`Cause::Verification`] where it does not hold, or is not between the parties named.
 pub fn verify_file(place: &Place, asked: &grammar::Verify) -> Result<Answer, Failure> {
     let named = named(&asked.parties)?;
-    let checked = read_and_check(&asked.file)?;
-    let told = Told::new(&checked)?;
+    let (_, told) = check_file(&asked.file, &mut |_, _| {})?;
     verdict(&told, &named, place.style)
 }
 
@@ -297,7 +365,7 @@ pub const fn consistent(identified: bool) -> &'static str {
     }
 }
 
-fn verdict(told: &Told<'_>, named: &[Digest], style: Style) -> Result<Answer, Failure> {
+fn verdict(told: &Told, named: &[Digest], style: Style) -> Result<Answer, Failure> {
     let parties = told.parties.each_ref().map(|(_, _, fingerprint)| *fingerprint);
     let identified = identified("transcript", parties, named)?;
     let line = consistent(identified);

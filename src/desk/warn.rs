@@ -29,8 +29,7 @@ const SHOWN_MAX: usize = 12;
 #[must_use]
 pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Content) -> Vec<String> {
     let Some(channel) = desk.service.officer().channel(thread) else { return Vec::new() };
-    let ledger = channel.ledger();
-    let mut all = outside(channel, &ledger, case, content, desk.service.now());
+    let mut all = outside(channel, case, content, desk.service.now());
     let untruths = desk.service.officer().untruths(thread);
     let answered = match content {
         Content::Accept(accept) => Some(accept.offer),
@@ -38,9 +37,11 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
         _ if compares(content) || !untruths.is_empty() => None,
         _ => return all,
     };
+    // What it is compared with may be in any case.
+    let ledger = channel.ledger();
     let reads = reads(&ledger, channel.thread.role);
     let history = history_of(channel, &ledger, |shown| {
-        let (id, header) = (shown.id.0, shown.header);
+        let (id, header) = (shown.id.0, &shown.header);
         Some(id) == answered || reads(&id, header.author, Kind::from_number(header.kind))
     });
     all.extend(match content {
@@ -55,13 +56,7 @@ pub fn warnings_in(desk: &Desk, thread: u32, case: Option<Digest>, content: &Con
 }
 
 /// That what is said of a handover's times lies outside those agreed for its stages, or for its corridors.
-fn outside(
-    channel: &Channel,
-    ledger: &Ledger,
-    case: Option<Digest>,
-    content: &Content,
-    now: UnixMillis,
-) -> Vec<String> {
+fn outside(channel: &Channel, case: Option<Digest>, content: &Content, now: UnixMillis) -> Vec<String> {
     let at = |moment| Window { from: moment, to: moment };
     let (version, said, by) = match content {
         Content::Transport(Transport { version, window: Some(window), corridor, .. }) => {
@@ -71,7 +66,9 @@ fn outside(
         Content::Go(it) => (it.version, at(it.window.map_or(now, |window| window.to)), None),
         _ => return Vec::new(),
     };
-    let case = case.and_then(|id| ledger.case(&id));
+    let Some(id) = case else { return Vec::new() };
+    let ledger = channel.ledger_of(&id);
+    let case = ledger.case(&id);
     let Some(offer) = case.and_then(|case| held::version(channel, &case, version)) else { return Vec::new() };
     let terms = &offer.body().terms;
     let stages = terms.stages.iter().zip(1..).filter_map(|(stage, number)| Some((number, stage.window?)));

@@ -1,6 +1,5 @@
 //! `truceline words`: the one moment in which two officers make sure that nobody stands between them.
 
-use crate::deal::judge::Ledger;
 use crate::desk::ask::consent;
 use crate::desk::failure::{Cause, Failure};
 use crate::desk::grammar;
@@ -8,10 +7,7 @@ use crate::desk::names::Names;
 use crate::desk::open::Desk;
 use crate::desk::screen::{Answer, Style, pad, paragraphs, plain};
 use crate::officer::compose::ComposeError;
-use crate::officer::engine::Channel;
-use crate::party::role::Role;
 use crate::party::words::{SafetyWords, WORDS};
-use crate::statement::kind::Kind;
 use serde_json::json;
 
 /// Shows, confirms or denies the words.
@@ -45,7 +41,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         check_typed(typed)?;
         let id = desk.service.command(|officer, now, rng| officer.confirm_words(thread, typed, now, rng))?;
         let channel = desk.channel(thread)?;
-        let theirs = confirmed(channel, &channel.ledger(), names.me.other());
+        let theirs = channel.words_confirmed_by(names.me.other());
         let next = if theirs {
             format!("{} has confirmed them too: proposals now have effect.", names.peer)
         } else {
@@ -59,9 +55,7 @@ pub fn run(desk: &mut Desk, asked: &grammar::Words) -> Result<Answer, Failure> {
         return Ok(Answer::new(paragraphs(&text, 0), json).aside("Send it: truceline sync\n"));
     }
     let words = session.words();
-    let ledger = channel.ledger();
-    let (own, theirs) =
-        (confirmed(channel, &ledger, names.me), confirmed(channel, &ledger, names.me.other()));
+    let (own, theirs) = (channel.words_confirmed_by(names.me), channel.words_confirmed_by(names.me.other()));
     let mut text = layout(&words, &label, &names, desk.place.style);
     let said = |is: bool| if is { "confirmed" } else { "not yet confirmed" };
     text.push_str(&format!("You: {}. {}: {}.\n", said(own), names.peer, said(theirs)));
@@ -87,14 +81,6 @@ fn check_typed(typed: &str) -> Result<(), Failure> {
         Some(word) => slip(format!("'{}' is no safety word: mistyped?", plain(word))),
         None => Ok(()),
     }
-}
-
-/// Whether a party has confirmed the words, and they are the channel's.
-#[must_use]
-pub fn confirmed(channel: &Channel, ledger: &Ledger, role: Role) -> bool {
-    channel.statements_of(role).any(|shown| {
-        shown.header.kind == Kind::WordsConfirmed.number() && ledger.verdict(&shown.id.0) == Some(Ok(()))
-    })
 }
 
 fn layout(words: &SafetyWords, label: &str, names: &Names, style: Style) -> String {
@@ -130,6 +116,7 @@ mod tests {
     use super::*;
     use crate::crypto::digest::Digest;
     use crate::desk::screen::{COLUMNS, width};
+    use crate::party::role::Role;
 
     #[test]
     fn the_words_stand_numbered_in_three_columns() {

@@ -155,9 +155,16 @@ pub fn check_private(path: &Path) -> Result<(), FolderError> {
 /// [`FolderError::Failed`], also when the file exists.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     use std::io::Write;
-    let mut file =
-        OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed(path))?;
+    let mut file = private_file(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(path))
+}
+
+/// Makes a new file that only its owner can read, to be written; never over another.
+///
+/// # Errors
+/// [`FolderError::Failed`], also when the file exists.
+pub fn private_file(path: &Path) -> Result<File, FolderError> {
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed(path))
 }
 
 /// Bytes that this process may still write on the disk that holds `path`.

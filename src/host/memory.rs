@@ -1,7 +1,7 @@
 //! A store in memory, for tests and simulation: keeps exactly what was committed, and fails when told to.
 
 use crate::host::store::{Store, StoreError, check_tables};
-use crate::step::{Record, Table};
+use crate::step::{Record, Span, Table};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -42,18 +42,29 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn scan(
-        &mut self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError> {
         let rows = self.rows.range((table, Vec::new())..).take_while(|((of, _), _)| *of == table);
         rows.for_each(|((_, key), value)| visit(key, value.clone()));
         Ok(())
     }
 
-    fn read(&mut self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         Ok(self.rows.get(&(table, key.to_vec())).cloned())
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        span: &Span<'_>,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>) -> bool,
+    ) -> Result<(), StoreError> {
+        let (from, to) = ((table, span.from.to_vec()), (table, span.to.to_vec()));
+        let rows = (from < to).then(|| self.rows.range(from..to)).into_iter().flatten();
+        let mut visit =
+            |((_, key), value): (&(Table, Vec<u8>), &Zeroizing<Vec<u8>>)| visit(key, value.clone());
+        // Whether the last one seen ended it does not matter.
+        let _ = if span.backward { rows.rev().all(&mut visit) } else { { rows }.all(&mut visit) };
+        Ok(())
     }
 
     fn commit(&mut self, records: Vec<Record>) -> Result<(), StoreError> {

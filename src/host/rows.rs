@@ -9,6 +9,7 @@
 
 use crate::host::folder::{self, Folder};
 use crate::host::store::StoreError;
+use crate::step::Span;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
@@ -25,6 +26,10 @@ const SCHEMA: [(&str, &str); 2] = [
 const HEAD: &str = "SELECT head FROM rows WHERE kind = ?1 AND key = ?2";
 const READ: &str = "SELECT head, body FROM rows WHERE kind = ?1 AND key = ?2";
 const SCAN: &str = "SELECT key, head, body FROM rows WHERE kind = ?1 ORDER BY key";
+const FORWARD: &str =
+    "SELECT key, head, body FROM rows WHERE kind = ?1 AND key >= ?2 AND key < ?3 ORDER BY key";
+const BACKWARD: &str =
+    "SELECT key, head, body FROM rows WHERE kind = ?1 AND key >= ?2 AND key < ?3 ORDER BY key DESC";
 const DELETE: &str = "DELETE FROM rows WHERE kind = ?1 AND key = ?2";
 const PUT: &str = "INSERT INTO rows(kind, key, head, body) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT(kind, key) DO UPDATE SET head = excluded.head, body = excluded.body";
@@ -53,6 +58,23 @@ pub(super) type Stored = (Vec<u8>, Vec<u8>);
 
 /// What a scan shows rows to: key, head, body.
 pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
+/// The same; false ends it.
+pub(super) type VisitUntil<'a> = dyn FnMut(&[u8], &[u8], &[u8]) -> Result<bool, StoreError> + 'a;
+
+fn show(mut rows: rusqlite::Rows<'_>, visit: &mut VisitUntil<'_>) -> Result<(), StoreError> {
+    while let Some(row) = rows.next()? {
+        let column = |at| {
+            row.get_ref(at)?
+                .as_blob()
+                .map_err(|_| StoreError::corrupt("a row has another form than any that was written"))
+        };
+        if !visit(column(0)?, column(1)?, column(2)?)? {
+            break;
+        }
+    }
+    Ok(())
+}
 
 /// An open file of rows.
 pub(super) struct Rows {
@@ -234,16 +256,14 @@ impl Rows {
     pub fn scan(&self, kind: u16, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.check()?;
         let mut statement = self.db.prepare_cached(SCAN)?;
-        let mut rows = statement.query(params![kind])?;
-        while let Some(row) = rows.next()? {
-            let column = |at| {
-                row.get_ref(at)?
-                    .as_blob()
-                    .map_err(|_| StoreError::corrupt("a row has another form than any that was written"))
-            };
-            visit(column(0)?, column(1)?, column(2)?)?;
-        }
-        Ok(())
+        show(statement.query(params![kind])?, &mut |key, head, body| visit(key, head, body).map(|()| true))
+    }
+
+    /// Shows those whose keys lie in a span, until `visit` says false.
+    pub fn range(&self, kind: u16, span: &Span<'_>, visit: &mut VisitUntil<'_>) -> Result<(), StoreError> {
+        self.check()?;
+        let mut statement = self.db.prepare_cached(if span.backward { BACKWARD } else { FORWARD })?;
+        show(statement.query(params![kind, span.from, span.to])?, visit)
     }
 
     /// Bytes of the write-ahead log.

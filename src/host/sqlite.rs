@@ -13,7 +13,7 @@ use crate::crypto::label;
 use crate::host::rows::{Format, Rows, Writer};
 use crate::host::store::{Store, StoreError, TABLE_RESERVED, check_tables};
 use crate::host::tally::Tally;
-use crate::step::{Record, Table};
+use crate::step::{Record, Span, Table};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -129,11 +129,7 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn scan(
-        &mut self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError> {
         let mut found = Tally::default();
         self.rows.scan(u16::from(table.0), &mut |key, head, body| {
             found.add(table, &checked(table, key, head, body)?);
@@ -146,11 +142,23 @@ impl Store for SqliteStore {
         Ok(())
     }
 
-    fn read(&mut self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         let Some((head, body)) = self.rows.read(u16::from(table.0), key)? else { return Ok(None) };
         let body = Zeroizing::new(body);
         checked(table, key, &head, &body)?;
         Ok(Some(body))
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        span: &Span<'_>,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>) -> bool,
+    ) -> Result<(), StoreError> {
+        self.rows.range(u16::from(table.0), span, &mut |key, head, body| {
+            checked(table, key, head, body)?;
+            Ok(visit(key, Zeroizing::new(body.to_vec())))
+        })
     }
 
     fn commit(&mut self, records: Vec<Record>) -> Result<(), StoreError> {

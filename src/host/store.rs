@@ -1,7 +1,7 @@
 //! What a service asks of a disk: one small trait, and how a disk fails.
 
 use crate::host::folder::FolderError;
-use crate::step::{Record, Table};
+use crate::step::{Record, Span, Table};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -115,17 +115,25 @@ pub trait Store: Send {
     /// [`StoreError::Corrupt`] also at the end, when rows are missing: what was shown before is then to be
     /// thrown away.
     #[allow(clippy::type_complexity, reason = "an alias would hide what is shown: key and value")]
-    fn scan(
-        &mut self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
-    ) -> Result<(), StoreError>;
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError>;
 
     /// One row's value.
     ///
     /// # Errors
     /// [`StoreError`].
-    fn read(&mut self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
+
+    /// Shows the rows of a table whose keys lie in `span`, until `visit` says false. Rows that are missing are not
+    /// noticed here: [`Store::scan`] notices them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn range(
+        &self,
+        table: Table,
+        span: &Span<'_>,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>) -> bool,
+    ) -> Result<(), StoreError>;
 
     /// Writes all records or none, in their order; they are durable when it returns.
     ///
@@ -155,6 +163,45 @@ pub trait Store: Send {
 
     /// Does what other processes asked of the one that holds the store; what comes of it is told to them.
     fn answer_requests(&mut self) {}
+}
+
+impl<S: Store + ?Sized> Store for Box<S> {
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError> {
+        self.as_ref().scan(table, visit)
+    }
+
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.as_ref().read(table, key)
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        span: &Span<'_>,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>) -> bool,
+    ) -> Result<(), StoreError> {
+        self.as_ref().range(table, span, visit)
+    }
+
+    fn commit(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.as_mut().commit(records)
+    }
+
+    fn backlog_bytes(&self) -> u64 {
+        self.as_ref().backlog_bytes()
+    }
+
+    fn room_bytes(&mut self, free: u64) -> u64 {
+        self.as_mut().room_bytes(free)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.as_mut().checkpoint()
+    }
+
+    fn answer_requests(&mut self) {
+        self.as_mut().answer_requests();
+    }
 }
 
 /// Refuses records in the table a store keeps for itself.

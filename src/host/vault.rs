@@ -28,7 +28,7 @@ use crate::crypto::secret::Secret;
 use crate::host::rows::{Format, Rows, Stored, Visit, Writer};
 use crate::host::store::{Store, StoreError, TABLE_RESERVED, check_tables};
 use crate::host::tally::Tally;
-use crate::step::{Record, Table};
+use crate::step::{Record, Span, Table};
 use bincode::{Decode, Encode};
 use rand_core::CryptoRng;
 use seal::{Head, RowKeys, VaultId};
@@ -316,18 +316,14 @@ impl Step<'_> {
 }
 
 impl Store for Vault {
-    fn scan(
-        &mut self,
-        table: Table,
-        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError> {
         self.scan_stored(table, &mut |key, head, body| {
             visit(key, self.open_row(table, key, head, body)?);
             Ok(())
         })
     }
 
-    fn read(&mut self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         match self.rows.read(u16::from(table.0), key)? {
             Some((head, body)) => self.open_row(table, key, &head, &body).map(Some),
             None if self.root.mutable.contains_key(&(table, key.to_vec())) => {
@@ -335,6 +331,17 @@ impl Store for Vault {
             }
             None => Ok(None),
         }
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        span: &Span<'_>,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>) -> bool,
+    ) -> Result<(), StoreError> {
+        self.rows.range(u16::from(table.0), span, &mut |key, head, body| {
+            Ok(visit(key, self.open_row(table, key, head, body)?))
+        })
     }
 
     fn commit(&mut self, records: Vec<Record>) -> Result<(), StoreError> {

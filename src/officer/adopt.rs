@@ -2,14 +2,11 @@
 //! was acknowledged is lost. May not change what is held, and lets nothing be sent.
 
 use crate::officer::command::CommandError;
-use crate::officer::engine::{Channel, Item, Officer, OfficerStep, Turn};
-use crate::officer::receipt::Marks;
-use crate::officer::table;
+use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
 use crate::officer::thread::{Halt, Session};
 use crate::party::role::Role;
 use crate::statement::export::CheckedExport;
 use crate::statement::signed::Statement;
-use crate::step::Record;
 use crate::time::UnixMillis;
 use rand_core::CryptoRng;
 
@@ -83,7 +80,7 @@ impl Channel {
         let mut missing = Vec::new();
         for statement in &export.statements {
             let (author, sequence) = (statement.header.author, statement.header.sequence);
-            match self.transcript.chain(author).id(sequence) {
+            match self.header_at(author, sequence).map(|header| header.id()) {
                 Some(held) if held == statement.id() => {}
                 Some(_) => return Err(AdoptError::Differs { author, sequence }),
                 None => missing.push(statement),
@@ -99,14 +96,15 @@ impl Channel {
         for statement in missing {
             let (author, sequence) = (statement.header.author, statement.header.sequence);
             let bytes = statement.encode().map_err(|_| AdoptError::Broken)?;
+            self.recall(author.other(), statement.header.peer_count);
             self.transcript.append_verified(&statement.header).map_err(|_| AdoptError::Broken)?;
             let own = author == self.thread.role;
+            let now = turn.now;
+            self.store(statement, bytes, turn);
             // The counterpart holds what its export has.
-            let marks = Marks { delivered: own.then_some(turn.now), ..Marks::stored(turn.now) };
-            let key = table::statement_key(self.number, author, sequence);
-            turn.step.records.push(Record::put(table::STATEMENT, key, bytes.clone()));
-            turn.put_marks(self.number, (author, sequence), None, &marks);
-            self.items_mut(author).push(Item { bytes: bytes.into(), marks });
+            if own {
+                self.mark(author, sequence, turn, |marks| marks.delivered = Some(now));
+            }
             *(if own { &mut adopted.own } else { &mut adopted.peer }) += 1;
         }
         if adopted.own > 0 {

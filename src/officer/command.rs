@@ -3,17 +3,19 @@
 use crate::codec::CodecError;
 use crate::deal::body::{BodyError, Content};
 use crate::deal::mandate::ruling::Ruling;
-use crate::deal::verdict::{Act, VoidReason};
+use crate::deal::verdict::VoidReason;
 use crate::officer::adopt::AdoptError;
 use crate::officer::cell::Carries;
 use crate::officer::compose::ComposeError;
 use crate::officer::draft::{ApprovalError, DraftError};
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
+use crate::officer::held::{Counts, Fresh};
 use crate::officer::inbox::Inbox;
 use crate::officer::introduce::{self, RelayLeave};
 use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandateError;
 use crate::officer::outbox::Outbox;
+use crate::officer::past::Past;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
@@ -29,6 +31,7 @@ use crate::step::Record;
 use crate::time::UnixMillis;
 use rand_core::CryptoRng;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Characters in a thread's label, at most.
 pub const LABEL_CHARS_MAX: usize = 40;
@@ -117,7 +120,7 @@ pub enum CommandError {
 impl Officer {
     pub(super) fn insert(&mut self, thread: Thread) -> u32 {
         let number = self.channels.last_key_value().map_or(1, |(last, _)| last.saturating_add(1));
-        self.channels.insert(number, Channel::new(number, thread));
+        self.channels.insert(number, Channel::new(number, thread, self.past.clone()));
         number
     }
 
@@ -246,7 +249,7 @@ impl Officer {
         let body = content.encode()?;
         // What we sign must be what the counterpart will read.
         crate::deal::body::Body::parse(content.kind(), &body, &lists)?;
-        channel.ledger().would_be(channel.thread.role, case_id.as_ref(), &Act::of(content))?;
+        channel.would_be(case_id.as_ref(), content)?;
         if let Some(ruling) = self.ruling(thread, case_id, content, now)
             && !ruling.verdict().may_sign(approved)
         {
@@ -359,7 +362,7 @@ impl Officer {
 impl Channel {
     /// A thread with nothing in it yet.
     #[must_use]
-    pub fn new(number: u32, thread: Thread) -> Self {
+    pub fn new(number: u32, thread: Thread, past: Arc<dyn Past>) -> Self {
         let channel = match &thread.stage {
             Stage::Open(session) => session.channel,
             _ => crate::crypto::digest::Digest::default(),
@@ -368,14 +371,17 @@ impl Channel {
             number,
             thread,
             transcript: Transcript::new(channel),
-            items: [Vec::new(), Vec::new()],
             forks: Vec::new(),
+            counts: Counts::default(),
+            fresh: Fresh::default(),
+            past,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
             links: BTreeMap::new(),
             troubles: BTreeMap::new(),
             listening: Listening::default(),
             changed: false,
+            counted: false,
         }
     }
 
@@ -392,8 +398,7 @@ impl Channel {
 
     /// Whether a party's confirmation of the words is in the transcript.
     #[must_use]
-    pub fn words_confirmed_by(&self, role: Role) -> bool {
-        let headers = self.transcript.chain(role).headers();
-        headers.iter().any(|header| header.kind == Kind::WordsConfirmed.number())
+    pub const fn words_confirmed_by(&self, role: Role) -> bool {
+        self.counts.words_of(role).is_some()
     }
 }

@@ -1,8 +1,7 @@
 //! Statements of our own: signed over all that is stored, appended, and left to the outbox.
 
 use crate::crypto::sign::Signature;
-use crate::officer::engine::{Channel, Item, Turn};
-use crate::officer::receipt::Marks;
+use crate::officer::engine::{Channel, Turn};
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage};
 use crate::party::role::Role;
@@ -12,7 +11,6 @@ use crate::statement::list::List;
 use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::{Said, Statement, StatementError};
 use crate::statement::transcript::{Heading, TranscriptError};
-use crate::step::Record;
 
 /// A header and its author's signature.
 pub type SignedHeader = (Header, Signature);
@@ -69,11 +67,7 @@ impl Channel {
         let statement = Statement::sign(header, said, turn.identity.key())?;
         let bytes = statement.encode().map_err(StatementError::from)?;
         self.transcript.append_verified(&statement.header)?;
-        let key = table::statement_key(self.number, author, statement.header.sequence);
-        turn.step.records.push(Record::put(table::STATEMENT, key, bytes.clone()));
-        let marks = Marks::stored(turn.now);
-        turn.put_marks(self.number, (author, statement.header.sequence), None, &marks);
-        self.items_mut(author).push(Item { bytes: bytes.into(), marks });
+        self.store(&statement, bytes, turn);
         if let Stage::Open(session) = &mut self.thread.stage {
             // Any statement acknowledges all that is stored.
             session.delivered_due = None;

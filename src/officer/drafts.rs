@@ -3,13 +3,11 @@
 
 use crate::crypto::digest::Digest;
 use crate::deal::body::Content;
-use crate::deal::verdict::Act;
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
 use crate::officer::draft::{Approval, Draft, DraftError, DraftFile};
 use crate::officer::engine::{Channel, Officer, OfficerStep};
 use crate::officer::table;
-use crate::party::role::Role;
 use crate::statement::header::StatementId;
 use crate::statement::list::List;
 use crate::step::Record;
@@ -59,7 +57,7 @@ impl Officer {
         let author = channel.thread.role;
         let case_id = case.map(|case| case.0);
         let draft = Draft::new(id, author, case, content, lists)?;
-        channel.ledger().would_be(author, case_id.as_ref(), &Act::of(content))?;
+        channel.would_be(case_id.as_ref(), content)?;
         if let Some(ruling) = self.ruling(thread, case_id, content, now)
             && !ruling.verdict().may_sign(true)
         {
@@ -157,13 +155,12 @@ impl Officer {
 
 impl Channel {
     fn statement_bytes(&self, id: &Digest) -> Option<Vec<u8>> {
-        let mut all = Role::BOTH.into_iter().flat_map(|role| self.statements_of(role));
-        all.find(|shown| shown.id.0 == *id).map(|shown| shown.item.bytes.to_vec())
+        let (author, sequence) = self.place_of(id)?;
+        Some(self.bytes_at(author, sequence)?.to_vec())
     }
 
     /// What the statement with this id says in a negotiation.
     pub(super) fn content(&self, id: &Digest) -> Option<Content> {
-        let mut all = Role::BOTH.into_iter().flat_map(|role| self.statements_of(role));
-        all.find(|shown| shown.id.0 == *id)?.content()?.ok()
+        self.statement(id)?.content()?.ok()
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::crypto::digest::Digest;
 use crate::officer::drafts::HeldDraft;
+use crate::officer::held::{Counts, Fresh};
 use crate::officer::inbox::Inbox;
 use crate::officer::link::{LinkEvent, LinkKey, LinkSend, LinkState, Purpose, Trouble};
 use crate::officer::listen::Listening;
 use crate::officer::mandate::SignedMandate;
 use crate::officer::outbox::Outbox;
 use crate::officer::own::OwnRecord;
-use crate::officer::receipt::Marks;
+use crate::officer::past::Past;
 use crate::officer::settings::Settings;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage, Thread};
@@ -104,26 +105,22 @@ pub enum Pace {
     Watch,
 }
 
-/// A statement as the engine holds it.
-pub struct Item {
-    /// The statement's bytes, as they were signed or arrived.
-    pub bytes: Arc<[u8]>,
-    /// Its times.
-    pub marks: Marks,
-}
-
-/// A thread with what it holds.
+/// A thread with what it holds. Its statements are in the vault, and read from there.
 pub struct Channel {
     /// The thread's number.
     pub number: u32,
     /// The mutable row.
     pub thread: Thread,
-    /// Both chains.
+    /// The ends of both chains.
     pub transcript: Transcript,
-    /// The statements of the inviter and of the joiner.
-    pub items: [Vec<Item>; 2],
     /// Proofs that a party signed two statements at one sequence number, at most one of each.
     pub forks: Vec<ForkNotice>,
+    /// What is counted of their statements.
+    pub counts: Counts,
+    /// What is not yet known to be durable.
+    pub fresh: Fresh,
+    /// The vault, to read.
+    pub past: Arc<dyn Past>,
     /// Cells not yet acknowledged.
     pub outbox: Outbox,
     /// What came and is not yet whole.
@@ -134,30 +131,13 @@ pub struct Channel {
     pub troubles: BTreeMap<Purpose, Trouble>,
     /// Whether all relays have been heard since the sync began.
     pub listening: Listening,
-    /// Whether the row must be written.
+    /// Whether the thread's row must be written.
     pub changed: bool,
+    /// Whether the row of the chains must be.
+    pub counted: bool,
 }
 
 impl Channel {
-    /// One party's statements.
-    #[must_use]
-    pub const fn items(&self, role: Role) -> &Vec<Item> {
-        let [inviter, joiner] = &self.items;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
-    /// One party's statements, to change.
-    pub const fn items_mut(&mut self, role: Role) -> &mut Vec<Item> {
-        let [inviter, joiner] = &mut self.items;
-        match role {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        }
-    }
-
     /// The proof that a party signed two statements at one sequence number.
     #[must_use]
     pub fn fork_of(&self, author: Role) -> Option<&ForkNotice> {
@@ -223,6 +203,7 @@ pub struct Officer {
     pub(super) mandate: Option<SignedMandate>,
     pub(super) drafts: BTreeMap<Digest, HeldDraft>,
     pub(super) retired: Option<UnixMillis>,
+    pub(super) past: Arc<dyn Past>,
 }
 
 impl Officer {
@@ -318,7 +299,7 @@ impl Officer {
         step
     }
 
-    /// Runs `act` on a thread; writes its row if it changed.
+    /// Runs `act` on a thread; writes its rows if they changed.
     pub(super) fn turn(
         &mut self,
         thread: u32,
@@ -333,6 +314,9 @@ impl Officer {
         act(channel, &mut turn);
         if std::mem::take(&mut channel.changed) {
             turn.put(table::THREAD, table::thread_key(thread), &channel.thread);
+        }
+        if std::mem::take(&mut channel.counted) {
+            turn.put(table::CHAIN, table::thread_key(thread), &channel.chain_row());
         }
         step
     }

@@ -3,10 +3,9 @@
 
 use crate::codec::CellBytes;
 use crate::officer::compose::SignedHeader;
-use crate::officer::engine::{Channel, Item, Notice, Turn};
+use crate::officer::engine::{Channel, Notice, Turn};
 use crate::officer::inbound::Taken;
 use crate::officer::outbox::{BOOTSTRAP_CELLS_MAX, UNACKNOWLEDGED_MAX};
-use crate::officer::receipt::Marks;
 use crate::officer::table;
 use crate::officer::thread::{Halt, Stage};
 use crate::session::content::{Content, Fragment};
@@ -203,7 +202,6 @@ impl Channel {
     /// Stores a whole statement that is due. True if it continues the transcript.
     fn take_statement(&mut self, sequence: u64, bytes: Vec<u8>, turn: &mut Turn<'_>) -> bool {
         let peer = self.thread.role.other();
-        let Stage::Open(session) = &self.thread.stage else { return false };
         let statement = match Statement::decode(&bytes) {
             Ok(statement) if statement.header.author == peer && statement.header.sequence == sequence => {
                 statement
@@ -217,6 +215,9 @@ impl Channel {
                 return false;
             }
         };
+        let had = self.transcript.chain(peer).acknowledged();
+        self.recall(peer.other(), statement.header.peer_count);
+        let Stage::Open(session) = &self.thread.stage else { return false };
         match self.transcript.append(&statement, session.card(peer).key()) {
             Ok(()) => {}
             Err(error) => {
@@ -235,14 +236,10 @@ impl Channel {
         }
         self.shown_our_own(&statement, turn);
         let id = statement.id();
-        let key = table::statement_key(self.number, peer, sequence);
-        turn.step.records.push(crate::step::Record::put(table::STATEMENT, key, bytes.clone()));
-        let marks = Marks::stored(turn.now);
-        turn.put_marks(self.number, (peer, sequence), None, &marks);
-        self.items_mut(peer).push(Item { bytes: bytes.into(), marks });
+        self.store(&statement, bytes, turn);
         self.changed = true;
         turn.notice(Notice::Received { thread: self.number, id });
-        self.acknowledged(&statement, turn);
+        self.acknowledged(&statement, had, turn);
         self.owe_receipt(statement.header.kind, turn);
         true
     }
@@ -277,12 +274,12 @@ impl Channel {
     /// A statement at a sequence number that another has: a copy, or evidence.
     fn look_for_fork(&mut self, fragment: &Fragment, turn: &mut Turn<'_>) {
         let peer = self.thread.role.other();
-        let Stage::Open(session) = &self.thread.stage else { return };
-        let at = usize::try_from(fragment.sequence).unwrap_or(usize::MAX);
-        let first = match self.items(peer).get(at) {
-            Some(item) => decode_signed_header(&item.bytes).ok(),
-            None => self.pending_header(fragment.sequence),
+        let first = if fragment.sequence < self.transcript.chain(peer).count() {
+            self.bytes_at(peer, fragment.sequence).and_then(|bytes| decode_signed_header(&bytes).ok())
+        } else {
+            self.pending_header(fragment.sequence)
         };
+        let Stage::Open(session) = &self.thread.stage else { return };
         let (Some(first), Ok(other)) = (first, decode_signed_header(&fragment.bytes)) else { return };
         let key = session.card(peer).key();
         let holds = |(header, signature): &SignedHeader| {

@@ -211,6 +211,7 @@ impl Channel {
         self.transcript = crate::statement::transcript::Transcript::new(session.channel);
         self.thread.stage = Stage::Open(Box::new(session));
         self.changed = true;
+        self.counted = true;
     }
 
     /// Tries a cell as the welcome. True if it opened.

@@ -233,9 +233,8 @@ impl Officer {
         let mandate = &self.mandate.as_ref()?.mandate;
         let channel = self.channel(thread)?;
         let me = channel.thread.role;
-        let totals = self.totals(thread, case);
         let offer = match content {
-            Content::Offer(offer) => return Some(mandate.weigh(offer, me, &totals, now)),
+            Content::Offer(offer) => return Some(mandate.weigh(offer, me, &self.totals(thread, case), now)),
             Content::Accept(accept) => channel.offer(&accept.offer)?,
             Content::Confirm(confirm) => match channel.content(&confirm.acceptance)? {
                 Content::Accept(accept) => channel.offer(&accept.offer)?,
@@ -243,11 +242,12 @@ impl Officer {
             },
             _ => return None,
         };
+        let totals = self.totals(thread, case);
         let mut ruling = mandate.weigh_binding(&offer, me, &totals, now);
         if let Content::Accept(_) = content {
-            let ledger = channel.ledger();
-            let crossing = case.and_then(|case| ledger.case(&case)).map(|case| crossing(&case, me));
-            for id in crossing.unwrap_or_default() {
+            let ledger = case.map(|case| (case, channel.ledger_of(&case)));
+            let state = ledger.as_ref().and_then(|(case, ledger)| ledger.case(case));
+            for id in state.map(|case| crossing(&case, me)).unwrap_or_default() {
                 let Some(own) = channel.offer(&id) else { continue };
                 ruling = ruling.and(if_crossed(&id, mandate.weigh_binding(&own, me, &totals, now)));
             }
@@ -260,9 +260,11 @@ impl Officer {
     pub fn totals(&self, thread: u32, case: Option<Digest>) -> Totals {
         let mut totals = Totals::default();
         for channel in self.channels() {
-            let ledger = channel.ledger();
             let me = channel.thread.role;
-            for other in ledger.cases().filter(|it| channel.number != thread || Some(it.id()) != case) {
+            let others = channel.case_ids().into_iter();
+            for id in others.filter(|id| channel.number != thread || Some(*id) != case) {
+                let ledger = channel.ledger_of(&id);
+                let Some(other) = ledger.case(&id) else { continue };
                 let accepted = other.live(me).map(|acceptance| acceptance.offer);
                 let crossing = accepted.map(|_| crossing(&other, me)).unwrap_or_default();
                 // What is agreed replaces what is sealed only once it is sealed itself.

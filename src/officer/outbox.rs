@@ -10,6 +10,7 @@ use crate::officer::table;
 use crate::officer::thread::{Outbound, Stage};
 use crate::session::content::{self, Content};
 use crate::session::ratchet::Ratchet;
+use crate::statement::kind::Kind;
 use crate::time::UnixMillis;
 use crate::wire::frame::Framed;
 use crate::wire::queue::{CellHash, sign_put};
@@ -132,27 +133,19 @@ impl Channel {
         let role = self.thread.role;
         loop {
             let mut room = UNACKNOWLEDGED_MAX.saturating_sub(self.outbox.cells.len());
+            let next = match &self.thread.stage {
+                Stage::Open(session) if session.heard && room > 0 => session.sealed,
+                _ => return,
+            };
+            let Some(bytes) = self.bytes_at(role, next) else { return };
+            let Some(header) = self.header_of(&bytes) else { return };
+            let receipt = Kind::from_number(header.kind).is_some_and(Kind::is_receipt);
             let Stage::Open(session) = &mut self.thread.stage else { return };
-            if room == 0 {
-                return;
-            }
-            let [inviter, joiner] = &self.items;
-            let items = if role == crate::party::role::Role::Inviter { inviter } else { joiner };
-            let item = usize::try_from(session.sealed).ok().and_then(|at| items.get(at));
-            let (Some(item), true) = (item, session.heard) else { return };
-            let header = self
-                .transcript
-                .chain(role)
-                .headers()
-                .get(usize::try_from(session.sealed).unwrap_or(usize::MAX));
-            let receipt = header
-                .and_then(|header| crate::statement::kind::Kind::from_number(header.kind))
-                .is_some_and(crate::statement::kind::Kind::is_receipt);
             let carries = Carries::Fragment { sequence: session.sealed, receipt };
             let mut sealed = Vec::new();
             let mut whole = true;
             let skip = session.sealed_fragments as usize;
-            for fragment in content::fragments(session.sealed, &item.bytes).skip(skip) {
+            for fragment in content::fragments(session.sealed, &bytes).skip(skip) {
                 if room == 0 {
                     whole = false;
                     break;

@@ -68,23 +68,6 @@ impl Turn<'_> {
 }
 
 impl Channel {
-    fn mark(
-        &mut self,
-        role: crate::party::role::Role,
-        sequence: u64,
-        turn: &mut Turn<'_>,
-        change: impl FnOnce(&mut Marks),
-    ) {
-        let Some(item) = usize::try_from(sequence).ok().and_then(|at| self.items_mut(role).get_mut(at))
-        else {
-            return;
-        };
-        let before = item.marks;
-        change(&mut item.marks);
-        let marks = item.marks;
-        turn.put_marks(self.number, (role, sequence), Some(&before), &marks);
-    }
-
     /// Notes a deposit, once every cell of the statement lies at some relay.
     pub(super) fn mark_deposited(&mut self, carries: Carries, turn: &mut Turn<'_>) {
         let Carries::Fragment { sequence, .. } = carries else { return };
@@ -101,14 +84,13 @@ impl Channel {
         }
     }
 
-    /// A statement of the counterpart is stored: what it acknowledges is delivered, what it says was read is read.
-    pub(super) fn acknowledged(&mut self, statement: &Statement, turn: &mut Turn<'_>) {
+    /// A statement of the counterpart is stored: what it acknowledges beyond the `had` that the one before did is
+    /// delivered, what it says was read is read.
+    pub(super) fn acknowledged(&mut self, statement: &Statement, had: u64, turn: &mut Turn<'_>) {
         let own = self.thread.role;
         let now = turn.now;
         let count = statement.header.peer_count;
-        let first =
-            self.items(own).iter().rposition(|item| item.marks.delivered.is_some()).map_or(0, |at| at + 1);
-        for sequence in first as u64..count {
+        for sequence in had..count {
             self.mark(own, sequence, turn, |marks| {
                 marks.delivered.get_or_insert(now);
             });
@@ -148,15 +130,14 @@ impl Channel {
     /// An officer opened a statement of the counterpart.
     pub(super) fn opened_by_officer(&mut self, sequence: u64, turn: &mut Turn<'_>) {
         let peer = self.thread.role.other();
-        let item = usize::try_from(sequence).ok().and_then(|at| self.items(peer).get(at));
-        if item.is_none_or(|item| item.marks.read.is_some()) {
+        let Some(header) = self.header_at(peer, sequence) else { return };
+        if self.marks_at(peer, sequence).read.is_some() {
             return;
         }
         let now = turn.now;
         self.mark(peer, sequence, turn, |marks| marks.read = Some(now));
-        let kind =
-            usize::try_from(sequence).ok().and_then(|at| self.transcript.chain(peer).headers().get(at));
-        let receipt = kind.and_then(|header| Kind::from_number(header.kind)).is_some_and(Kind::is_receipt);
+        self.no_longer_unread(&header, turn);
+        let receipt = Kind::from_number(header.kind).is_some_and(Kind::is_receipt);
         let retired = self.session().is_none_or(|session| session.ratchet.is_none());
         if receipt || retired || !turn.settings.read_receipts {
             return;

@@ -5,13 +5,11 @@ use crate::crypto::digest::Digest;
 use crate::officer::command::CommandError;
 use crate::officer::engine::{Channel, Officer, OfficerStep};
 use crate::officer::introduce::RelayLeave;
-use crate::officer::thread::{Halt, Renews, Stage};
+use crate::officer::thread::{Halt, Renews};
 use crate::party::role::Role;
-use crate::party::words::SafetyWords;
 use crate::session::invite::{Invite, SignedOffer};
-use crate::statement::header::StatementId;
+use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
-use crate::statement::receipt::WordsConfirmed;
 use crate::statement::renewal::{CitationError, Cited, Renewal};
 use crate::time::UnixMillis;
 use rand_core::CryptoRng;
@@ -122,7 +120,7 @@ impl Officer {
         let Some(channel) = self.channels.get(&number) else { return step };
         let Some(renews) = channel.thread.renews.filter(|renews| !renews.said) else { return step };
         let may_say = channel.session().is_some_and(|session| session.heard && session.halt.is_none());
-        if !may_say || !channel.words_agreed() {
+        if !may_say || !Role::BOTH.into_iter().all(|role| channel.words_confirmed_by(role)) {
             return step;
         }
         let Some(body) = self.channel(renews.thread).and_then(|old| old.cites()?.encode().ok()) else {
@@ -167,25 +165,11 @@ impl Officer {
 }
 
 impl Channel {
-    /// Whether both parties' confirmations of the words, and of these words, are stored.
-    fn words_agreed(&self) -> bool {
-        let Stage::Open(session) = &self.thread.stage else { return false };
-        let words: SafetyWords = session.words();
-        Role::BOTH.into_iter().all(|role| {
-            let mut all = self.statements_of(role);
-            all.any(|shown| {
-                shown.header.kind == Kind::WordsConfirmed.number()
-                    && shown.statement().is_ok_and(|it| {
-                        it.said.lists.is_empty() && WordsConfirmed::confirms(&it.said.body, &words)
-                    })
-            })
-        })
-    }
-
     /// A chain with so many statements; nothing where fewer are held.
     #[must_use]
     pub fn cited(&self, role: Role, count: u64) -> Option<Cited> {
-        Cited::of(self.transcript.chain(role), count)
+        let earlier = |header: Header| Cited { count, head: header.previous, root: header.own_root };
+        Cited::of(self.transcript.chain(role), count).or_else(|| self.header_at(role, count).map(earlier))
     }
 
     /// What we vouch for of both chains. Of our own, in a vault that is or may be an older copy, no more than the

@@ -9,26 +9,28 @@ use crate::officer::cell::{Carries, OutCell, Placement};
 use crate::officer::deposits::HeldDeposit;
 use crate::officer::draft::{Approval, ApprovalError, Draft, DraftError};
 use crate::officer::drafts::{HeldDraft, PART_APPROVAL, PART_DRAFT, PART_SENT};
-use crate::officer::engine::{Channel, Item, Officer, Pace};
+use crate::officer::engine::{Channel, Officer, Pace};
+use crate::officer::held::ChainRow;
 use crate::officer::mandate::{SignedMandate, SignedMandateError};
 use crate::officer::own::OwnRecord;
-use crate::officer::receipt::Marks;
+use crate::officer::past::{Past, Unreadable};
 use crate::officer::retire;
 use crate::officer::settings::Settings;
 use crate::officer::table;
-use crate::officer::thread::{Stage, Thread};
+use crate::officer::thread::Thread;
 use crate::party::card::{Identity, IdentitySeeds};
 use crate::party::role::Role;
-use crate::statement::header::{HEADER_BYTES, Header, StatementId};
+use crate::statement::header::StatementId;
 use crate::statement::receipt::ForkNotice;
-use crate::statement::transcript::TranscriptError;
+use crate::statement::transcript::Transcript;
 use crate::step::{Record, Table};
 use crate::wire::queue::CellHash;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A vault's rows, by table and key.
-pub type Rows = BTreeMap<Table, Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>>;
+/// A table's rows, with their keys.
+type Rows = Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>;
 
 /// Rows that do not make an engine.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +49,12 @@ pub enum RestoreError {
     /// A row belongs to a thread that is not there, or is not in its place.
     #[error("a row of table {0} is out of place")]
     RowMisplaced(u8),
-    /// Stored statements do not make a transcript.
-    #[error("the stored statements do not make a transcript: {0}")]
-    TranscriptBroken(#[from] TranscriptError),
+    /// A channel stands, and the ends of its chains are not kept; or a chain does not end as is kept.
+    #[error("the stored statements do not end as the vault counts them")]
+    ChainBroken,
+    /// See [`Unreadable`].
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// A stored mandate is not one that could have been set.
     #[error("a stored mandate does not hold: {0}")]
     MandateBroken(#[from] SignedMandateError),
@@ -81,13 +86,17 @@ fn read<T: bincode::Encode + bincode::Decode<()>>(table: Table, bytes: &[u8]) ->
 }
 
 impl Officer {
-    /// The engine of these rows.
+    /// The engine of the vault that `past` reads. Statements stay there: what is read here does not grow with them.
     ///
     /// # Errors
     /// [`RestoreError`].
-    pub fn restore(mut rows: Rows) -> Result<Self, RestoreError> {
-        let mut take = |table: Table| rows.remove(&table).unwrap_or_default();
-        let (identity, retired) = match (take(table::IDENTITY).pop(), take(table::RETIRED).pop()) {
+    pub fn restore(past: Arc<dyn Past>) -> Result<Self, RestoreError> {
+        let take = |table: Table| {
+            let mut rows = Rows::new();
+            past.scan(table, &mut |key, value| rows.push((key.to_vec(), value)))?;
+            Ok::<_, Unreadable>(rows)
+        };
+        let (identity, retired) = match (take(table::IDENTITY)?.pop(), take(table::RETIRED)?.pop()) {
             (Some((_, seeds)), None) => {
                 (Identity::expand(&read::<IdentitySeeds>(table::IDENTITY, &seeds)?)?, None)
             }
@@ -97,28 +106,29 @@ impl Officer {
             }
             _ => return Err(RestoreError::IdentityMissing),
         };
-        let settings = match take(table::SETTINGS).pop() {
+        let settings = match take(table::SETTINGS)?.pop() {
             Some((_, settings)) => read(table::SETTINGS, &settings)?,
             None => Settings::default(),
         };
         let mut channels = BTreeMap::new();
-        for (key, row) in take(table::THREAD) {
+        for (key, row) in take(table::THREAD)? {
             let misplaced = RestoreError::RowMisplaced(table::THREAD.0);
             let number = u32::from_be_bytes(key.as_slice().try_into().map_err(|_| misplaced)?);
             let thread: Thread = read(table::THREAD, &row)?;
-            channels.insert(number, Channel::new(number, thread));
+            channels.insert(number, Channel::new(number, thread, past.clone()));
         }
         let (own, drafts) = (BTreeMap::new(), BTreeMap::new());
+        let (mandate, pace) = (None, Pace::Once);
         let mut officer =
-            Self { identity, settings, channels, own, mandate: None, drafts, pace: Pace::Once, retired };
-        officer.restore_statements(take(table::STATEMENT), take(table::MARK))?;
-        officer.restore_cells(take(table::CELL), take(table::PLACES))?;
-        officer.restore_deposits(take(table::DEPOSIT))?;
-        officer.restore_inbox(take(table::FRAGMENT), take(table::OPENED))?;
-        officer.restore_forks(take(table::FORK))?;
-        officer.restore_mandates(take(table::MANDATE))?;
-        officer.restore_drafts(take(table::DRAFT))?;
-        officer.restore_own(take(table::OWN))?;
+            Self { identity, settings, channels, own, mandate, drafts, pace, retired, past: past.clone() };
+        officer.restore_chains(take(table::CHAIN)?)?;
+        officer.restore_cells(take(table::CELL)?, take(table::PLACES)?)?;
+        officer.restore_deposits(take(table::DEPOSIT)?)?;
+        officer.restore_inbox(take(table::FRAGMENT)?, take(table::OPENED)?)?;
+        officer.restore_forks(take(table::FORK)?)?;
+        officer.restore_mandates(take(table::MANDATE)?)?;
+        officer.restore_drafts(take(table::DRAFT)?)?;
+        officer.restore_own(take(table::OWN)?)?;
         Ok(officer)
     }
 
@@ -133,7 +143,7 @@ impl Officer {
         Ok((self.channels.get_mut(&thread).ok_or_else(misplaced)?, number))
     }
 
-    fn restore_own(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+    fn restore_own(&mut self, rows: Rows) -> Result<(), RestoreError> {
         for (key, row) in rows {
             let misplaced = || RestoreError::RowMisplaced(table::OWN.0);
             let number = u64::from_be_bytes(key.as_slice().try_into().map_err(|_| misplaced())?);
@@ -147,39 +157,32 @@ impl Officer {
         Ok(())
     }
 
-    fn restore_statements(
-        &mut self,
-        statements: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-        marks: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-    ) -> Result<(), RestoreError> {
-        let mut marked: BTreeMap<Vec<u8>, Marks> = BTreeMap::new();
-        for (mut key, time) in marks {
-            let misplaced = || RestoreError::RowMisplaced(table::MARK.0);
-            let mark = key.pop().ok_or_else(misplaced)?;
-            let marks = marked.entry(key).or_default();
-            if !marks.set(mark, read(table::MARK, &time)?) {
-                return Err(misplaced());
+    fn restore_chains(&mut self, rows: Rows) -> Result<(), RestoreError> {
+        let stand = self.channels.values().filter(|channel| channel.session().is_some()).count();
+        if rows.len() != stand {
+            return Err(RestoreError::ChainBroken);
+        }
+        for (key, row) in rows {
+            let misplaced = || RestoreError::RowMisplaced(table::CHAIN.0);
+            let thread = u32::from_be_bytes(key.as_slice().try_into().map_err(|_| misplaced())?);
+            let channel = self.channels.get_mut(&thread).ok_or_else(misplaced)?;
+            let ChainRow { ends, counts } = read(table::CHAIN, &row)?;
+            let id = channel.session().ok_or_else(misplaced)?.channel;
+            channel.transcript = Transcript::resume(id, ends);
+            channel.counts = counts;
+            for role in Role::BOTH {
+                let chain = channel.transcript.chain(role);
+                let (count, head) = (chain.count(), chain.head(chain.count()));
+                let last = count.checked_sub(1).map(|last| channel.header_at(role, last));
+                if last.is_some_and(|last| last.is_none_or(|last| last.id() != head)) {
+                    return Err(RestoreError::ChainBroken);
+                }
             }
         }
-        for (key, bytes) in statements {
-            let misplaced = || RestoreError::RowMisplaced(table::STATEMENT.0);
-            let marks = marked.remove(&key).unwrap_or_default();
-            let role = key.get(4).copied().and_then(Role::from_number).ok_or_else(misplaced)?;
-            let (channel, sequence) = self.channel_at(table::STATEMENT, &key, 1)?;
-            let items = channel.items_mut(role);
-            if sequence != items.len() as u64 {
-                return Err(misplaced());
-            }
-            items.push(Item { bytes: bytes.as_slice().into(), marks });
-        }
-        self.channels.values_mut().try_for_each(braid)
+        Ok(())
     }
 
-    fn restore_cells(
-        &mut self,
-        cells: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-        places: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-    ) -> Result<(), RestoreError> {
+    fn restore_cells(&mut self, cells: Rows, places: Rows) -> Result<(), RestoreError> {
         let mut places: BTreeMap<_, _> = places.into_iter().collect();
         for (key, row) in cells {
             let misplaced = || RestoreError::RowMisplaced(table::CELL.0);
@@ -210,11 +213,7 @@ impl Officer {
         Ok(())
     }
 
-    fn restore_inbox(
-        &mut self,
-        fragments: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-        opened: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-    ) -> Result<(), RestoreError> {
+    fn restore_inbox(&mut self, fragments: Rows, opened: Rows) -> Result<(), RestoreError> {
         for (key, row) in fragments {
             let (count, bytes): (u32, Vec<u8>) = read(table::FRAGMENT, &row)?;
             let index = key.get(12..).and_then(|index| index.try_into().ok()).map(u32::from_be_bytes);
@@ -236,7 +235,7 @@ impl Officer {
 
 impl Officer {
     /// Each in the order of their numbers, held to what it was held to when it was set.
-    fn restore_mandates(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+    fn restore_mandates(&mut self, rows: Rows) -> Result<(), RestoreError> {
         for (key, row) in rows {
             let signed = SignedMandate::verify(&row)?;
             if key != table::mandate_key(signed.mandate().number) {
@@ -249,7 +248,7 @@ impl Officer {
         Ok(())
     }
 
-    fn restore_forks(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+    fn restore_forks(&mut self, rows: Rows) -> Result<(), RestoreError> {
         let misplaced = || RestoreError::RowMisplaced(table::FORK.0);
         for (key, row) in rows {
             let (thread, author) = key.split_first_chunk::<4>().ok_or_else(misplaced)?;
@@ -263,7 +262,7 @@ impl Officer {
         Ok(())
     }
 
-    fn restore_drafts(&mut self, rows: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>) -> Result<(), RestoreError> {
+    fn restore_drafts(&mut self, rows: Rows) -> Result<(), RestoreError> {
         let misplaced = || RestoreError::RowMisplaced(table::DRAFT.0);
         for (key, row) in rows {
             let (thread, rest) = key.split_first_chunk::<4>().ok_or_else(misplaced)?;
@@ -287,44 +286,5 @@ impl Officer {
             }
         }
         Ok(())
-    }
-}
-
-/// Makes the transcript of stored statements: each once what it acknowledges is there.
-fn braid(channel: &mut Channel) -> Result<(), RestoreError> {
-    if !matches!(channel.thread.stage, Stage::Open(_)) {
-        return Ok(());
-    }
-    let mut waiting = Vec::new();
-    for role in Role::BOTH {
-        let mut headers = Vec::new();
-        for item in channel.items(role) {
-            let header = item.bytes.get(..HEADER_BYTES).unwrap_or_default();
-            headers.push(
-                Header::decode(header)
-                    .map_err(|error| RestoreError::RowMalformed { table: table::STATEMENT.0, error })?,
-            );
-        }
-        waiting.push(headers.into_iter().peekable());
-    }
-    loop {
-        let mut moved = false;
-        let mut refused = None;
-        for chain in &mut waiting {
-            while let Some(header) = chain.peek() {
-                match channel.transcript.append_verified(header) {
-                    Ok(()) => moved = chain.next().is_some(),
-                    Err(error) => {
-                        refused = Some(error);
-                        break;
-                    }
-                }
-            }
-        }
-        match refused {
-            None => return Ok(()),
-            Some(error) if !moved => return Err(error.into()),
-            Some(_) => {}
-        }
     }
 }

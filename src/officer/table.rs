@@ -15,6 +15,10 @@
 //! 11 MANDATE  number u64                                      signed mandate
 //! 12 DRAFT    thread u32 ‖ draft's id 32 ‖ part u8            part 0: draft; 1: approval; 2: statement's id 32
 //! 13 OWN      number u64                                      own-side record
+//! 14 PLACE    statement's id 32                               thread u32, author u8, sequence u64
+//! 15 CASE     thread u32 ‖ case 32 ‖ author u8 ‖ sequence u64 -
+//! 16 UNREAD   thread u32 ‖ sequence u64                       -
+//! 17 CHAIN    thread u32                                      both chains' ends        mutable
 //! 18 DEPOSIT  thread u32 ‖ number u64 ‖ relay u8              a cell's deposit, as the relay signed it
 //! 20 RETIRED  -                                               when, and the card, in the place of the identity
 //! ```
@@ -50,18 +54,27 @@ pub const MANDATE: Table = Table(11);
 pub const DRAFT: Table = Table(12);
 /// What the own side keeps to itself: notes, honesty ledger, profile.
 pub const OWN: Table = Table(13);
+/// Where a statement is: its thread and its place in its author's chain.
+pub const PLACE: Table = Table(14);
+/// The statements of a case.
+pub const CASE: Table = Table(15);
+/// The counterpart's statements that ask for being read and were not opened.
+pub const UNREAD: Table = Table(16);
+/// The ends of a channel's chains, and what is counted of them.
+pub const CHAIN: Table = Table(17);
+
 /// A relay's proof that it stored a cell.
 pub const DEPOSIT: Table = Table(18);
 /// What a retired vault keeps of the party's identity.
 pub const RETIRED: Table = Table(20);
 
 /// Every table.
-pub const ALL: [Table; 15] = [
+pub const ALL: [Table; 19] = [
     IDENTITY, SETTINGS, THREAD, STATEMENT, MARK, CELL, PLACES, FRAGMENT, OPENED, FORK, MANDATE, DRAFT, OWN,
-    DEPOSIT, RETIRED,
+    PLACE, CASE, UNREAD, CHAIN, DEPOSIT, RETIRED,
 ];
 /// Tables whose rows are rewritten and must never be found older than the last step.
-pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES];
+pub const MUTABLE: &[Table] = &[SETTINGS, THREAD, PLACES, CHAIN];
 
 /// `thread u32`.
 #[must_use]
@@ -109,6 +122,12 @@ pub fn opened_key(thread: u32, number: u64, relay: u8) -> Vec<u8> {
     key
 }
 
+/// `thread u32 ‖ case 32 ‖ author u8 ‖ sequence u64`.
+#[must_use]
+pub fn case_key(thread: u32, case: &Digest, author: Role, sequence: u64) -> Vec<u8> {
+    [thread.to_be_bytes().as_slice(), &case.0, &[author.number()], &sequence.to_be_bytes()].concat()
+}
+
 /// `number u64`.
 #[must_use]
 pub fn mandate_key(number: u64) -> Vec<u8> {
@@ -119,6 +138,13 @@ pub fn mandate_key(number: u64) -> Vec<u8> {
 #[must_use]
 pub fn draft_key(thread: u32, draft: &Digest, part: u8) -> Vec<u8> {
     [thread.to_be_bytes().as_slice(), &draft.0, &[part]].concat()
+}
+
+/// The author and the sequence number with which a key ends.
+#[must_use]
+pub fn place_at_end(key: &[u8]) -> Option<(Role, u64)> {
+    let (rest, sequence) = key.split_last_chunk::<8>()?;
+    Some((Role::from_number(*rest.last()?)?, u64::from_be_bytes(*sequence)))
 }
 
 /// The `u32` and, after `skip` more bytes, the `u64` of a key.

@@ -1,10 +1,13 @@
 //! What a thread holds, read for showing: nothing here changes anything.
 
 use crate::codec::CodecError;
+use crate::crypto::digest::Digest;
 use crate::crypto::sign::SignError;
 use crate::deal::body::{Body, BodyError, Content};
-use crate::deal::judge::{Entry, Ledger, Said as Judged, judge};
-use crate::officer::engine::{Channel, Item};
+use crate::deal::judge::{Entry, Ledger, Said as Judged, is_of_a_deal, judge, judge_case};
+use crate::deal::verdict::{Act, Verdict};
+use crate::officer::engine::Channel;
+use crate::officer::receipt::Marks;
 use crate::officer::thread::{Session, Stage};
 use crate::party::role::Role;
 use crate::session::introduction::verify_role;
@@ -13,47 +16,55 @@ use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
 use crate::statement::renewal::Renewal;
-use crate::statement::signed::{Said, Statement};
+use crate::statement::signed::{Said, Statement, StatementError};
+use std::sync::Arc;
 
-/// A statement with its place, for showing.
+/// A statement's times.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    /// The times.
+    pub marks: Marks,
+}
+
+/// A statement with its place, for showing. What it says is read when it is asked for.
+#[derive(Clone)]
 pub struct Shown<'a> {
     /// Its id.
     pub id: StatementId,
     /// Its header.
-    pub header: &'a Header,
-    /// Its bytes and marks.
-    pub item: &'a Item,
+    pub header: Header,
+    /// Its times.
+    pub item: Item,
     /// Whether we said it.
     pub own: bool,
+    channel: &'a Channel,
 }
 
 impl Shown<'_> {
+    /// Its bytes, as they were signed or arrived; none where the vault cannot be read.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Arc<[u8]>> {
+        self.channel.bytes_at(self.header.author, self.header.sequence)
+    }
+
     /// The whole statement.
     ///
     /// # Errors
-    /// Never for a stored statement.
-    pub fn statement(&self) -> Result<Statement, crate::statement::signed::StatementError> {
-        Statement::decode(&self.item.bytes)
+    /// Never for a stored statement, unless the vault cannot be read.
+    pub fn statement(&self) -> Result<Statement, StatementError> {
+        Statement::decode(&self.bytes().unwrap_or_default())
     }
 
     /// What it says in a negotiation; none for other kinds.
     #[must_use]
     pub fn content(&self) -> Option<Result<Content, BodyError>> {
-        let kind = Kind::from_number(self.header.kind)?;
+        let kind = Kind::from_number(self.header.kind).filter(|kind| is_of_a_deal(*kind))?;
         content(kind, &self.statement().ok()?)
     }
 }
 
 fn content(kind: Kind, statement: &Statement) -> Option<Result<Content, BodyError>> {
-    match kind {
-        Kind::Acknowledgement
-        | Kind::Read
-        | Kind::WordsConfirmed
-        | Kind::Relays
-        | Kind::ForkNotice
-        | Kind::Renewal => None,
-        _ => Some(Body::parse(kind, &statement.said.body, &statement.said.lists)),
-    }
+    is_of_a_deal(kind).then(|| Body::parse(kind, &statement.said.body, &statement.said.lists))
 }
 
 impl Channel {
@@ -66,53 +77,100 @@ impl Channel {
         }
     }
 
-    /// One party's statements with their places.
-    pub fn statements_of(&self, role: Role) -> impl Iterator<Item = Shown<'_>> {
-        let own = role == self.thread.role;
-        let chain = self.transcript.chain(role);
-        let headers = chain.headers().iter().zip(self.items(role)).zip(0u64..);
-        headers.map(move |((header, item), at)| Shown {
-            id: chain.id(at).unwrap_or_default(),
-            header,
-            item,
-            own,
-        })
+    /// The statement at a place; none where there is none, or the vault cannot be read.
+    #[must_use]
+    pub fn statement_at(&self, role: Role, sequence: u64) -> Option<Shown<'_>> {
+        let header = self.header_at(role, sequence)?;
+        let item = Item { marks: self.marks_at(role, sequence) };
+        Some(Shown { id: header.id(), header, item, own: role == self.thread.role, channel: self })
+    }
+
+    /// The statement with this id.
+    #[must_use]
+    pub fn statement(&self, id: &Digest) -> Option<Shown<'_>> {
+        let (role, sequence) = self.place_of(id)?;
+        self.statement_at(role, sequence)
+    }
+
+    /// One party's statements with their places, each read when it is come to.
+    pub fn statements_of(&self, role: Role) -> impl DoubleEndedIterator<Item = Shown<'_>> {
+        (0..self.transcript.chain(role).count()).filter_map(move |at| self.statement_at(role, at))
     }
 
     /// All statements, each after those it acknowledges; where that leaves a choice, by when they were stored here.
+    /// Each is read when it is come to.
+    pub fn braid(&self) -> impl Iterator<Item = Shown<'_>> {
+        braided(self.statements_of(Role::Inviter), self.statements_of(Role::Joiner))
+    }
+
+    /// The statements of a case, in the same order.
+    #[must_use]
+    pub fn statements_in(&self, case: &Digest) -> Vec<Shown<'_>> {
+        let places = self.places_in_case(case);
+        let of = |role: Role| {
+            let own = places.iter().filter(move |(author, _)| *author == role);
+            own.filter_map(|(author, sequence)| self.statement_at(*author, *sequence))
+        };
+        braided(of(Role::Inviter), of(Role::Joiner)).collect()
+    }
+
+    /// All statements in the order of [`Channel::braid`]: for those who tell of everything.
     #[must_use]
     pub fn statements(&self) -> Vec<Shown<'_>> {
-        let mut chains = Role::BOTH.map(|role| self.statements_of(role).peekable());
-        let mut taken = [0u64; 2];
-        let mut all = Vec::new();
-        loop {
-            let [inviter, joiner] = &mut chains;
-            let ready = |next: Option<&Shown<'_>>, other: u64| {
-                next.filter(|shown| shown.header.peer_count <= other).map(|shown| shown.item.marks.stored)
-            };
-            let [inviters, joiners] = taken;
-            let (from_inviter, from_joiner) =
-                (ready(inviter.peek(), joiners), ready(joiner.peek(), inviters));
-            let role = match (from_inviter, from_joiner) {
-                (None, None) => return all,
-                (Some(_), None) => Role::Inviter,
-                (None, Some(_)) => Role::Joiner,
-                (Some(a), Some(b)) if a <= b => Role::Inviter,
-                (Some(_), Some(_)) => Role::Joiner,
-            };
-            let [inviters, joiners] = &mut taken;
-            let (chain, count) = if role == Role::Inviter { (inviter, inviters) } else { (joiner, joiners) };
-            all.extend(chain.next());
-            *count = count.saturating_add(1);
+        self.braid().collect()
+    }
+
+    /// Whether what we would say now would be valid.
+    ///
+    /// # Errors
+    /// Why it would be void.
+    pub fn would_be(&self, case: Option<&Digest>, content: &Content) -> Verdict {
+        let me = self.thread.role;
+        match (Act::of(content), case) {
+            // Free text never binds, so nothing stands against it.
+            (Act::Note, _) => Ok(()),
+            (act, Some(id)) => self.ledger_of(id).would_be(me, case, &act),
+            (act, None) => Ledger::of_words(self.counts.words, self.both_counts()).would_be(me, None, &act),
         }
+    }
+
+    fn both_counts(&self) -> [u64; 2] {
+        Role::BOTH.map(|role| self.transcript.chain(role).count())
+    }
+
+    /// The state of one case, judged from its own statements: no others are read. For a statement that belongs to no
+    /// case, by its id: the verdict on it.
+    #[must_use]
+    pub fn ledger_of(&self, case: &Digest) -> Ledger {
+        let mut shown = self.statements_in(case);
+        if shown.is_empty() {
+            shown.extend(self.statement(case));
+        }
+        let acknowledged = |role: Role, first: u64| {
+            let header = first.checked_sub(1).and_then(|last| self.header_at(role, last));
+            header.map_or(0, |header| header.peer_count)
+        };
+        self.judged(&shown, |entries| {
+            judge_case(case, entries, self.counts.words, self.both_counts(), acknowledged)
+        })
+    }
+
+    /// The state of the case that a statement belongs to, with the verdict on it.
+    #[must_use]
+    pub fn ledger_about(&self, shown: &Shown<'_>) -> Ledger {
+        let named = Some(shown.header.case).filter(|case| *case != StatementId::NONE);
+        self.ledger_of(&named.unwrap_or(shown.id).0)
     }
 
     /// The state of all cases.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
+        self.judged(&self.statements(), judge)
+    }
+
+    fn judged(&self, shown: &[Shown<'_>], judge: impl FnOnce(&[Entry<'_>]) -> Ledger) -> Ledger {
         let Some(session) = self.session() else { return judge(&[]) };
         let words = session.words();
-        let shown = self.statements();
         let said: Vec<_> = shown.iter().map(|shown| said(shown, &words)).collect();
         let entries: Vec<_> = shown
             .iter()
@@ -134,16 +192,42 @@ impl Channel {
         judge(&entries)
     }
 
-    /// The transcript as a file that anyone can check.
+    /// The parties and their introduction; none until the channel stands.
+    #[must_use]
+    pub fn preamble(&self) -> Option<Preamble> {
+        self.session().map(preamble)
+    }
+
+    /// The transcript as a file that anyone can check, whole in memory.
     ///
     /// # Errors
     /// Never for a channel that stands.
     pub fn export(&self) -> Result<Option<Vec<u8>>, CodecError> {
-        let Some(session) = self.session() else { return Ok(None) };
-        let preamble = preamble(session);
-        let statements = self.statements();
-        export::write(&preamble, statements.iter().map(|shown| shown.item.bytes.as_ref())).map(Some)
+        let Some(preamble) = self.preamble() else { return Ok(None) };
+        let statements: Vec<Arc<[u8]>> = self.braid().filter_map(|shown| shown.bytes()).collect();
+        export::write(&preamble, statements.iter().map(AsRef::as_ref)).map(Some)
     }
+}
+
+/// Statements of both parties, each party's in its order: each after those it acknowledges, else by when they were
+/// stored here.
+fn braided<'a>(
+    inviters: impl Iterator<Item = Shown<'a>>,
+    joiners: impl Iterator<Item = Shown<'a>>,
+) -> impl Iterator<Item = Shown<'a>> {
+    let (mut inviters, mut joiners) = (inviters.peekable(), joiners.peekable());
+    std::iter::from_fn(move || {
+        // One waits while the other's next is among those it acknowledges.
+        let waits = |one: &Shown<'_>, other: &Shown<'_>| other.header.sequence < one.header.peer_count;
+        let inviters_first = match (inviters.peek(), joiners.peek()) {
+            (Some(inviter), Some(joiner)) => {
+                let first = inviter.item.marks.stored <= joiner.item.marks.stored;
+                !waits(inviter, joiner) && (first || waits(joiner, inviter))
+            }
+            (inviter, _) => inviter.is_some(),
+        };
+        if inviters_first { inviters.next() } else { joiners.next() }
+    })
 }
 
 /// Checks an exported transcript: the introduction, and of every statement place, commitment and signature.
@@ -162,18 +246,25 @@ pub(super) fn preamble(session: &Session) -> Preamble {
     Preamble { channel: session.channel, cards: session.cards.clone(), introduced }
 }
 
+/// Checks the introduction: two parties, and what each signed in it.
+///
+/// # Errors
+/// [`export::ExportError`].
+pub fn check_introduction(preamble: &Preamble) -> Result<(), export::ExportError> {
+    preamble.check(verify_introduction)
+}
+
 /// Checks a party's signature in the introduction.
 pub(super) fn verify_introduction(role: Role, preamble: &Preamble) -> Result<(), SignError> {
-    let [inviter, joiner] = &preamble.cards;
-    let [introduced_inviter, introduced_joiner] = &preamble.introduced;
-    let (card, introduced) = match role {
-        Role::Inviter => (inviter, introduced_inviter),
-        Role::Joiner => (joiner, introduced_joiner),
+    let [inviter, joiner] = &preamble.introduced;
+    let introduced = match role {
+        Role::Inviter => inviter,
+        Role::Joiner => joiner,
     };
     // A card that was decoded has a fingerprint.
-    let cards = [inviter, joiner].map(|card| card.fingerprint().unwrap_or_default());
-    let [first, second] = &cards;
-    verify_role(role, &preamble.channel, [first, second], &introduced.first, card, &introduced.signature)
+    let [first, second] = Role::BOTH.map(|role| preamble.card(role).fingerprint().unwrap_or_default());
+    let card = preamble.card(role);
+    verify_role(role, &preamble.channel, [&first, &second], &introduced.first, card, &introduced.signature)
 }
 
 /// What a stored body holds.
@@ -191,7 +282,7 @@ fn said(shown: &Shown<'_>, words: &crate::party::words::SafetyWords) -> Held {
     let malformed = match kind {
         Some(Kind::WordsConfirmed) => !lists.is_empty() || !WordsConfirmed::confirms(body, words),
         Some(Kind::Acknowledgement) => !lists.is_empty() || !body.is_empty(),
-        Some(Kind::Renewal) => Renewal::of(shown.header, &statement.said).is_none(),
+        Some(Kind::Renewal) => Renewal::of(&shown.header, &statement.said).is_none(),
         Some(Kind::Read) => !lists.is_empty() || Read::decode(body, shown.header.peer_count).is_err(),
         _ => false,
     };

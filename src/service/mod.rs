@@ -1,12 +1,14 @@
 //! Engines joined to the host: here time passes, frames arrive and disks are written. May not decide what
 //! a rule of the protocol says: engines do.
 
+pub mod disk;
 pub mod keep;
 pub mod officer;
 pub mod relay;
 pub mod relay_config;
 pub mod relay_folder;
 pub mod sync;
+pub mod verify;
 
 mod relay_accept;
 mod relay_conn;

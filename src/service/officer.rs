@@ -8,14 +8,16 @@ use crate::host::vault::{BackupError, PassphraseCost, Vault, VaultError};
 use crate::officer::command::CommandError;
 use crate::officer::engine::{Notice, Officer, OfficerStep};
 use crate::officer::link::LinkSend;
-use crate::officer::restore::{RestoreError, Rows, first_rows};
+use crate::officer::restore::{RestoreError, first_rows};
 use crate::officer::table;
 use crate::party::card::{IdentitySeeds, PartyName};
+use crate::service::disk::{Disk, Failure};
 use crate::step::Record;
 use crate::time::UnixMillis;
 use rand_core::{CryptoRng, Rng};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Why the service could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +58,7 @@ pub(super) struct Durable {
 
 /// A vault that is open, and its engine.
 pub struct OfficerService {
-    store: Box<dyn Store>,
+    disk: Arc<Disk<Box<dyn Store>>>,
     officer: Officer,
     entropy: OsEntropy,
     stopped: bool,
@@ -93,14 +95,19 @@ impl OfficerService {
     ///
     /// # Errors
     /// [`ServiceError::Store`], [`ServiceError::Restore`].
-    pub fn with_store(mut store: Box<dyn Store>) -> Result<Self, ServiceError> {
-        let mut rows = Rows::new();
-        for table in table::ALL {
-            let held = rows.entry(table).or_default();
-            store.scan(table, &mut |key, value| held.push((key.to_vec(), value)))?;
+    pub fn with_store(store: Box<dyn Store>) -> Result<Self, ServiceError> {
+        let disk = Arc::new(Disk::new(store));
+        let restored = Officer::restore(disk.clone());
+        if let Some(error) = disk.failure().take() {
+            return Err(error.into());
         }
-        let officer = Officer::restore(rows)?;
-        Ok(Self { store, officer, entropy: OsEntropy, stopped: false })
+        Ok(Self { disk, officer: restored?, entropy: OsEntropy, stopped: false })
+    }
+
+    /// Where a read that failed is told: what was read after it is not to be believed.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        self.disk.failure()
     }
 
     /// The engine, to look at.
@@ -112,13 +119,13 @@ impl OfficerService {
     /// Does what other processes asked of this one, which holds the vault: a backup.
     pub(super) fn answer_requests(&mut self) {
         if !self.stopped {
-            self.store.answer_requests();
+            self.disk.store().answer_requests();
         }
     }
 
     /// Moves the log of the vault's file into the file.
     pub(super) fn tidy(&mut self) -> Result<(), ServiceError> {
-        Ok(self.store.checkpoint()?)
+        Ok(self.disk.store().checkpoint()?)
     }
 
     /// The clock.
@@ -154,12 +161,18 @@ impl OfficerService {
         if self.stopped {
             return Err(ServiceError::Stopped);
         }
-        let (value, step) = act(&mut self.officer, clock::now(), &mut self.entropy)?;
-        if !step.records.is_empty()
-            && let Err(error) = self.store.commit(last_of_each_row(step.records))
-        {
+        let acted = act(&mut self.officer, clock::now(), &mut self.entropy);
+        if let Some(error) = self.disk.failure().take() {
             self.stopped = true;
             return Err(error.into());
+        }
+        let (value, step) = acted?;
+        if !step.records.is_empty() {
+            if let Err(error) = self.disk.commit(last_of_each_row(step.records)) {
+                self.stopped = true;
+                return Err(error.into());
+            }
+            self.officer.committed();
         }
         Ok((value, Durable { sends: step.sends, notices: step.notices }))
     }

@@ -16,6 +16,7 @@ use crate::statement::header::StatementId;
 use crate::statement::signed::{STATEMENT_BYTES_MAX, Statement, StatementError};
 use crate::statement::transcript::{Transcript, TranscriptError};
 use bincode::{Decode, Encode};
+use std::io::Read;
 
 const MAGIC: &[u8] = b"truceline transcript 1\n";
 
@@ -25,6 +26,9 @@ pub enum ExportError {
     /// Does not begin as an exported transcript of version 1 does.
     #[error("the file is not an exported transcript of version 1")]
     NotAnExport,
+    /// The disk gave no more of it.
+    #[error("the file could not be read to its end: {0}")]
+    Unreadable(std::io::ErrorKind),
     /// Ends early, or goes on after its end.
     #[error("the file was cut short or added to at byte {0}")]
     Cut(usize),
@@ -92,16 +96,42 @@ impl CheckedExport {
     /// Each party's count and head, the inviter's first: "complete up to heads X and Y".
     #[must_use]
     pub fn heads(&self) -> [(u64, StatementId); 2] {
-        Role::BOTH.map(|role| {
-            let chain = self.transcript.chain(role);
-            (chain.count(), chain.head(chain.count()))
-        })
+        heads(&self.transcript)
     }
 }
 
-fn with_length(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-    out.extend_from_slice(bytes);
+/// Each party's count and head, the inviter's first.
+#[must_use]
+pub fn heads(transcript: &Transcript) -> [(u64, StatementId); 2] {
+    Role::BOTH.map(|role| {
+        let chain = transcript.chain(role);
+        (chain.count(), chain.head(chain.count()))
+    })
+}
+
+/// What an export with so many statements begins with.
+///
+/// # Errors
+/// Never for cards and signatures that were checked.
+pub fn beginning(preamble: &Preamble, statements: u64) -> Result<Vec<u8>, CodecError> {
+    let mut out = MAGIC.to_vec();
+    out.extend_from_slice(&preamble.channel.0);
+    for card in &preamble.cards {
+        let card = card.encode()?;
+        out.extend_from_slice(&length(&card));
+        out.extend_from_slice(&card);
+    }
+    for introduced in &preamble.introduced {
+        out.extend(codec::encode(introduced, 32 + SIGNATURE_BYTES)?);
+    }
+    out.extend_from_slice(&statements.to_le_bytes());
+    Ok(out)
+}
+
+/// What goes before a statement's bytes.
+#[must_use]
+pub const fn length(bytes: &[u8]) -> [u8; 8] {
+    (bytes.len() as u64).to_le_bytes()
 }
 
 /// Writes an export. `statements` are whole statements' bytes, in an order in which each follows what it
@@ -113,48 +143,165 @@ pub fn write<'a>(
     preamble: &Preamble,
     statements: impl ExactSizeIterator<Item = &'a [u8]>,
 ) -> Result<Vec<u8>, CodecError> {
-    let mut out = MAGIC.to_vec();
-    out.extend_from_slice(&preamble.channel.0);
-    for card in &preamble.cards {
-        with_length(&card.encode()?, &mut out);
+    let mut out = beginning(preamble, statements.len() as u64)?;
+    for statement in statements {
+        out.extend_from_slice(&length(statement));
+        out.extend_from_slice(statement);
     }
-    for introduced in &preamble.introduced {
-        out.extend(codec::encode(introduced, 32 + SIGNATURE_BYTES)?);
-    }
-    out.extend_from_slice(&(statements.len() as u64).to_le_bytes());
-    statements.for_each(|statement| with_length(statement, &mut out));
     Ok(out)
 }
 
-struct Cursor<'a> {
-    bytes: &'a [u8],
+impl Preamble {
+    /// Checks that these are two parties, and by `verify` that each signed the introduction.
+    ///
+    /// # Errors
+    /// [`ExportError::CardsShareKey`], [`ExportError::IntroductionUnsigned`].
+    pub fn check(&self, verify: impl Fn(Role, &Self) -> Result<(), SignError>) -> Result<(), ExportError> {
+        let [inviter, joiner] = &self.cards;
+        if inviter.key().shares_with(joiner.key()) {
+            return Err(ExportError::CardsShareKey);
+        }
+        Ok(Role::BOTH.into_iter().try_for_each(|role| verify(role, self))?)
+    }
+
+    /// A party's card.
+    #[must_use]
+    pub const fn card(&self, role: Role) -> &Card {
+        let [inviter, joiner] = &self.cards;
+        match role {
+            Role::Inviter => inviter,
+            Role::Joiner => joiner,
+        }
+    }
+}
+
+/// An export read from its beginning to its end, one statement at a time.
+pub struct Reader<R> {
+    bytes: R,
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], ExportError> {
-        let end = self.at.checked_add(count).ok_or(ExportError::Cut(self.at))?;
-        let taken = self.bytes.get(self.at..end).ok_or(ExportError::Cut(self.bytes.len()))?;
-        self.at = end;
-        Ok(taken)
+impl<R: Read> Reader<R> {
+    /// Reads from these bytes.
+    pub const fn new(bytes: R) -> Self {
+        Self { bytes, at: 0 }
     }
 
-    fn number(&mut self) -> Result<u64, ExportError> {
-        let bytes = self.take(8)?.try_into().map_err(|_| ExportError::Cut(self.at))?;
-        Ok(u64::from_le_bytes(bytes))
+    fn take(&mut self, count: usize) -> Result<Vec<u8>, ExportError> {
+        let mut taken = Vec::new();
+        let read = self.bytes.by_ref().take(count as u64).read_to_end(&mut taken);
+        self.at = self.at.saturating_add(taken.len());
+        read.map_err(|error| ExportError::Unreadable(error.kind()))?;
+        if taken.len() == count { Ok(taken) } else { Err(ExportError::Cut(self.at)) }
     }
 
-    fn with_length(&mut self, max: usize) -> Result<&'a [u8], ExportError> {
-        let found = usize::try_from(self.number()?).unwrap_or(usize::MAX);
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], ExportError> {
+        self.take(N)?.try_into().map_err(|_| ExportError::Cut(self.at))
+    }
+
+    fn with_length(&mut self, max: usize) -> Result<Vec<u8>, ExportError> {
+        let found = usize::try_from(u64::from_le_bytes(self.fixed()?)).unwrap_or(usize::MAX);
         if found > max {
             return Err(CodecError::TooLong { found, max }.into());
         }
         self.take(found)
     }
+
+    /// What the export says before its statements, and how many these are. Not checked: see [`Preamble::check`].
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn beginning(&mut self) -> Result<(Preamble, u64), ExportError> {
+        if self.take(MAGIC.len()).ok().as_deref() != Some(MAGIC) {
+            return Err(ExportError::NotAnExport);
+        }
+        let channel = Digest(self.fixed()?);
+        let cards = [self.with_length(CARD_BYTES_MAX)?, self.with_length(CARD_BYTES_MAX)?];
+        let [inviter, joiner] = cards.map(|card| Card::decode(&card));
+        let cards = [inviter?, joiner?];
+        let introduced = [self.take(32 + SIGNATURE_BYTES)?, self.take(32 + SIGNATURE_BYTES)?];
+        let [inviter, joiner] = introduced.map(|bytes| codec::decode(&bytes, 32 + SIGNATURE_BYTES));
+        let preamble = Preamble { channel, cards, introduced: [inviter?, joiner?] };
+        Ok((preamble, u64::from_le_bytes(self.fixed()?)))
+    }
+
+    /// The next statement's bytes.
+    ///
+    /// # Errors
+    /// [`ExportError::Cut`], [`ExportError::Malformed`], [`ExportError::Unreadable`].
+    pub fn statement(&mut self) -> Result<Vec<u8>, ExportError> {
+        self.with_length(STATEMENT_BYTES_MAX)
+    }
+
+    /// Holds that nothing follows.
+    ///
+    /// # Errors
+    /// [`ExportError::Cut`], [`ExportError::Unreadable`].
+    pub fn end(&mut self) -> Result<(), ExportError> {
+        let at = self.at;
+        match self.take(1) {
+            Err(ExportError::Cut(_)) => Ok(()),
+            Ok(_) => Err(ExportError::Cut(at)),
+            Err(error) => Err(error),
+        }
+    }
 }
 
-/// Reads and checks an export: the introduction's signatures by `verify`, and of every statement its
-/// place, commitment and signature.
+/// A statement's bytes, and whether its commitment and its author's signature hold: all of the check that can be done
+/// without the statements before it, and so on any core.
+///
+/// # Errors
+/// Bytes that are no statement.
+pub fn verified(
+    bytes: &[u8],
+    preamble: &Preamble,
+) -> Result<(Statement, Result<(), StatementError>), StatementError> {
+    let statement = Statement::decode(bytes)?;
+    let verified = statement.verify(preamble.card(statement.header.author).key());
+    Ok((statement, verified))
+}
+
+/// The check of statements in their order: what cannot be done but one after the other. It holds no more of the
+/// transcript than is not yet acknowledged.
+pub struct Checking {
+    transcript: Transcript,
+    at: u64,
+}
+
+impl Checking {
+    /// Of a channel's first statement on.
+    #[must_use]
+    pub fn new(channel: Digest) -> Self {
+        Self { transcript: Transcript::new(channel), at: 0 }
+    }
+
+    /// Takes the next statement, as [`verified`] found it.
+    ///
+    /// # Errors
+    /// [`ExportError::Statement`], [`ExportError::Transcript`].
+    pub fn take(
+        &mut self,
+        found: Result<(Statement, Result<(), StatementError>), StatementError>,
+    ) -> Result<Statement, ExportError> {
+        let at = self.at;
+        let (statement, verified) = found.map_err(|error| ExportError::Statement { at, error })?;
+        let refused = |error| ExportError::Transcript { at, error };
+        self.transcript.check_place(&statement.header).map_err(refused)?;
+        verified.map_err(|error| refused(error.into()))?;
+        self.transcript.append_verified(&statement.header).map_err(refused)?;
+        self.at = at.saturating_add(1);
+        Ok(statement)
+    }
+
+    /// Both chains as far as they were checked.
+    #[must_use]
+    pub const fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+}
+
+/// Reads and checks an export that is whole in memory: the introduction's signatures by `verify`, and of every
+/// statement its place, commitment and signature.
 ///
 /// # Errors
 /// [`ExportError`], at the first defect.
@@ -162,36 +309,14 @@ pub fn check(
     bytes: &[u8],
     verify: impl Fn(Role, &Preamble) -> Result<(), SignError>,
 ) -> Result<CheckedExport, ExportError> {
-    let mut cursor = Cursor { bytes, at: 0 };
-    if cursor.take(MAGIC.len()) != Ok(MAGIC) {
-        return Err(ExportError::NotAnExport);
-    }
-    let channel = Digest(cursor.take(32)?.try_into().map_err(|_| ExportError::Cut(cursor.at))?);
-    let cards = [cursor.with_length(CARD_BYTES_MAX)?, cursor.with_length(CARD_BYTES_MAX)?];
-    let [inviter, joiner] = cards.map(Card::decode);
-    let cards = [inviter?, joiner?];
-    let introduced = [cursor.take(32 + SIGNATURE_BYTES)?, cursor.take(32 + SIGNATURE_BYTES)?];
-    let [inviter, joiner] = introduced.map(|bytes| codec::decode(bytes, 32 + SIGNATURE_BYTES));
-    let preamble = Preamble { channel, cards, introduced: [inviter?, joiner?] };
-    let [inviter, joiner] = &preamble.cards;
-    if inviter.key().shares_with(joiner.key()) {
-        return Err(ExportError::CardsShareKey);
-    }
-    Role::BOTH.into_iter().try_for_each(|role| verify(role, &preamble))?;
-    let mut transcript = Transcript::new(channel);
+    let mut reader = Reader::new(bytes);
+    let (preamble, count) = reader.beginning()?;
+    preamble.check(verify)?;
+    let mut checking = Checking::new(preamble.channel);
     let mut statements = Vec::new();
-    for at in 0..cursor.number()? {
-        let statement = Statement::decode(cursor.with_length(STATEMENT_BYTES_MAX)?)
-            .map_err(|error| ExportError::Statement { at, error })?;
-        let author = match statement.header.author {
-            Role::Inviter => inviter,
-            Role::Joiner => joiner,
-        };
-        transcript.append(&statement, author.key()).map_err(|error| ExportError::Transcript { at, error })?;
-        statements.push(statement);
+    for _ in 0..count {
+        statements.push(checking.take(verified(&reader.statement()?, &preamble))?);
     }
-    if cursor.at != bytes.len() {
-        return Err(ExportError::Cut(cursor.at));
-    }
-    Ok(CheckedExport { preamble, transcript, statements })
+    reader.end()?;
+    Ok(CheckedExport { preamble, transcript: checking.transcript, statements })
 }

@@ -16,7 +16,7 @@ use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{BODY_BYTES_MAX, WordsConfirmed};
 use crate::statement::signed::{Said, Statement};
-use crate::statement::transcript::Chain;
+use crate::statement::transcript::{Chain, Stand};
 use bincode::{Decode, Encode};
 
 /// One chain of the old channel, as the author of a renewal vouches for it.
@@ -31,10 +31,10 @@ pub struct Cited {
 }
 
 impl Cited {
-    /// A chain with so many statements; nothing where it holds fewer.
+    /// A chain with so many statements; nothing where it has fewer, or has let go how it stood then.
     #[must_use]
     pub fn of(chain: &Chain, count: u64) -> Option<Self> {
-        (count <= chain.count()).then(|| Self { count, head: chain.head(count), root: chain.root(count) })
+        chain.stand(count).map(|Stand { head, root }| Self { count, head, root })
     }
 }
 

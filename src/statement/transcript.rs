@@ -10,6 +10,8 @@ use crate::party::role::Role;
 use crate::statement::header::{Header, StatementId, VERSION};
 use crate::statement::signed::{Statement, StatementError};
 use crate::time::UnixMillis;
+use bincode::{Decode, Encode};
+use std::collections::VecDeque;
 
 /// Why a statement does not continue the transcript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,56 +52,101 @@ pub enum TranscriptError {
     Statement(#[from] StatementError),
 }
 
-/// One party's statements.
+/// A chain at one of its lengths: what an acknowledgement of so many statements names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    /// Id of its last statement; [`StatementId::NONE`] of none.
+    pub head: StatementId,
+    /// Merkle root of its ids.
+    pub root: Digest,
+}
+
+/// The end of a chain: all that is needed to go on with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+pub struct ChainEnd {
+    /// Over the ids; it counts them.
+    tree: Frontier,
+    /// Id of the last statement.
+    head: StatementId,
+    /// How many of the counterpart's statements the last one acknowledges.
+    acknowledged: u64,
+}
+
+impl ChainEnd {
+    /// How many statements the chain has.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.tree.size()
+    }
+
+    fn stand(&self) -> Stand {
+        Stand { head: self.head, root: self.tree.root() }
+    }
+}
+
+/// One party's chain: its end, and of its earlier lengths those that may still be acknowledged. An
+/// acknowledgement never goes back, so a transcript holds no more than is not yet acknowledged.
 #[derive(Debug, Clone, Default)]
 pub struct Chain {
-    headers: Vec<Header>,
-    ids: Vec<StatementId>,
-    tree: Frontier,
+    end: ChainEnd,
+    /// How it stood at the lengths before this one, the shortest first.
+    stands: VecDeque<Stand>,
+    /// How it stood at a length that was let go and looked up again.
+    recalled: Option<(u64, Stand)>,
 }
 
 impl Chain {
-    /// How many there are.
+    /// How many statements it has.
     #[must_use]
-    pub fn count(&self) -> u64 {
-        self.headers.len() as u64
+    pub const fn count(&self) -> u64 {
+        self.end.count()
     }
 
-    /// The headers, in order.
+    /// Its end.
     #[must_use]
-    pub fn headers(&self) -> &[Header] {
-        &self.headers
+    pub const fn end(&self) -> &ChainEnd {
+        &self.end
     }
 
-    /// The id at `sequence`.
+    /// How it stood with `count` statements; none where it never had so many, or where that was let go.
     #[must_use]
-    pub fn id(&self, sequence: u64) -> Option<StatementId> {
-        self.ids.get(usize::try_from(sequence).ok()?).copied()
+    pub fn stand(&self, count: u64) -> Option<Stand> {
+        if count == self.count() {
+            return Some(self.end.stand());
+        }
+        if count == 0 {
+            return Some(ChainEnd::default().stand());
+        }
+        let first = self.count().saturating_sub(self.stands.len() as u64);
+        let held = count.checked_sub(first).and_then(|at| self.stands.get(usize::try_from(at).ok()?));
+        let recalled = || self.recalled.filter(|(of, _)| *of == count).map(|(_, stand)| stand);
+        held.copied().or_else(recalled)
     }
 
-    /// Id of the last of the first `count`; [`StatementId::NONE`] of none.
+    /// Id of the last of the first `count`; [`StatementId::NONE`] of none, and where [`Chain::stand`] has none.
     #[must_use]
     pub fn head(&self, count: u64) -> StatementId {
-        count.checked_sub(1).and_then(|last| self.id(last)).unwrap_or(StatementId::NONE)
-    }
-
-    /// Merkle root of the first `count` ids, of those that are held.
-    #[must_use]
-    pub fn root(&self, count: u64) -> Digest {
-        let later = usize::try_from(count).ok().and_then(|at| self.headers.get(at));
-        later.map_or_else(|| self.tree.root(), |header| header.own_root)
+        self.stand(count).map_or(StatementId::NONE, |stand| stand.head)
     }
 
     /// How many of the counterpart's statements the last one acknowledges.
     #[must_use]
-    pub fn acknowledged(&self) -> u64 {
-        self.headers.last().map_or(0, |header| header.peer_count)
+    pub const fn acknowledged(&self) -> u64 {
+        self.end.acknowledged
     }
 
-    fn push(&mut self, header: Header, id: StatementId) {
-        self.headers.push(header);
-        self.ids.push(id);
-        self.tree.push(id.0);
+    fn push(&mut self, header: &Header) {
+        self.stands.push_back(self.end.stand());
+        self.end.head = header.id();
+        self.end.tree.push(self.end.head.0);
+        self.end.acknowledged = header.peer_count;
+    }
+
+    /// Lets go of the lengths below `count`: nothing will name them any more.
+    fn forget_below(&mut self, count: u64) {
+        let first = self.count().saturating_sub(self.stands.len() as u64);
+        let gone = usize::try_from(count.saturating_sub(first)).unwrap_or(usize::MAX).min(self.stands.len());
+        self.stands.drain(..gone);
     }
 }
 
@@ -152,6 +199,27 @@ impl Transcript {
         }
     }
 
+    /// The transcript whose chains end so.
+    #[must_use]
+    pub fn resume(channel: Digest, ends: [ChainEnd; 2]) -> Self {
+        let chains = ends.map(|end| Chain { end, ..Chain::default() });
+        Self { channel, chains }
+    }
+
+    /// Lets go of all that is not the chains' ends: it can be looked up again, see [`Transcript::recall`].
+    pub fn forget(&mut self) {
+        for chain in &mut self.chains {
+            chain.stands.clear();
+            chain.recalled = None;
+        }
+    }
+
+    /// Recalls how a chain stood before one of its statements, by that statement's header.
+    pub fn recall(&mut self, stored: &Header) {
+        let stand = Stand { head: stored.previous, root: stored.own_root };
+        self.chain_mut(stored.author).recalled = Some((stored.sequence, stand));
+    }
+
     /// The header of `author`'s next statement: it acknowledges all that is held of the counterpart.
     #[must_use]
     pub fn next_header(&self, author: Role, heading: Heading, commitment: Digest) -> Header {
@@ -163,17 +231,18 @@ impl Transcript {
             channel: self.channel,
             case: heading.case,
             sequence: own.count(),
-            previous: own.head(own.count()),
-            own_root: own.tree.root(),
+            previous: own.end.head,
+            own_root: own.end.tree.root(),
             peer_count: peer.count(),
-            peer_head: peer.head(peer.count()),
-            peer_root: peer.tree.root(),
+            peer_head: peer.end.head,
+            peer_root: peer.end.tree.root(),
             clock: heading.clock,
             commitment,
         }
     }
 
-    /// Checks that a header continues its author's chain and acknowledges what is held. Not its signature.
+    /// Checks that a header continues its author's chain and acknowledges what is held. Not its signature. Where
+    /// [`Chain::stand`] has let go of what it acknowledges, that has to be recalled first.
     ///
     /// # Errors
     /// [`TranscriptError`] but for [`TranscriptError::Statement`].
@@ -185,10 +254,10 @@ impl Transcript {
         if header.sequence != own.count() {
             return Err(TranscriptError::OutOfSequence { found: header.sequence, next: own.count() });
         }
-        if header.previous != own.head(own.count()) {
+        if header.previous != own.end.head {
             return Err(TranscriptError::ChainBroken);
         }
-        if header.own_root != own.tree.root() {
+        if header.own_root != own.end.tree.root() {
             return Err(TranscriptError::OwnRootMismatch);
         }
         if header.peer_count < own.acknowledged() {
@@ -198,8 +267,8 @@ impl Transcript {
             let (claimed, held) = (header.peer_count, peer.count());
             return Err(TranscriptError::AcknowledgesUnknown { claimed, held });
         }
-        let acknowledged = (peer.head(header.peer_count), peer.root(header.peer_count));
-        if (header.peer_head, header.peer_root) != acknowledged {
+        let acknowledged = Stand { head: header.peer_head, root: header.peer_root };
+        if peer.stand(header.peer_count) != Some(acknowledged) {
             return Err(TranscriptError::PeerMismatch);
         }
         Ok(())
@@ -221,7 +290,8 @@ impl Transcript {
     /// As [`Transcript::check_place`].
     pub fn append_verified(&mut self, header: &Header) -> Result<(), TranscriptError> {
         self.check_place(header)?;
-        self.chain_mut(header.author).push(header.clone(), header.id());
+        self.chain_mut(header.author).push(header);
+        self.chain_mut(header.author.other()).forget_below(header.peer_count);
         Ok(())
     }
 }
@@ -306,5 +376,34 @@ mod tests {
         let mut other = good;
         other.said.body.push(1);
         assert_eq!(transcript.append(&other, keys[1].public()).unwrap_err(), broken);
+    }
+
+    #[test]
+    fn what_was_let_go_is_recalled_and_nothing_else_is_taken_for_it() {
+        let keys = [key(1), key(5)];
+        let mut transcript = Transcript::new(Digest([9; 32]));
+        let mut said = Vec::new();
+        for text in ["a", "b", "c"] {
+            let statement = next(&transcript, Role::Inviter, text, &keys[0]);
+            transcript.append(&statement, keys[0].public()).unwrap();
+            said.push(statement.header);
+        }
+        // The counterpart acknowledges the first alone.
+        let mut early = Transcript::new(Digest([9; 32]));
+        early.append_verified(&said[0]).unwrap();
+        let answer = next(&early, Role::Joiner, "has the first", &keys[1]).header;
+        transcript.clone().append_verified(&answer).unwrap();
+        let ends = Role::BOTH.map(|role| transcript.chain(role).end().clone());
+        let mut resumed = Transcript::resume(Digest([9; 32]), ends);
+        assert_eq!(resumed.clone().append_verified(&answer), Err(TranscriptError::PeerMismatch));
+        resumed.recall(&said[2]);
+        assert_eq!(resumed.clone().append_verified(&answer), Err(TranscriptError::PeerMismatch));
+        resumed.recall(&said[1]);
+        let stand = transcript.chain(Role::Inviter).stand(1);
+        assert_eq!(resumed.chain(Role::Inviter).stand(1), stand);
+        resumed.append_verified(&answer).unwrap();
+        // What is acknowledged is not held any longer.
+        transcript.append_verified(&answer).unwrap();
+        assert_eq!(transcript.chain(Role::Inviter).stands.len(), 2);
     }
 }

@@ -195,8 +195,8 @@ fn nothing_that_is_kept_is_traced_or_sealed_into_a_statement() {
     assert_eq!(kept, 5);
     let mut said = 0;
     for shown in desk.channel().statements() {
-        assert!(!holds(&shown.item.bytes, MARK), "#{} holds what is kept", shown.header.sequence);
-        said += usize::from(shown.header.author == Role::Inviter && holds(&shown.item.bytes, SAID));
+        assert!(!holds(&shown.bytes().unwrap(), MARK), "#{} holds what is kept", shown.header.sequence);
+        said += usize::from(shown.header.author == Role::Inviter && holds(&shown.bytes().unwrap(), SAID));
     }
     assert_eq!(said, 1, "the search does not find what was said");
     tracing::trace!("a trace of {SAID}");

@@ -53,7 +53,7 @@ impl Copies {
                 continue;
             };
             let role = channel.thread.role;
-            let id = channel.transcript.chain(role).id(sequence).unwrap();
+            let id = channel.header_at(role, sequence).unwrap().id();
             self.sent.insert(hash, Sent { node, place: (session.channel, role, sequence), id, at });
         }
     }

@@ -1,6 +1,6 @@
 //! Who holds a party's keys, or a queue's, and does with them what no engine of ours does.
 
-use super::{World, restored};
+use super::World;
 use truceline::crypto::sign::QueueSecret;
 use truceline::host::store::Store;
 use truceline::officer::engine::Officer;
@@ -29,10 +29,10 @@ impl Forger {
     /// Takes over a node's keys; the node itself is disconnected.
     pub fn of(world: &mut World, node: usize, number: u32) -> Self {
         world.set_connected(node, false);
-        let mut store = world.nodes[node].store.clone();
+        let store = world.nodes[node].store.clone();
         let row = store.read(table::THREAD, &table::thread_key(number)).unwrap().unwrap();
         let thread = truceline::codec::decode(&row, usize::MAX).unwrap();
-        let officer = restored(&mut store);
+        let officer = store.restored();
         let transcript = officer.channel(number).unwrap().transcript.clone();
         Self { officer, number, thread, transcript }
     }

@@ -14,17 +14,17 @@ use copies::Copies;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use truceline::codec::CellBytes;
 use truceline::crypto::digest::Digest;
 use truceline::crypto::secret::Secret;
 use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::host::memory::{Failure, MemoryStore};
-use truceline::host::store::Store;
+use truceline::host::store::{Store, StoreError};
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
 use truceline::officer::link::{LinkEvent, LinkKey, LinkSend, Purpose};
-use truceline::officer::restore::{Rows, first_rows};
-use truceline::officer::table;
+use truceline::officer::restore::first_rows;
 use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
 use truceline::party::relay::{Pin, RelayPlace};
@@ -33,7 +33,9 @@ use truceline::relay::deposit::{Answer, Depositor};
 use truceline::relay::engine::Relay;
 use truceline::relay::message::{CellKey, ConnId, Input, Limits, Send};
 use truceline::relay::table as relay_table;
+use truceline::service::disk::Disk;
 use truceline::session::invite::{Invite, UntrustedInvite};
+use truceline::step::{Record, Table};
 use truceline::time::{Millis, UnixMillis};
 use truceline::wire::deposit::key_digest;
 use truceline::wire::frame::{FrameBytes, Framed};
@@ -41,6 +43,7 @@ use truceline::wire::pass::Pass;
 use truceline::wire::queue::Exporter;
 use truceline::wire::reply::Reply;
 use truceline::wire::request::Request;
+use zeroize::Zeroizing;
 
 /// What may go wrong, each in a thousand.
 #[derive(Clone, Copy, Default)]
@@ -69,7 +72,7 @@ pub struct Faults {
 
 pub struct Node {
     pub officer: Officer,
-    pub store: MemoryStore,
+    pub store: OfficerDisk,
     pub notices: Vec<Notice>,
     rng: ChaCha20Rng,
     /// How far the officer's clock is ahead.
@@ -132,18 +135,44 @@ pub struct World {
     pub copies: Copies,
 }
 
-fn rows_of(store: &mut MemoryStore) -> Rows {
-    let mut rows = Rows::new();
-    for table in table::ALL {
-        let held = rows.entry(table).or_default();
-        store.scan(table, &mut |key, value| held.push((key.to_vec(), value))).unwrap();
+/// An officer's disk, which the engine reads while it runs. A clone is what it would hold after a crash.
+pub struct OfficerDisk(Arc<Disk<MemoryStore>>);
+
+impl Clone for OfficerDisk {
+    fn clone(&self) -> Self {
+        Self::new(self.0.store().clone())
     }
-    rows
 }
 
-/// The engine that a store's rows make.
-pub fn restored(store: &mut MemoryStore) -> Officer {
-    Officer::restore(rows_of(store)).unwrap()
+impl OfficerDisk {
+    pub fn new(store: MemoryStore) -> Self {
+        Self(Arc::new(Disk::new(store)))
+    }
+
+    pub fn read(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.0.store().read(table, key)
+    }
+
+    pub fn scan(
+        &self,
+        table: Table,
+        visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>),
+    ) -> Result<(), StoreError> {
+        self.0.store().scan(table, visit)
+    }
+
+    pub fn commit(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.0.commit(records)
+    }
+
+    pub fn fail_next(&self, failure: Failure) {
+        self.0.store().fail_next(failure);
+    }
+
+    /// The engine that the disk's rows make.
+    pub fn restored(&self) -> Officer {
+        Officer::restore(self.0.clone()).unwrap()
+    }
 }
 
 impl World {
@@ -156,7 +185,8 @@ impl World {
             let seeds = IdentitySeeds::random(PartyName::parse(name).unwrap(), &mut own);
             let mut store = MemoryStore::new();
             store.commit(first_rows(&seeds).unwrap()).unwrap();
-            let officer = restored(&mut store);
+            let store = OfficerDisk::new(store);
+            let officer = store.restored();
             nodes.push(Node {
                 officer,
                 store,
@@ -280,6 +310,7 @@ impl World {
             if self.nodes[node].store.commit(step.records).is_err() {
                 return self.kill_officer(node);
             }
+            self.nodes[node].officer.committed();
             self.checks.committed(node, &self.nodes[node].officer);
             let keys = self.relays.iter().map(|relay| (&relay.place, relay.deposit));
             self.checks.deposits(node, &self.nodes[node].officer, &keys.collect());
@@ -352,7 +383,7 @@ impl World {
         let own = &mut self.nodes[node];
         own.running.clear();
         own.retry_at.clear();
-        own.officer = restored(&mut own.store);
+        own.officer = own.store.restored();
         own.officer.begin_sync(Pace::Watch);
         self.checks.restarted(node, &self.nodes[node].officer);
         for conn in conns {
@@ -363,8 +394,8 @@ impl World {
     }
 
     /// Another officer's program with a copy of a disk of this one's, as yet without a network.
-    pub fn start_copy(&mut self, mut store: MemoryStore) -> usize {
-        let mut officer = restored(&mut store);
+    pub fn start_copy(&mut self, store: OfficerDisk) -> usize {
+        let mut officer = store.restored();
         officer.begin_sync(Pace::Watch);
         let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
         self.nodes.push(Node {
@@ -381,7 +412,7 @@ impl World {
     }
 
     /// Puts an older copy of an officer's disk in place of its disk.
-    pub fn restore_disk(&mut self, node: usize, store: MemoryStore) {
+    pub fn restore_disk(&mut self, node: usize, store: OfficerDisk) {
         self.nodes[node].store = store;
         self.checks.forget_durable(node);
         self.copies.forget(node);

@@ -4,7 +4,6 @@ use crate::crypto::digest::Digest;
 use crate::desk::page::model::{Body, Book, Head, Party, Receipts, Told};
 use crate::desk::screen::plain;
 use crate::desk::tell::line;
-use crate::desk::words::confirmed;
 use crate::officer::engine::Channel;
 use crate::officer::view::Shown;
 use crate::party::role::Role;
@@ -20,7 +19,7 @@ pub fn book(channel: &Channel) -> Option<Book> {
             name: card.name().as_str().to_owned(),
             // A card of a channel that stands has a fingerprint.
             fingerprint: card.fingerprint().unwrap_or_default(),
-            words: Some(confirmed(channel, &ledger, role)),
+            words: Some(channel.words_confirmed_by(role)),
         }
     });
     let heads = Role::BOTH.map(|role| {

@@ -114,7 +114,7 @@ fn a_vault_opens_with_its_passphrase_alone_and_holds_nothing_in_clear() {
     vault.change_passphrase("caf\u{e9} au lait", PassphraseCost::LEAST).unwrap();
     drop(vault);
     assert!(matches!(open(&dir), Err(VaultError::PassphraseWrong)));
-    let mut vault = Vault::open(&dir, "cafe\u{301} au lait", MUTABLE, rng()).unwrap();
+    let vault = Vault::open(&dir, "cafe\u{301} au lait", MUTABLE, rng()).unwrap();
     assert_eq!(vault.read(Table(1), b"k").unwrap().unwrap().as_slice(), b"Velmara's other words");
 }
 

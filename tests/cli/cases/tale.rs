@@ -6,17 +6,19 @@ use crate::relay::Relay;
 use crate::scene::Scene;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use truceline::crypto::digest::Digest;
 use truceline::deal::body::{Body, Content};
 use truceline::deal::import::{Sources, proposal_from_toml};
 use truceline::deal::judge::{Entry, Ledger, Said as Judged, judge};
 use truceline::host::entropy::OsEntropy;
-use truceline::host::store::Store;
 use truceline::host::vault::Vault;
 use truceline::officer::engine::Officer as Engine;
-use truceline::officer::restore::Rows;
+use truceline::officer::held::{ChainRow, rows_of};
 use truceline::officer::table;
 use truceline::officer::view::check_export;
+use truceline::party::role::Role;
+use truceline::service::disk::Disk;
 use truceline::statement::header::StatementId;
 use truceline::statement::kind::Kind;
 use truceline::statement::signed::{Said, Statement};
@@ -260,17 +262,13 @@ pub fn came_to_the_byte(list: &Value, csv: &str) {
 /// Puts a proposal into an officer's vault, signed and in its place in the chain, with no rule asked: what a client does
 /// that was altered. The next sync sends it.
 pub fn say_unchecked(officer: &Officer, proposal: &str) -> String {
-    let mut vault = Vault::open(&officer.vault, PASSPHRASE, table::MUTABLE, Box::new(OsEntropy)).unwrap();
-    let mut rows = Rows::new();
-    for table in table::ALL {
-        let held = rows.entry(table).or_default();
-        vault.scan(table, &mut |key, value| held.push((key.to_vec(), value))).unwrap();
-    }
-    let engine = Engine::restore(rows).unwrap();
+    let vault = Vault::open(&officer.vault, PASSPHRASE, table::MUTABLE, Box::new(OsEntropy)).unwrap();
+    let disk = Arc::new(Disk::new(vault));
+    let engine = Engine::restore(disk.clone()).unwrap();
     let channel = engine.channels().next().unwrap();
     let (number, author) = (channel.number, channel.thread.role);
     // By the clock of the chain's own last statement: this one comes after it.
-    let now = channel.transcript.chain(author).headers().last().map_or(UnixMillis(1), |header| header.clock);
+    let now = channel.statements_of(author).next_back().map_or(UnixMillis(1), |last| last.header.clock);
     let mut list = |name: &str| Err(format!("{name}: no lists here"));
     let mut seed = || [5; 32];
     let sources = &mut Sources { me: author, now, list: &mut list, seed: &mut seed };
@@ -282,15 +280,14 @@ pub fn say_unchecked(officer: &Officer, proposal: &str) -> String {
     let statement = Statement::sign(header, said, engine.identity().key()).unwrap();
     let sequence = statement.header.sequence;
     let stored = truceline::codec::encode(&now, usize::MAX).unwrap();
-    let records = vec![
-        Record::put(
-            table::STATEMENT,
-            table::statement_key(number, author, sequence),
-            statement.encode().unwrap(),
-        ),
-        Record::put(table::MARK, table::mark_key(number, author, sequence, 1), stored),
-    ];
-    vault.commit(records).unwrap();
+    let mut transcript = channel.transcript.clone();
+    transcript.append_verified(&statement.header).unwrap();
+    let ends = Role::BOTH.map(|role| transcript.chain(role).end().clone());
+    let chain = truceline::codec::encode(&ChainRow { ends, counts: channel.counts }, usize::MAX).unwrap();
+    let mut records = rows_of(number, author, &statement.header, statement.encode().unwrap());
+    records.push(Record::put(table::MARK, table::mark_key(number, author, sequence, 1), stored));
+    records.push(Record::put(table::CHAIN, table::thread_key(number), chain));
+    disk.commit(records).unwrap();
     statement.id().0.hex()
 }
 
