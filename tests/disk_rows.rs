@@ -23,7 +23,7 @@ use truceline::officer::settings::Settings;
 use truceline::officer::thread::{
     Greeted, Halt, Inbound, Inviting, OfferQueue, Outbound, Renews, Session, Stage, Thread,
 };
-use truceline::party::card::{IdentitySeeds, PartyName};
+use truceline::party::card::{Card, IdentitySeeds, PartyName};
 use truceline::party::role::Role;
 use truceline::relay::engine::Relay;
 use truceline::relay::message::{ConnId, Input, Limits, Send};
@@ -317,8 +317,13 @@ fn officer_rows() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("own.untruth", own(untruth(None))),
         ("own.untruth-said", own(untruth(Some("s")))),
+        ("retired", row(&(1u8, NOW, seeds_card()))),
         ("own.profile", own(Own::Profile { key: text("k"), text: text("Яна") })),
     ]
+}
+
+fn seeds_card() -> Card {
+    identity("Velmara", 1).card().clone()
 }
 
 fn text(text: &str) -> Text {
@@ -392,6 +397,9 @@ fn an_officers_frozen_rows_are_read_and_written_alike() {
             "fragment" => assert_eq!(read_again::<(u32, Vec<u8>)>(name, bytes).1, b"piece"),
             "mark" => assert_eq!(read_again::<UnixMillis>(name, bytes), NOW),
             "opened" => drop(read_again::<CellHash>(name, bytes)),
+            "retired" => {
+                assert_eq!(read_again::<(u8, UnixMillis, Card)>(name, bytes), (1, NOW, seeds_card()));
+            }
             "own" => {
                 let record = OwnRecord::decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
                 assert_eq!((record.at, record.thread), (NOW, 3));

@@ -7,6 +7,7 @@ mod channels;
 mod exchange;
 mod inputs;
 mod invites;
+mod keeping;
 mod killed;
 mod mandates;
 mod negotiation;

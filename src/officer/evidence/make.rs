@@ -7,13 +7,16 @@ use crate::deal::body::{Content, Offer};
 use crate::deal::case::{Agreement, Means};
 use crate::deal::handover::{HandoverLine, Subject};
 use crate::deal::judge::Ledger;
+use crate::deal::state::CaseState;
 use crate::deal::terms::Quantity;
 use crate::officer::engine::Channel;
+use crate::officer::evidence::deposit;
 use crate::officer::view::{Shown, preamble};
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
 use crate::statement::evidence::{
-    Bundle, ChainShown, Disclosure, Element, PartList, PartSaid, Place, Proved, Run, Scope, SignedHeader,
+    Bundle, ChainShown, Deposit, Disclosure, Element, PartList, PartSaid, Place, Proved, Run, Scope,
+    SignedHeader,
 };
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
@@ -192,6 +195,7 @@ impl<'a> Maker<'a> {
     }
 
     fn case(&mut self, case: StatementId) -> Result<Scope, MakeError> {
+        self.channel.ledger().case(&case.0).ok_or(MakeError::NoCase(case))?;
         let opening = self.header_of(&case).ok_or(MakeError::NoCase(case))?.clone();
         let mut firsts = [0; 2];
         for (role, first) in Role::BOTH.into_iter().zip(&mut firsts) {
@@ -377,6 +381,7 @@ impl<'a> Maker<'a> {
 
     fn bundle(self, scope: Scope) -> Result<Bundle, MakeError> {
         let chains = [self.chain(Role::Inviter)?, self.chain(Role::Joiner)?];
+        let deposits = self.deposits()?;
         let places: Vec<_> = self.shown.keys().copied().collect();
         let mut proofs = Vec::new();
         for (role, sequence) in places {
@@ -388,7 +393,20 @@ impl<'a> Maker<'a> {
             .map(|(place, disclosure)| Element { place, disclosure });
         let session = self.channel.session().ok_or(MakeError::NotOpen)?;
         let (statements, preamble) = (statements.collect(), preamble(session));
-        Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits: Vec::new() })
+        Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits })
+    }
+
+    /// What relays signed of own statements that are shown whole and not acknowledged: the proofs hold all of them.
+    fn deposits(&self) -> Result<Vec<Deposit>, MakeError> {
+        let me = self.channel.thread.role;
+        let untold = |at: &&(Role, u64)| at.0 == me && at.1 >= self.acknowledged(me);
+        let mut deposits = Vec::new();
+        for (place, disclosure) in self.shown.iter().filter(|(at, _)| untold(at)) {
+            if matches!(disclosure, Disclosure::Whole(_)) {
+                deposits.extend(deposit::of(self.channel, place.1)?);
+            }
+        }
+        Ok(deposits)
     }
 
     /// How many of a party's statements the counterpart's head acknowledges.
@@ -437,7 +455,7 @@ fn sealed(ledger: &Ledger, about: &StatementId) -> Option<(Digest, Agreement)> {
         | Means::Crossing { openers: one, others: other }) = &it.means;
         [&it.offer, one, other].contains(&&about.0)
     };
-    let among = |case: &crate::deal::state::CaseState<'_>| {
+    let among = |case: &CaseState<'_>| {
         let found = case.sealed().iter().find(|it| part(it));
         found.map(|agreement| (case.id(), agreement.clone()))
     };
