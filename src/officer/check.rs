@@ -294,11 +294,12 @@ fn forks(source: &dyn Source, threads: &Threads, checked: &mut Checked) {
         checked.signatures += 2;
         let thread = thread_of(key).ok_or("its key is none")?;
         let session = threads.session(thread).ok_or("its channel is not there")?;
-        let peer = threads.all.get(&thread).map_or(Role::Inviter, |thread| thread.role.other());
-        if ForkNotice::proves(row, &session.channel, peer, session.card(peer).key()) {
+        let author = key.get(4).copied().and_then(Role::from_number).ok_or("its key is none")?;
+        let proves = ForkNotice::proves(row, &session.channel, author, session.card(author).key());
+        if proves && key == table::fork_key(thread, author) {
             Ok(())
         } else {
-            Err("it does not prove that the counterpart signed two statements at one place".to_owned())
+            Err("it does not prove that a party signed two statements at one place".to_owned())
         }
     });
 }
