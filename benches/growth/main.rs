@@ -2,7 +2,11 @@
 //! `TRUCELINE_BENCH_MILLION` is set, are made in bulk and then opened, added to, read and verified. Prints what each
 //! takes and how that grows. Exit code 1 where what should be flat is not. Linux only.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is shared with tests stops where it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what is shared with tests stops where it cannot go on"
+)]
 
 mod measure;
 #[path = "../../tests/pair/mod.rs"]
@@ -62,7 +66,8 @@ fn main() -> anyhow::Result<ExitCode> {
         let all: Vec<f64> = columns.iter().filter_map(|column| column.get(*at)).copied().collect();
         all.first().zip(all.last()).is_some_and(|(first, last)| *last > GROWTH_MAX * first)
     };
-    let grown: Vec<&str> = FLAT.iter().filter(|at| grows(at)).filter_map(|at| NAMES.get(*at)).copied().collect();
+    let grown: Vec<&str> =
+        FLAT.iter().filter(|at| grows(at)).filter_map(|at| NAMES.get(*at)).copied().collect();
     if grown.is_empty() {
         println!("\nWhat should not grow with the history does not.");
         return Ok(ExitCode::SUCCESS);

@@ -49,7 +49,8 @@ fn micros(took: Duration) -> f64 {
 
 fn peak_kib() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a status without a peak")?;
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("a status without a peak")?;
     Ok(peak.trim().trim_end_matches("kB").trim().parse()?)
 }
 
@@ -85,7 +86,8 @@ fn take_in(service: &mut OfficerService, dir: &Path) -> anyhow::Result<f64> {
     handle(LinkEvent::Up(Exporter([7; 32])))?;
     let (mut times, mut rng) = (Vec::new(), pair::rng(6));
     for index in 0..u64::from(TIMES) {
-        let said = Said { salt: [3; 32], body: note(&format!("Came {index}."))?.encode()?, lists: Vec::new() };
+        let said =
+            Said { salt: [3; 32], body: note(&format!("Came {index}."))?.encode()?, lists: Vec::new() };
         let heading = Heading { kind: Kind::Note.number(), case: StatementId::NONE, clock: pair::NOW };
         let header = transcript.next_header(Role::Joiner, heading, said.commitment());
         transcript.append_verified(&header)?;
@@ -130,7 +132,8 @@ fn bare(service: &OfficerService) -> anyhow::Result<[f64; 2]> {
     let count = channel.transcript.chain(Role::Inviter).count().min(BARE);
     let bytes: Vec<Arc<[u8]>> = (0..count).filter_map(|at| channel.bytes_at(Role::Inviter, at)).collect();
     let signed = bytes.iter().map(|it| decode_signed_header(it)).collect::<Result<Vec<_>, _>>()?;
-    let verify = || signed.iter().all(|(header, signature)| verify_header(header, signature, card.key()).is_ok());
+    let verify =
+        || signed.iter().all(|(header, signature)| verify_header(header, signature, card.key()).is_ok());
     let rate = |cores: usize, began: Instant| (signed.len() * cores) as f64 / began.elapsed().as_secs_f64();
     let began = Instant::now();
     anyhow::ensure!(verify());

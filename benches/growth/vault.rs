@@ -159,11 +159,7 @@ pub fn make(dir: &Path, statements: u64) -> anyhow::Result<()> {
         let counts = Counts { words: [None; 2], sent: statements / 2 - 1, read: 0, unread: UNREAD };
         let chain = codec::encode(&ChainRow { ends, counts }, usize::MAX)?;
         rows.push(Record::put(table::CHAIN, table::thread_key(THREAD), chain));
-        rows.push(Record::put(
-            table::THREAD,
-            table::thread_key(THREAD),
-            codec::encode(&thread, usize::MAX)?,
-        ));
+        rows.push(Record::put(table::THREAD, table::thread_key(THREAD), codec::encode(&thread, usize::MAX)?));
         vault.commit(rows)?;
         at = end;
     }
