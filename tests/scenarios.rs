@@ -57,7 +57,8 @@ fn a_forked_statement_freezes_the_channel_and_is_kept_as_evidence() {
     forger.put_statement(&mut world, 0, &other);
     world.run_for(Millis::minutes(2));
     assert_eq!(halt(&world, 0, a), Some(Halt::Forked { sequence: one.header.sequence }));
-    let evidence = world.nodes[0].store.read(table::FORK, &table::thread_key(a)).unwrap().unwrap();
+    let evidence =
+        world.nodes[0].store.read(table::FORK, &table::fork_key(a, Role::Joiner)).unwrap().unwrap();
     let (session, key) = {
         let channel = world.nodes[0].officer.channel(a).unwrap();
         let session = channel.session().unwrap();

@@ -43,7 +43,7 @@ impl Counts {
         }
     }
 
-    pub(super) const fn words_of_mut(&mut self, role: Role) -> &mut Option<u64> {
+    const fn words_of_mut(&mut self, role: Role) -> &mut Option<u64> {
         let [inviter, joiner] = &mut self.words;
         match role {
             Role::Inviter => inviter,
@@ -103,7 +103,7 @@ pub fn case_of(header: &Header) -> Option<Digest> {
 }
 
 /// Whether a statement confirms the safety words of a channel.
-pub(super) fn confirms_words(session: &Session, statement: &Statement) -> bool {
+fn confirms_words(session: &Session, statement: &Statement) -> bool {
     statement.header.kind == Kind::WordsConfirmed.number()
         && statement.said.lists.is_empty()
         && WordsConfirmed::confirms(&statement.said.body, &session.words())

@@ -11,7 +11,6 @@ pub mod adopt;
 pub mod cell;
 pub mod check;
 mod check_chain;
-mod check_index;
 pub mod command;
 pub mod compose;
 pub mod deposits;
