@@ -2,11 +2,13 @@
 //! channel are signed and continue themselves and each other, and what is kept beside them fits them. All damage is
 //! found, not the first alone. Memory is flat: a statement is let go of once it is checked.
 
-use crate::codec::{self, CELL_BYTES};
+use crate::codec::{self, CellBytes};
 use crate::crypto::digest::Digest;
+use crate::crypto::secret::Secret;
 use crate::officer::cell::{Carries, Placement};
 use crate::officer::check_chain::Chains;
 pub use crate::officer::check_chain::{Job, place};
+use crate::officer::deposits::HeldDeposit;
 use crate::officer::draft::{Approval, Draft};
 use crate::officer::drafts::{PART_APPROVAL, PART_DRAFT, PART_SENT};
 use crate::officer::mandate::SignedMandate;
@@ -234,13 +236,13 @@ fn drafts(source: &dyn Source, threads: &Threads, checked: &mut Checked) -> BTre
 }
 
 fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut Checked) {
-    let mut places = BTreeMap::new();
+    let (mut places, mut cells) = (BTreeMap::new(), BTreeMap::new());
     each(source, table::PLACES, checked, |_, key, row| {
         places.insert(key.to_vec(), decoded::<Vec<Placement>>(row)?.len());
         Ok(())
     });
     each(source, table::CELL, checked, |_, key, row| {
-        let (carries, cell): (Carries, Vec<u8>) = decoded(row)?;
+        let (carries, cell, shown): (Carries, Vec<u8>, Option<Secret<44>>) = decoded(row)?;
         let (thread, number) = table::split_key(key, 0).ok_or("its key is none")?;
         let held = threads.all.get(&thread).ok_or("its channel is not there")?;
         let queues = match &held.stage {
@@ -248,8 +250,11 @@ fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut
             Stage::Greeting(greeted) => greeted.outbound.len(),
             _ => 0,
         };
-        if cell.len() != CELL_BYTES || number >= held.next_cell {
-            return Err("it is no cell that this vault sealed".to_owned());
+        let bytes: Option<&CellBytes> = cell.as_slice().try_into().ok().filter(|_| number < held.next_cell);
+        let bytes = bytes.ok_or("it is no cell that this vault sealed")?;
+        cells.insert((thread, number), CellHash::of(bytes));
+        if shown.is_some() != matches!(carries, Carries::Fragment { .. }) {
+            return Err("the key to its body is not there, or where none belongs".to_owned());
         }
         if places.remove(key) != Some(queues) {
             return Err("where it lies is not known of each relay".to_owned());
@@ -264,6 +269,16 @@ fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut
     for key in places.keys() {
         checked.found(table::PLACES, Some(key), "its cell is not there");
     }
+    each(source, table::DEPOSIT, checked, |checked, key, row| {
+        checked.signatures += 1;
+        let held: HeldDeposit = decoded(row)?;
+        let (thread, number) = table::split_key(key, 0).ok_or("its key is none")?;
+        let cell = cells.get(&(thread, number)).ok_or("its cell is not there")?;
+        let session = threads.session(thread).ok_or("its channel is not there")?;
+        let relay = key.get(12).and_then(|at| session.outbound.get(usize::from(*at)));
+        let relay_key = relay.and_then(|relay| relay.deposit.key.as_ref()).ok_or("its relay is not known")?;
+        held.verify(relay_key, *cell).map_err(|error| error.to_string())
+    });
 }
 
 fn inbox(source: &dyn Source, threads: &Threads, checked: &mut Checked) {

@@ -67,9 +67,8 @@ impl Officer {
         let mut step = OfficerStep::new();
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(step) };
         let mut delete = |table, key| step.records.push(Record::delete(table, key));
-        for cell in std::mem::take(&mut channel.outbox).cells.keys() {
-            delete(table::CELL, table::number_key(number, *cell));
-            delete(table::PLACES, table::number_key(number, *cell));
+        for (at, cell) in &std::mem::take(&mut channel.outbox).cells {
+            cell.rows(number, *at).into_iter().for_each(|(table, key)| delete(table, key));
         }
         let inbox = std::mem::take(&mut channel.inbox);
         for (opened, relays) in inbox.opened.values() {
