@@ -69,10 +69,12 @@ fn bundles(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
     out
 }
 
-/// What each command that shows something answers, in both forms, on both outputs; an exported transcript; evidence.
+/// What each command that shows something answers, in both forms, on both outputs; an exported transcript, a page, evidence.
 fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
     let export = officer.dir.join("transcript.bin");
     officer.ok(&["transcript", "export", export.to_str().unwrap(), "--force"]);
+    let page = officer.dir.join("page.html");
+    officer.ok(&["report", "--html", page.to_str().unwrap(), "--force"]);
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["log"],
         vec!["status"],
@@ -89,7 +91,10 @@ fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
         vec!["sync"],
     ];
     commands.extend(statements.iter().map(|id| vec!["show", *id, "--full"]));
-    let mut out = vec![("the exported transcript".to_owned(), std::fs::read(&export).unwrap())];
+    let mut out = vec![
+        ("the exported transcript".to_owned(), std::fs::read(&export).unwrap()),
+        ("the page".to_owned(), std::fs::read(&page).unwrap()),
+    ];
     out.extend(bundles(officer, statements));
     for args in commands {
         for form in [&[][..], &["--json"]] {
@@ -167,7 +172,8 @@ fn nothing_that_is_kept_reaches_a_statement_an_export_a_log_or_the_relay() {
         // The search finds what was said, in the same places.
         let found = mark_of(&shown, SAID);
         let evidence = ["the file of evidence --statements", "the page of evidence --statements"];
-        for place in ["the exported transcript", "log", "--json log"].into_iter().chain(evidence) {
+        for place in ["the exported transcript", "the page", "log", "--json log"].into_iter().chain(evidence)
+        {
             assert!(found.iter().any(|name| name == place), "{whose}: '{SAID}' is not in {place}: {found:?}");
         }
     }
