@@ -15,7 +15,7 @@ use crate::deal::shown::{Shown, ShownRecord};
 use crate::officer::view::verify_introduction;
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
-use crate::statement::evidence::check::{BundleError, CheckedBundle, Proven};
+use crate::statement::evidence::checked::{BundleError, CheckedBundle, Proven};
 use crate::statement::evidence::{Disclosure, Scope, check as bundle};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
@@ -124,7 +124,7 @@ fn told(proven: &Proven, words: &SafetyWords) -> Told {
         Kind::WordsConfirmed if bare && WordsConfirmed::confirms(&said.body, words) => Told::WordsConfirmed,
         Kind::Read if bare => Read::decode(&said.body, header.peer_count).map_or(Told::Malformed, Told::Read),
         Kind::Acknowledgement | Kind::WordsConfirmed | Kind::Read => Told::Malformed,
-        Kind::Relays | Kind::ForkNotice => Told::Other,
+        Kind::Relays | Kind::ForkNotice | Kind::Renewal => Told::Other,
         _ => Body::parse(kind, &said.body, &said.lists)
             .map_or(Told::Malformed, |content| Told::Deal(Box::new(content))),
     }
