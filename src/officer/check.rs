@@ -2,11 +2,13 @@
 //! channel are signed and continue themselves and each other, and what is kept beside them fits them. All damage is
 //! found, not the first alone. Memory is flat: a statement is let go of once it is checked.
 
-use crate::codec::{self, CELL_BYTES};
+use crate::codec::{self, CellBytes};
 use crate::crypto::digest::Digest;
+use crate::crypto::secret::Secret;
 use crate::officer::cell::{Carries, Placement};
 use crate::officer::check_chain::Chains;
 pub use crate::officer::check_chain::{Job, place};
+use crate::officer::deposits::HeldDeposit;
 use crate::officer::draft::{Approval, Draft};
 use crate::officer::drafts::{PART_APPROVAL, PART_DRAFT, PART_SENT};
 use crate::officer::mandate::SignedMandate;
@@ -22,6 +24,7 @@ use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::StatementError;
 use crate::step::Table;
 use crate::time::UnixMillis;
+use crate::wire::deposit::Deposit;
 use crate::wire::queue::CellHash;
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
@@ -85,11 +88,11 @@ impl Threads {
     }
 }
 
-fn thread_of(key: &[u8]) -> Option<u32> {
+pub(super) fn thread_of(key: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*key.first_chunk()?))
 }
 
-fn decoded<T: bincode::Encode + bincode::Decode<()>>(row: &[u8]) -> Result<T, String> {
+pub(super) fn decoded<T: bincode::Encode + bincode::Decode<()>>(row: &[u8]) -> Result<T, String> {
     codec::decode(row, usize::MAX).map_err(|error| error.to_string())
 }
 
@@ -105,6 +108,7 @@ pub fn check(source: &dyn Source, verify: &mut Verify<'_>) -> Checked {
         checked.found(table::DRAFT, Some(key), what);
     }
     chains.check_marks(source, &threads, &mut checked);
+    chains.check_index(source, &threads, &mut checked);
     outbox(source, &threads, &chains, &mut checked);
     inbox(source, &threads, &mut checked);
     forks(source, &threads, &mut checked);
@@ -122,7 +126,7 @@ pub fn check(source: &dyn Source, verify: &mut Verify<'_>) -> Checked {
 }
 
 /// Checks each row of a table by itself.
-fn each(
+pub(super) fn each(
     source: &dyn Source,
     table: Table,
     checked: &mut Checked,
@@ -234,13 +238,14 @@ fn drafts(source: &dyn Source, threads: &Threads, checked: &mut Checked) -> BTre
 }
 
 fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut Checked) {
+    let mut hashes = BTreeMap::new();
     let mut places = BTreeMap::new();
     each(source, table::PLACES, checked, |_, key, row| {
         places.insert(key.to_vec(), decoded::<Vec<Placement>>(row)?.len());
         Ok(())
     });
     each(source, table::CELL, checked, |_, key, row| {
-        let (carries, cell): (Carries, Vec<u8>) = decoded(row)?;
+        let (carries, cell, _): (Carries, Vec<u8>, Option<Secret<44>>) = decoded(row)?;
         let (thread, number) = table::split_key(key, 0).ok_or("its key is none")?;
         let held = threads.all.get(&thread).ok_or("its channel is not there")?;
         let queues = match &held.stage {
@@ -248,9 +253,9 @@ fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut
             Stage::Greeting(greeted) => greeted.outbound.len(),
             _ => 0,
         };
-        if cell.len() != CELL_BYTES || number >= held.next_cell {
-            return Err("it is no cell that this vault sealed".to_owned());
-        }
+        let cell: Option<Box<CellBytes>> = cell.into_boxed_slice().try_into().ok();
+        let cell = cell.filter(|_| number < held.next_cell).ok_or("it is no cell that this vault sealed")?;
+        hashes.insert(key.to_vec(), CellHash::of(&cell));
         if places.remove(key) != Some(queues) {
             return Err("where it lies is not known of each relay".to_owned());
         }
@@ -264,6 +269,18 @@ fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut
     for key in places.keys() {
         checked.found(table::PLACES, Some(key), "its cell is not there");
     }
+    each(source, table::DEPOSIT, checked, |checked, key, row| {
+        let HeldDeposit { writer, index, clock, proof } = decoded(row)?;
+        let (cell, relay) = key.split_at_checked(12).ok_or("its key is none")?;
+        let cell = *hashes.get(cell).ok_or("its cell is not there")?;
+        let session =
+            thread_of(key).and_then(|thread| threads.session(thread)).ok_or("its channel is not there")?;
+        let relay = relay.first().and_then(|at| session.outbound.get(usize::from(*at)));
+        let known =
+            relay.and_then(|relay| relay.deposit.key.as_ref()).ok_or("its relay's key is not known")?;
+        checked.signatures += 1;
+        proof.verify(known, &Deposit { writer, index, cell, clock }).map_err(|error| error.to_string())
+    });
 }
 
 fn inbox(source: &dyn Source, threads: &Threads, checked: &mut Checked) {

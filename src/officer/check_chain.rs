@@ -5,14 +5,16 @@
 use crate::crypto::digest::Digest;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::sign::VerifyingKey;
-use crate::officer::check::{Checked, Source, Threads, Verify, side};
+use crate::officer::check::{Checked, Source, Threads, Verify, decoded, each, side, thread_of};
+use crate::officer::held::{ChainRow, rows_of};
 use crate::officer::table;
 use crate::party::role::Role;
 use crate::statement::header::{HEADER_BYTES, Header, StatementId, VERSION};
 use crate::statement::signed::Statement;
+use crate::statement::transcript::Transcript;
 use crate::step::Table;
 use crate::time::UnixMillis;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A statement whose commitment and signature are to be verified.
 pub struct Job {
@@ -27,11 +29,16 @@ pub struct Job {
 const JOBS_MAX: usize = 256;
 /// Bytes of statements that wait to be verified.
 const JOB_BYTES_MAX: usize = 16 << 20;
+/// The mark of a statement that was read.
+const READ_MARK: u8 = 4;
 
-/// How long a chain is, and what it acknowledges.
+/// How long a chain is, how it ends, and what it acknowledges.
 #[derive(Default, Clone, Copy)]
 struct Length {
     count: u64,
+    head: StatementId,
+    /// None where a statement is missing.
+    root: Option<Digest>,
     acknowledged: u64,
 }
 
@@ -39,6 +46,8 @@ struct Length {
 #[derive(Default)]
 pub(super) struct Chains {
     lengths: BTreeMap<(u32, u8), Length>,
+    /// How many rows there should be by which statements are found again.
+    indexed: BTreeMap<Table, u64>,
 }
 
 /// A chain as far as it was walked. The tree is lost where a statement is.
@@ -189,8 +198,14 @@ impl Chains {
             for what in now.place(&statement.header, &session.channel, source) {
                 checked.found(table::STATEMENT, Some(key), what);
             }
-            let length = Length { count: now.next, acknowledged: now.acknowledged };
+            let root = now.tree.as_ref().map(Frontier::root);
+            let length = Length { count: now.next, head: now.head, root, acknowledged: now.acknowledged };
             chains.lengths.insert((thread, role.number()), length);
+            if let Some(own) = threads.all.get(&thread).map(|thread| thread.role) {
+                for what in chains.indexed(thread, own, &statement.header, source) {
+                    checked.found(table::STATEMENT, Some(key), what);
+                }
+            }
             walk = Some(now);
             sent.remove(&statement.id().0);
             bytes += row.len();
@@ -204,6 +219,73 @@ impl Chains {
         run(&mut jobs, verify, checked);
         chains.check_ends(threads, checked);
         chains
+    }
+
+    /// What is wrong with the rows by which a statement is found again.
+    fn indexed(&mut self, thread: u32, own: Role, header: &Header, source: &dyn Source) -> Vec<&'static str> {
+        let mut wrong = Vec::new();
+        for expected in rows_of(thread, own, header, Vec::new()) {
+            let found = source.read(expected.table, &expected.key);
+            let there = found.is_some();
+            match expected.table {
+                table::STATEMENT => continue,
+                table::UNREAD => {
+                    let mark = table::mark_key(thread, header.author, header.sequence, READ_MARK);
+                    if there == source.read(table::MARK, &mark).is_some() {
+                        wrong.push("whether it was read is told in two ways");
+                    }
+                }
+                _ if found != expected.value => wrong.push("a row by which it is found is missing or wrong"),
+                _ => {}
+            }
+            let count = self.indexed.entry(expected.table).or_default();
+            *count = count.saturating_add(u64::from(there));
+        }
+        wrong
+    }
+
+    /// What is kept of the chains for quick use is what they say themselves.
+    pub fn check_index(&self, source: &dyn Source, threads: &Threads, checked: &mut Checked) {
+        for table in [table::PLACE, table::CASE, table::UNREAD] {
+            each(source, table, checked, |_, _, _| Ok(()));
+            let found = checked.rows.get(&table.0).copied().unwrap_or_default();
+            let expected = self.indexed.get(&table).copied().unwrap_or_default();
+            if found != expected {
+                checked.found(
+                    table,
+                    None,
+                    format!("{found} rows are there, and {expected} belong to statements"),
+                );
+            }
+        }
+        let mut ended = BTreeSet::new();
+        each(source, table::CHAIN, checked, |_, key, row| {
+            let ChainRow { ends, .. } = decoded(row)?;
+            let thread = thread_of(key).ok_or("its key is none")?;
+            let session = threads.session(thread).ok_or("its channel is not there")?;
+            ended.insert(thread);
+            let kept = Transcript::resume(session.channel, ends);
+            let agrees = Role::BOTH.iter().all(|role| {
+                let (chain, length) = (kept.chain(*role), self.length(thread, *role));
+                let count = chain.count();
+                let stand = chain.stand(count).map(|stand| stand.root);
+                let root = length.root.is_none() || length.root == stand;
+                let ends = (count, chain.head(count), chain.acknowledged());
+                root && ends == (length.count, length.head, length.acknowledged)
+            });
+            if agrees { Ok(()) } else { Err("its statements do not end as is kept here".to_owned()) }
+        });
+        for number in threads.all.keys().filter(|number| threads.session(**number).is_some()) {
+            if !ended.contains(number) {
+                let what = format!("channel {}: the ends of its chains are not kept", threads.label(*number));
+                checked.found(table::CHAIN, None, what);
+            }
+        }
+    }
+
+    fn length(&self, thread: u32, role: Role) -> Length {
+        let empty = Length { root: Some(Frontier::new().root()), ..Length::default() };
+        self.lengths.get(&(thread, role.number())).copied().unwrap_or(empty)
     }
 
     /// What each chain acknowledges is there, and what is sealed was said.

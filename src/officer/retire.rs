@@ -6,6 +6,7 @@
 //! ```
 
 use crate::codec;
+use crate::crypto::sign::QueueSecret;
 use crate::officer::command::CommandError;
 use crate::officer::engine::{Officer, OfficerStep};
 use crate::officer::restore::RestoreError;
@@ -14,6 +15,7 @@ use crate::officer::thread::{Stage, Thread};
 use crate::party::card::{Card, Identity};
 use crate::step::Record;
 use crate::time::UnixMillis;
+use rand_core::CryptoRng;
 
 /// The version of the row.
 const VERSION: u8 = 1;
@@ -40,11 +42,16 @@ impl Officer {
     }
 
     /// Erases every key: identity, ratchets, queues, tokens, and cells that wait. Invites and joins of which no
-    /// channel came go with theirs. What was said, its marks, mandates, drafts and own records stay.
+    /// channel came go with theirs. What was said, its marks, mandates, drafts and own records stay, and so do the
+    /// cells of which a relay signed that it has them, each with the key that opens it alone: they are evidence.
     ///
     /// # Errors
     /// [`CommandError::Retired`].
-    pub fn retire(&mut self, now: UnixMillis) -> Result<((), OfficerStep), CommandError> {
+    pub fn retire(
+        &mut self,
+        now: UnixMillis,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<((), OfficerStep), CommandError> {
         self.check_not_retired()?;
         let mut step = OfficerStep::new();
         let card = self.identity.card().clone();
@@ -55,7 +62,7 @@ impl Officer {
             if self.channel(number).is_some_and(|channel| channel.session().is_none()) {
                 step.append(self.discard(number)?);
             } else {
-                step.append(self.erase_keys(number)?);
+                step.append(self.erase_keys(number, rng)?);
             }
         }
         self.identity = Identity::erased(card);
@@ -63,14 +70,17 @@ impl Officer {
         Ok(((), step))
     }
 
-    fn erase_keys(&mut self, number: u32) -> Result<OfficerStep, CommandError> {
+    fn erase_keys(&mut self, number: u32, rng: &mut dyn CryptoRng) -> Result<OfficerStep, CommandError> {
         let mut step = OfficerStep::new();
         let Some(channel) = self.channels.get_mut(&number) else { return Ok(step) };
         let mut delete = |table, key| step.records.push(Record::delete(table, key));
-        for cell in std::mem::take(&mut channel.outbox).cells.keys() {
-            delete(table::CELL, table::number_key(number, *cell));
-            delete(table::PLACES, table::number_key(number, *cell));
-        }
+        channel.outbox.cells.retain(|cell, held| {
+            if held.deposits.is_empty() {
+                delete(table::CELL, table::number_key(number, *cell));
+                delete(table::PLACES, table::number_key(number, *cell));
+            }
+            !held.deposits.is_empty()
+        });
         let inbox = std::mem::take(&mut channel.inbox);
         for (opened, relays) in inbox.opened.values() {
             for at in (0..8u8).filter(|at| relays >> at & 1 == 1) {
@@ -82,7 +92,7 @@ impl Officer {
                 delete(table::FRAGMENT, table::fragment_key(number, *sequence, *index));
             }
         }
-        channel.thread.erase_keys();
+        channel.thread.erase_keys(rng);
         let row = codec::encode(&channel.thread, usize::MAX)?;
         step.records.push(Record::put(table::THREAD, table::thread_key(number), row));
         Ok(step)
@@ -91,11 +101,15 @@ impl Officer {
 
 impl Thread {
     /// Keeps of a channel only what its transcript is checked with.
-    fn erase_keys(&mut self) {
+    fn erase_keys(&mut self, rng: &mut dyn CryptoRng) {
         self.inbound.clear();
         if let Stage::Open(session) = &mut self.stage {
             session.ratchet = None;
-            session.outbound.clear();
+            for queue in &mut session.outbound {
+                // The row has a place for a key: one that no relay knows takes it.
+                queue.secret = QueueSecret::random(rng);
+                queue.bootstrap = None;
+            }
             (session.delivered_due, session.read_due) = (None, None);
             session.read.clear();
         }

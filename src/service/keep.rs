@@ -119,7 +119,7 @@ impl OfficerService {
     /// # Errors
     /// [`ServiceError`].
     pub fn retire(&mut self) -> Result<(), ServiceError> {
-        self.command(|officer, now, _| officer.retire(now))?;
+        self.command(|officer, now, rng| officer.retire(now, rng))?;
         self.tidy()
     }
 }

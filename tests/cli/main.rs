@@ -12,6 +12,7 @@ mod killed;
 mod mandates;
 mod negotiation;
 mod officer;
+mod page;
 mod private;
 mod relay;
 mod relays;

@@ -8,6 +8,8 @@ mod document;
 mod lists;
 pub mod model;
 mod receipts;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timeline;
 
