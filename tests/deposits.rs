@@ -15,7 +15,6 @@ use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::deal::body::{Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::desk::receipts::{Answers, Receipts};
-use truceline::host::store::Store;
 use truceline::officer::deposits::{
     DepositEvidence, EVIDENCE_BYTES_MAX, EvidenceError, KeySource, check_deposit,
 };
@@ -169,7 +168,7 @@ fn the_largest_evidence_fits_its_bound() {
     let address = format!("{}:65535", "a".repeat(253));
     evidence.place = truceline::party::relay::RelayPlace::new(&address, evidence.place.pin()).unwrap();
     evidence.proof.path = LeafPath { position: u64::MAX, digests: vec![Digest([9; 32]); 24] };
-    assert_eq!(evidence.encode().unwrap().len(), 22_702);
+    assert_eq!(evidence.encode().unwrap().len(), 22_705);
 }
 
 const TO_PEER: Purpose = Purpose::Outbound(0);
@@ -221,7 +220,7 @@ fn a_statement_that_nobody_fetches_is_shown_withheld_with_its_proof_until_it_is_
     let proven = check_deposit(evidence, &id, Role::Inviter).unwrap();
     assert_eq!(proven.key, world.relays[0].deposit);
     let shown = |world: &World| {
-        channel(world, thread).statements_of(Role::Inviter).last().unwrap().item.bytes.clone()
+        channel(world, thread).statements_of(Role::Inviter).next_back().unwrap().bytes().unwrap()
     };
     assert_eq!(proven.fragment.bytes, shown(&world)[..]);
     let told = |world: &World| {
@@ -301,7 +300,8 @@ fn what_a_relay_stores_without_a_proof_that_holds_is_not_stored_there() {
     world.faults.forge_deposit = 1_000;
     let sequence = say(&mut world, thread);
     let held = channel(&world, thread);
-    assert_eq!(held.troubles.get(&TO_PEER), Some(&Trouble::DepositBroken));
+    // It also shows a false key, or none, where a new connection begins.
+    assert!(held.troubles.contains_key(&TO_PEER));
     assert!(held.session().unwrap().outbound[0].deposit.broken > 0);
     assert!(held.deposited_at(sequence).is_empty());
     world.faults.forge_deposit = 0;

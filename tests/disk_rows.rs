@@ -18,6 +18,7 @@ use truceline::host::sqlite::SqliteStore;
 use truceline::host::store::Store;
 use truceline::officer::cell::{Carries, Placement};
 use truceline::officer::deposits::{HeldDeposit, RelayKey};
+use truceline::officer::held::{ChainRow, Counts, PlaceRow};
 use truceline::officer::own::{Own, OwnRecord};
 use truceline::officer::settings::Settings;
 use truceline::officer::thread::{
@@ -29,6 +30,8 @@ use truceline::relay::engine::Relay;
 use truceline::relay::message::{ConnId, Input, Limits, Send};
 use truceline::relay::table::Row;
 use truceline::session::introduction::{OneTimeKeys, RoleSignature};
+use truceline::statement::header::StatementId;
+use truceline::statement::transcript::{Heading, Transcript};
 use truceline::step::{Record, Table};
 use truceline::time::{Millis, UnixMillis};
 use truceline::wire::deposit::{DepositProof, LeafPath, SignedTree};
@@ -282,6 +285,18 @@ fn row<T: bincode::Encode>(value: &T) -> Vec<u8> {
     codec::encode(value, usize::MAX).unwrap()
 }
 
+/// Three statements of the inviter and one of the joiner, who has acknowledged two.
+fn chains() -> ChainRow {
+    let mut transcript = Transcript::new(CHANNEL);
+    for author in [Role::Inviter, Role::Inviter, Role::Joiner, Role::Inviter] {
+        let heading = Heading { kind: 4, case: StatementId::NONE, clock: NOW };
+        let header = transcript.next_header(author, heading, Digest([0x66; 32]));
+        transcript.append_verified(&header).unwrap();
+    }
+    let ends = Role::BOTH.map(|role| transcript.chain(role).end().clone());
+    ChainRow { ends, counts: Counts { words: [Some(1), None], sent: 2, read: 1, unread: 1 } }
+}
+
 fn officer_rows() -> Vec<(&'static str, Vec<u8>)> {
     let seeds = SigningSeeds::from_seeds(secret(1), secret(2));
     let seeds = IdentitySeeds::new(PartyName::parse("Velmara").unwrap(), seeds);
@@ -310,6 +325,8 @@ fn officer_rows() -> Vec<(&'static str, Vec<u8>)> {
         ("fragment", row(&(612u32, b"piece".to_vec()))),
         ("mark", row(&NOW)),
         ("opened", row(&CellHash(Digest([9; 32])))),
+        ("place", row(&PlaceRow { thread: 3, author: Role::Joiner, sequence: 7 })),
+        ("chain", row(&chains())),
         ("deposit", row(&deposit)),
         (
             "own.note",
@@ -397,6 +414,8 @@ fn an_officers_frozen_rows_are_read_and_written_alike() {
             "fragment" => assert_eq!(read_again::<(u32, Vec<u8>)>(name, bytes).1, b"piece"),
             "mark" => assert_eq!(read_again::<UnixMillis>(name, bytes), NOW),
             "opened" => drop(read_again::<CellHash>(name, bytes)),
+            "place" => assert_eq!(read_again::<PlaceRow>(name, bytes).sequence, 7),
+            "chain" => assert_eq!(read_again::<ChainRow>(name, bytes), chains()),
             "retired" => {
                 assert_eq!(read_again::<(u8, UnixMillis, Card)>(name, bytes), (1, NOW, seeds_card()));
             }

@@ -78,15 +78,15 @@ fn published_proofs_hold_and_published_forgeries_are_refused() {
     assert_eq!(seen, BTreeMap::from(counts), "a case is missing");
 }
 
-/// One line for the root of each subtree of up to 130 leaves (0x00, 0x01, ...), one for each path in it, and a digest over
-/// all lines of a sort: from `testonly/vectors_test.go` of transparency-dev/merkle, which has them from the appendix "Subtree
-/// Test Vectors" of draft-ietf-plants-merkle-tree-certs. The subtrees that begin at leaf 0 are RFC 6962's trees.
+/// One line for the root of each subtree of up to 130 leaves (0x00, 0x01, ...), one for each path in it, and a digest
+/// over all lines of a sort: from `testonly/vectors_test.go` of transparency-dev/merkle, which has them from the
+/// appendix "Subtree Test Vectors" of draft-ietf-plants-merkle-tree-certs. Those from leaf 0 on are RFC 6962's trees.
 #[test]
 fn every_root_and_path_of_trees_up_to_130_leaves_is_the_published_one() {
     let leaves: Vec<Digest> = (0..130u8).map(|at| leaf_hash(&[&[at]])).collect();
     let (mut roots, mut paths) = (Sha256::new(), Sha256::new());
     for end in 0..=leaves.len() {
-        let is_node = |start: &usize| start % (end - start).next_power_of_two() == 0;
+        let is_node = |start: &usize| start.is_multiple_of((end - start).next_power_of_two());
         for start in (0..=end).filter(is_node) {
             let part = &leaves[start..end];
             roots.update(format!("[{start}, {end}) {}\n", Frontier::of(part).root().hex()));

@@ -6,6 +6,7 @@
 mod relay_client;
 
 use relay_client::{Client, DEADLINE, Queue, cell};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,12 +23,13 @@ use truceline::party::relay::{Pin, RelayPlace};
 use truceline::relay::table::CELL;
 use truceline::service::relay::{RelayError, RelayService};
 use truceline::service::relay_config::{Patience, RelayConfig};
-use truceline::service::relay_folder::RelayFolder;
+use truceline::service::relay_folder::{RelayFolder, RelayFolderError};
 use truceline::step::{Record, Span, Table};
-use truceline::time::Millis;
+use truceline::time::{Millis, UnixMillis};
+use truceline::wire::deposit::{Deposit, StoredProof, key_digest, presented_key};
 use truceline::wire::limit::WINDOW_FRAMES;
 use truceline::wire::pass::Token;
-use truceline::wire::queue::QueueRole;
+use truceline::wire::queue::{CellHash, QueueRole, prove};
 use truceline::wire::reply::{Bound, Reply};
 use truceline::wire::request::Request;
 use zeroize::Zeroizing;
@@ -39,6 +41,7 @@ fn config() -> RelayConfig {
 /// A relay in a folder of its own.
 struct Bench {
     _place: TempDir,
+    path: PathBuf,
     folder: RelayFolder,
     service: RelayService,
     tokens: Vec<Token>,
@@ -47,23 +50,25 @@ struct Bench {
 impl Bench {
     async fn start(config: RelayConfig) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let folder = RelayFolder::at(&place.path().join("relay"));
+        let path = place.path().join("relay");
+        let folder = RelayFolder::at(&path);
         folder.init(&config).unwrap();
         let tokens = issue(&folder);
         let service = RelayService::start(folder.clone(), config).await.unwrap();
-        Self { _place: place, folder, service, tokens }
+        Self { _place: place, path, folder, service, tokens }
     }
 
     async fn start_on(store: impl Store + 'static, config: RelayConfig) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let folder = RelayFolder::at(&place.path().join("relay"));
+        let path = place.path().join("relay");
+        let folder = RelayFolder::at(&path);
         folder.init(&config).unwrap();
         let tokens = issue(&folder);
         let made = make_certificate().unwrap();
         let acceptor = Acceptor::new(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
         let service =
             RelayService::start_with(folder.clone(), config, acceptor, Box::new(store)).await.unwrap();
-        Self { _place: place, folder, service, tokens }
+        Self { _place: place, path, folder, service, tokens }
     }
 
     fn place(&self) -> RelayPlace {
@@ -180,7 +185,7 @@ async fn a_spent_token_stays_spent_and_a_pass_issued_meanwhile_is_good_after_a_r
     let mut bench = Bench::start(config()).await;
     let spent = *bench.tokens.last().unwrap();
     bench.works(1).await;
-    let Bench { _place, folder, service, tokens } = bench;
+    let Bench { _place, folder, service, tokens, .. } = bench;
     service.shutdown().await.unwrap();
     let issued = issue(&folder);
     assert!(folder.status(clock::now()).unwrap().tokens == 15 + 16);
@@ -408,4 +413,89 @@ async fn a_window_of_puts_is_answered_whole_in_any_grouping() {
         }
     };
     tokio::time::timeout(DEADLINE, status).await.expect("totals that follow");
+}
+
+/// The proof that comes with the next reply, which tells `first` and `count`; and its clock.
+async fn proof(writer: &mut Client, first: u64, count: u32) -> (StoredProof, UnixMillis) {
+    let framed = writer.reply().await.unwrap().unwrap();
+    let Reply::Stored { first: of, count: so_many, clock } = framed.said else { panic!("{framed:?}") };
+    assert_eq!((of, so_many), (first, count));
+    (StoredProof::decode(&framed.cell.unwrap(), count).unwrap(), clock)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_stored_cell_is_proven_by_the_key_that_the_relay_shows_again_after_a_restart() {
+    let mut bench = Bench::start(config()).await;
+    let line = bench.service.line().unwrap();
+    let (queue, _reader, mut writer) = bench.queue(1).await;
+    writer.send_put(&queue, 0, cell(1, 0)).await.unwrap();
+    let (first, clock) = proof(&mut writer, 0, 1).await;
+    let said = Deposit { writer: queue.writer.0, index: 0, cell: CellHash::of(&cell(1, 0)), clock };
+    let key = bench.folder.deposit_key().unwrap();
+    assert_eq!(Some(key_digest(key.public())), line.deposit);
+    first.of(0).unwrap().verify(key.public(), &said).unwrap();
+    bench.service.shutdown().await.unwrap();
+    let service = RelayService::start(bench.folder.clone(), config()).await.unwrap();
+    assert_eq!(service.line().unwrap().deposit, line.deposit);
+    let mut writer = Client::connect(&service.place().unwrap()).await.unwrap();
+    let (id, secret) = &queue.writer;
+    let signature = prove(secret, &writer.link.exporter, QueueRole::Writer, id);
+    writer.send(Request::Prove { role: QueueRole::Writer, id: *id, signature }, None).await.unwrap();
+    let serving = writer.reply().await.unwrap().unwrap();
+    assert_eq!(&presented_key(&serving.cell.unwrap()).unwrap(), key.public());
+    writer.send_put(&queue, 0, cell(1, 0)).await.unwrap();
+    let (again, at) = proof(&mut writer, 0, 1).await;
+    assert_eq!(at, clock, "the first clock");
+    assert_ne!(again, first, "a fresh proof");
+    again.of(0).unwrap().verify(key.public(), &said).unwrap();
+    service.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_of_many_writers_at_once_are_each_proven() {
+    const WRITERS: u64 = 6;
+    let mut bench = Bench::start(config()).await;
+    let key = bench.folder.deposit_key().unwrap();
+    let mut writers = Vec::new();
+    for seed in 0..WRITERS {
+        let (queue, _, writer) = bench.queue(seed).await;
+        writers.push((seed, queue, writer));
+    }
+    for index in 0..WINDOW_FRAMES as u64 {
+        for (seed, queue, writer) in &mut writers {
+            writer.send_put(queue, index, cell(*seed, index)).await.unwrap();
+        }
+    }
+    for (seed, queue, writer) in &mut writers {
+        let mut next = 0;
+        while next < WINDOW_FRAMES as u64 {
+            let framed = writer.reply().await.unwrap().unwrap();
+            let Reply::Stored { first, count, clock } = framed.said else { panic!("{framed:?}") };
+            assert_eq!(first, next);
+            let proof = StoredProof::decode(&framed.cell.unwrap(), count).unwrap();
+            for at in 0..count as usize {
+                let hash = CellHash::of(&cell(*seed, next));
+                let said = Deposit { writer: queue.writer.0, index: next, cell: hash, clock };
+                proof.of(at).unwrap().verify(key.public(), &said).unwrap();
+                next += 1;
+            }
+        }
+    }
+    bench.service.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_without_a_deposit_key_gets_one_and_a_damaged_one_stops_the_start() {
+    let bench = Bench::start(config()).await;
+    let line = bench.service.line().unwrap();
+    bench.service.shutdown().await.unwrap();
+    let file = bench.path.join("deposit.key");
+    std::fs::remove_file(&file).unwrap();
+    let service = RelayService::start(bench.folder.clone(), config()).await.unwrap();
+    let other = service.line().unwrap();
+    assert!(other.deposit.is_some() && other.deposit != line.deposit);
+    service.shutdown().await.unwrap();
+    std::fs::write(&file, b"no key").unwrap();
+    let refused = RelayService::start(bench.folder.clone(), config()).await.err();
+    assert!(matches!(refused, Some(RelayError::Folder(RelayFolderError::DepositKey(_)))), "{refused:?}");
 }

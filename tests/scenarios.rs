@@ -8,14 +8,17 @@ use sim::World;
 use sim::forge::Forger;
 use truceline::deal::body::{Accept, Content as Deal, Note};
 use truceline::deal::word::Text;
+use truceline::host::store::StoreError;
 use truceline::officer::command::CommandError;
 use truceline::officer::engine::Notice;
+use truceline::officer::receipt::Marks;
 use truceline::officer::table;
 use truceline::officer::thread::{Halt, Stage};
 use truceline::party::role::Role;
 use truceline::session::content::{Content, FRAGMENT_BYTES, FRAGMENTS_MAX, Fragment, fragments};
 use truceline::statement::kind::Kind;
-use truceline::statement::receipt::ForkNotice;
+use truceline::statement::receipt::{ForkNotice, Read};
+use truceline::step::Record;
 use truceline::time::{Millis, UnixMillis};
 
 const NOTE: u16 = Kind::Note as u16;
@@ -54,7 +57,8 @@ fn a_forked_statement_freezes_the_channel_and_is_kept_as_evidence() {
     forger.put_statement(&mut world, 0, &other);
     world.run_for(Millis::minutes(2));
     assert_eq!(halt(&world, 0, a), Some(Halt::Forked { sequence: one.header.sequence }));
-    let evidence = world.nodes[0].store.read(table::FORK, &table::thread_key(a)).unwrap().unwrap();
+    let evidence =
+        world.nodes[0].store.read(table::FORK, &table::fork_key(a, Role::Joiner)).unwrap().unwrap();
     let (session, key) = {
         let channel = world.nodes[0].officer.channel(a).unwrap();
         let session = channel.session().unwrap();
@@ -315,4 +319,90 @@ fn one_dead_and_one_full_relay_block_nothing() {
     say(&mut world, 0, a, "by both");
     world.run_for(Millis::minutes(10));
     assert_eq!(world.heads(0, a), world.heads(1, b));
+}
+
+fn marks(world: &World, node: usize, thread: u32, role: Role, sequence: u64) -> Marks {
+    world.nodes[node].officer.channel(thread).unwrap().marks_at(role, sequence)
+}
+
+#[test]
+fn a_history_is_gone_on_with_by_programs_that_are_killed_after_every_statement() {
+    let (mut world, a, b) = pair();
+    let before = count(&world, 0, a, Role::Inviter);
+    for at in 0..12 {
+        for (node, thread) in [(0, a), (1, b)] {
+            say(&mut world, node, thread, &format!("note {at}"));
+            world.kill_officer(node);
+            world.run_for(Millis::minutes(2));
+            world.kill_officer(1 - node);
+        }
+    }
+    world.run_for(Millis::minutes(5));
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+    let channel = world.nodes[0].officer.channel(a).unwrap();
+    assert_eq!(channel.counts.unread, 12, "no note was opened");
+    assert_eq!(channel.unread_places(100).len(), 12);
+    let own = channel.transcript.chain(Role::Inviter).count();
+    assert_eq!((channel.counts.sent, channel.counts.read), (own, 0));
+    let theirs = channel.transcript.chain(Role::Joiner);
+    assert!(theirs.acknowledged() >= before + 12);
+    for sequence in 0..own {
+        let delivered = marks(&world, 0, a, Role::Inviter, sequence).delivered.is_some();
+        assert_eq!(delivered, sequence < theirs.acknowledged(), "#{sequence}");
+    }
+    let (oldest, found) = (channel.statement_at(Role::Inviter, 0).unwrap(), channel.statements());
+    assert_eq!(found.len() as u64, own + theirs.count());
+    assert_eq!(channel.statement(&oldest.id.0).unwrap().header, oldest.header);
+}
+
+#[test]
+fn a_fork_at_the_first_statement_of_a_long_chain_is_kept_as_evidence() {
+    let (mut world, a, b) = pair();
+    for at in 0..6 {
+        say(&mut world, 1, b, &format!("note {at}"));
+        world.run_for(Millis::minutes(2));
+    }
+    world.kill_officer(0);
+    world.run_for(Millis::minutes(2));
+    let mut forger = Forger::of(&mut world, 1, b);
+    let other = forger.statement(NOTE, b"another first".to_vec(), |header| header.sequence = 0);
+    forger.put_statement(&mut world, 0, &other);
+    world.run_for(Millis::minutes(2));
+    assert_eq!(halt(&world, 0, a), Some(Halt::Forked { sequence: 0 }));
+}
+
+#[test]
+fn a_read_receipt_that_names_the_oldest_again_changes_nothing() {
+    let (mut world, a, b) = pair();
+    for at in 0..3 {
+        say(&mut world, 0, a, &format!("note {at}"));
+    }
+    world.run_for(Millis::minutes(5));
+    world.kill_officer(0);
+    let mut peer = Forger::of(&mut world, 1, b);
+    let mut first = None;
+    for again in 0..3 {
+        let body = Read::new(vec![0, 1]).encode().unwrap();
+        let receipt = peer.statement(Kind::Read.number(), body, |_| ());
+        peer.transcript.append_verified(&receipt.header).unwrap();
+        peer.put_statement(&mut world, 0, &receipt);
+        world.run_for(Millis::minutes(2));
+        let found = [0, 1].map(|sequence| marks(&world, 0, a, Role::Inviter, sequence));
+        assert!(found.iter().all(|marks| marks.read.is_some()));
+        assert_eq!(*first.get_or_insert(found), found, "receipt {again}");
+        assert_eq!(world.nodes[0].officer.channel(a).unwrap().counts.read, 2);
+        world.kill_officer(0);
+    }
+}
+
+#[test]
+fn nothing_is_written_any_more_once_a_statement_cannot_be_read() {
+    let (mut world, a, _) = pair();
+    say(&mut world, 0, a, "kept");
+    let store = &world.nodes[0].store;
+    let key = table::statement_key(a, Role::Inviter, 0);
+    store.commit(vec![Record::delete(table::STATEMENT, key)]).unwrap();
+    let settings = || vec![Record::put(table::SETTINGS, Vec::new(), vec![1])];
+    assert!(world.nodes[0].officer.channel(a).unwrap().statement_at(Role::Inviter, 0).is_none());
+    assert!(matches!(store.commit(settings()), Err(StoreError::Corrupt { .. })));
 }

@@ -77,6 +77,7 @@ fn exchange(seed: u64, faults: Faults, relays: usize, statements: u64) {
         let pause = u64::from(world.rng.next_u32() % 3000);
         world.run_for(Millis(pause));
     }
+    assert!(world.checks.deposits_seen() > 0, "seed {seed}: no relay signed anything");
     converge(&mut world, threads, said, seed);
     let texts = |node: usize, thread: u32| -> Vec<String> {
         let channel = world.nodes[node].officer.channel(thread).unwrap();

@@ -92,6 +92,7 @@ impl Place {
         let progress = Progress::new("Opening the vault");
         let service = OfficerService::open(&self.vault, &passphrase)?;
         drop(progress);
+        let _ = self.opened.set(service.failure());
         Ok(Desk { service, place: self.clone() })
     }
 

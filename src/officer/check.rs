@@ -312,10 +312,11 @@ fn forks(source: &dyn Source, threads: &Threads, checked: &mut Checked) {
         let thread = thread_of(key).ok_or("its key is none")?;
         let session = threads.session(thread).ok_or("its channel is not there")?;
         let author = key.get(4).copied().and_then(Role::from_number).ok_or("its key is none")?;
-        if ForkNotice::proves(row, &session.channel, author, session.card(author).key()) {
+        let proves = ForkNotice::proves(row, &session.channel, author, session.card(author).key());
+        if proves && key == table::fork_key(thread, author) {
             Ok(())
         } else {
-            Err("it does not prove that one party signed two statements at one place".to_owned())
+            Err("it does not prove that a party signed two statements at one place".to_owned())
         }
     });
 }

@@ -19,7 +19,7 @@ use crate::wire::deposit::{Deposit, DepositError, DepositProof, StoredProof, key
 use crate::wire::queue::{CellHash, QueueId};
 use bincode::{Decode, Encode};
 
-/// Bytes of an encoded [`DepositEvidence`], at most: 22,702 with the longest address and path.
+/// Bytes of an encoded [`DepositEvidence`], at most: 22,705 with the longest address and path.
 pub const EVIDENCE_BYTES_MAX: usize = 24 << 10;
 const VERSION: u8 = 1;
 

@@ -343,6 +343,8 @@ fn wanted_of(thread: &Thread) -> Vec<(Purpose, &RelayPlace)> {
         Stage::Open(session) if session.halt == Some(Halt::WordsDiffer) || session.ratchet.is_none() => {
             return Vec::new();
         }
+        // What it lacks comes from its counterpart's export, and what it would say is said in the channel that renews it.
+        Stage::Open(session) if thread.renewed_as.is_some() && session.halt.is_some() => return Vec::new(),
         Stage::Open(session) => &session.outbound,
     };
     wanted.extend((0u8..).zip(outbound).map(|(at, queue)| (Purpose::Outbound(at), &queue.place)));

@@ -45,10 +45,12 @@ fn files(dir: &Path, out: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// What each command that shows something answers, in both forms, on both outputs; and an exported transcript.
+/// What each command that shows something answers, in both forms, on both outputs; an exported transcript, and a page.
 fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
     let export = officer.dir.join("transcript.bin");
     officer.ok(&["transcript", "export", export.to_str().unwrap(), "--force"]);
+    let page = officer.dir.join("page.html");
+    officer.ok(&["report", "--html", page.to_str().unwrap(), "--force"]);
     let mut commands: Vec<Vec<&str>> = vec![
         vec!["log"],
         vec!["status"],
@@ -65,7 +67,10 @@ fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
         vec!["sync"],
     ];
     commands.extend(statements.iter().map(|id| vec!["show", *id, "--full"]));
-    let mut out = vec![("the exported transcript".to_owned(), std::fs::read(&export).unwrap())];
+    let mut out = vec![
+        ("the exported transcript".to_owned(), std::fs::read(&export).unwrap()),
+        ("the page".to_owned(), std::fs::read(&page).unwrap()),
+    ];
     for args in commands {
         for form in [&[][..], &["--json"]] {
             let args = [form, &args].concat();
@@ -141,7 +146,7 @@ fn nothing_that_is_kept_reaches_a_statement_an_export_a_log_or_the_relay() {
         hold_none(&shown, whose);
         // The search finds what was said, in the same places.
         let found = mark_of(&shown, SAID);
-        for place in ["the exported transcript", "log", "--json log"] {
+        for place in ["the exported transcript", "the page", "log", "--json log"] {
             assert!(found.iter().any(|name| name == place), "{whose}: '{SAID}' is not in {place}: {found:?}");
         }
     }

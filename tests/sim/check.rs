@@ -104,6 +104,7 @@ impl Checks {
 
     pub fn forget_durable(&mut self, node: usize) {
         self.durable.remove(&node);
+        self.cells.remove(&node);
     }
 
     /// Nothing grows without bound.

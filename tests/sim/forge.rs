@@ -57,7 +57,7 @@ impl Forger {
     pub fn put(&mut self, world: &mut World, relay: usize, content: &Content) {
         let cell = {
             let bytes = content.encode().unwrap();
-            self.session().ratchet.seal(&bytes, &mut world.rng).unwrap()
+            self.session().ratchet.as_mut().unwrap().seal(&bytes, &mut world.rng).unwrap()
         };
         self.put_cell(world, relay, cell);
     }

@@ -5,10 +5,12 @@
 #![allow(dead_code, clippy::missing_panics_doc, missing_docs)]
 
 pub mod check;
+pub mod copies;
 pub mod forge;
 pub mod lie;
 
 use check::Checks;
+use copies::Copies;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +23,7 @@ use truceline::host::memory::{Failure, MemoryStore};
 use truceline::host::store::{Store, StoreError};
 use truceline::officer::engine::{Notice, Officer, OfficerStep, Pace};
 use truceline::officer::introduce::RelayLeave;
-use truceline::officer::link::{LinkEvent, LinkKey, LinkSend};
+use truceline::officer::link::{LinkEvent, LinkKey, LinkSend, Purpose};
 use truceline::officer::restore::first_rows;
 use truceline::officer::{command::CommandError, fetch};
 use truceline::party::card::{IdentitySeeds, PartyName};
@@ -130,6 +132,7 @@ pub struct World {
     /// Virtual milliseconds between two ticks.
     pub tick_every: u64,
     pub checks: Checks,
+    pub copies: Copies,
 }
 
 /// An officer's disk, which the engine reads while it runs. A clone is what it would hold after a crash.
@@ -228,6 +231,7 @@ impl World {
             puts_on_the_wire: 0,
             tick_every: 500,
             checks: Checks::default(),
+            copies: Copies::default(),
         };
         world.begin_syncs();
         world.at(0, Event::Tick);
@@ -340,6 +344,7 @@ impl World {
                 }
                 let frame = request.encode().unwrap();
                 self.checks.put(node, &frame[..], request.cell.as_deref(), &self.nodes[node].officer);
+                self.copies.sent(node, request.cell.as_deref(), &self.nodes[node].officer, self.now);
                 self.carry(conn, true, Event::ToRelay(conn, Some(frame)));
             }
         }
@@ -388,10 +393,29 @@ impl World {
         }
     }
 
+    /// Another officer's program with a copy of a disk of this one's, as yet without a network.
+    pub fn start_copy(&mut self, store: OfficerDisk) -> usize {
+        let mut officer = store.restored();
+        officer.begin_sync(Pace::Watch);
+        let rng = ChaCha20Rng::seed_from_u64(self.rng.next_u64());
+        self.nodes.push(Node {
+            officer,
+            store,
+            notices: Vec::new(),
+            clock_ahead: 0,
+            rng,
+            running: BTreeMap::new(),
+            retry_at: BTreeMap::new(),
+            connected: false,
+        });
+        self.nodes.len() - 1
+    }
+
     /// Puts an older copy of an officer's disk in place of its disk.
     pub fn restore_disk(&mut self, node: usize, store: OfficerDisk) {
         self.nodes[node].store = store;
         self.checks.forget_durable(node);
+        self.copies.forget(node);
         self.kill_officer(node);
     }
 
@@ -424,6 +448,9 @@ impl World {
             if dies_at == 0 {
                 return self.kill_relay(at);
             }
+            for record in step.records.iter().filter(|record| record.table == relay_table::CELL) {
+                self.copies.stored(at, record.value.as_ref().map(|value| value.as_slice()), self.now);
+            }
             self.relays[at].store.commit(step.records).unwrap();
             if dies_at == 1 {
                 return self.kill_relay(at);
@@ -441,6 +468,9 @@ impl World {
     fn relay_answers(&mut self, at: usize, conn: ConnId, answer: Answer) -> Option<Input> {
         match answer {
             Answer::Reply(honest) => {
+                if matches!(honest.said, Reply::Serving { .. }) {
+                    self.copies.serving(conn.0, at, self.now);
+                }
                 let lies = self.relays[at].lies;
                 let reply = if lies && self.chance(self.faults.make_up) {
                     lie::made_up(&mut self.rng)
@@ -599,6 +629,9 @@ impl World {
                 }
                 if matches!(event, LinkEvent::Down(_)) {
                     return self.cut(conn);
+                }
+                if matches!(&event, LinkEvent::Reply(_)) && matches!(key.purpose, Purpose::Outbound(_)) {
+                    self.copies.told(node, conn, self.now);
                 }
                 let now = self.officer_clock(node);
                 let Node { officer, rng, .. } = &mut self.nodes[node];

@@ -1,5 +1,6 @@
 //! `truceline evidence`: a part of a transcript is written to a file, and checked from it.
 
+mod page;
 mod told;
 
 use crate::crypto::digest::Digest;
@@ -12,11 +13,13 @@ use crate::desk::open::{Desk, Place};
 use crate::desk::own;
 use crate::desk::screen::{Answer, count, plain};
 use crate::desk::transcript::{consistent, identified, must_be_new, named, read, write_whole};
+use crate::host::clock::now;
 use crate::officer::compose::ComposeError;
 use crate::officer::evidence::{Asked, CheckedEvidence, EvidenceError, MakeError, check};
 use crate::statement::evidence::check::BundleError;
 use crate::statement::header::StatementId;
 use serde_json::{Value, json};
+use std::path::Path;
 
 impl From<MakeError> for Failure {
     fn from(error: MakeError) -> Self {
@@ -84,6 +87,19 @@ fn asked(desk: &Desk, about: &EvidenceAbout) -> Result<(u32, Asked), Failure> {
     Ok((thread, Asked::Statements(found.into_iter().map(|it| it.id).collect())))
 }
 
+/// Writes the page where one is asked for; and says so.
+fn as_page(
+    evidence: &CheckedEvidence,
+    told: &Told<'_>,
+    identified: bool,
+    file: Option<&Path>,
+    force: bool,
+) -> Result<String, Failure> {
+    let Some(file) = file else { return Ok(String::new()) };
+    crate::desk::page::write(file, force, &page::page(evidence, told, identified, now()))?;
+    Ok(format!("\nAs a page: {}, readable for you only.\n", plain(&file.display().to_string())))
+}
+
 /// `truceline evidence make`.
 ///
 /// # Errors
@@ -96,9 +112,10 @@ pub fn make(desk: &Desk, wanted: &EvidenceMake) -> Result<Answer, Failure> {
     let evidence = holds(&bytes)?;
     write_whole(&wanted.out, &bytes)?;
     let told = Told::new(&evidence, false)?;
+    let html = as_page(&evidence, &told, false, wanted.html.as_deref(), wanted.force)?;
     let file = wanted.out.display().to_string();
     let text = format!(
-        "{} written, {}, readable for you only. It holds, in the clear:\n\n{}",
+        "{} written, {}, readable for you only. It holds, in the clear:\n\n{}{html}",
         plain(&file),
         count(bytes.len() as u64, "byte", "bytes"),
         told.contents()
@@ -120,8 +137,9 @@ pub fn check_file(place: &Place, asked: &EvidenceCheck) -> Result<Answer, Failur
     let parties = Told::new(&evidence, false)?.fingerprints();
     let identified = identified("evidence", parties, &named)?;
     let told = Told::new(&evidence, identified)?;
+    let html = as_page(&evidence, &told, identified, asked.html.as_deref(), asked.force)?;
     let text = format!(
-        "{}\n{}{}\n{}\n",
+        "{}\n{}{}\n{}\n{html}",
         told.parties(),
         told.statements(),
         told.verdicts(),

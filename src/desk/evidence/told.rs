@@ -13,7 +13,8 @@ use crate::desk::persons;
 use crate::desk::screen::{count, field, json_time, list_of, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, outcomes_text};
 use crate::desk::terms::offer_text;
-use crate::officer::evidence::{CheckedEvidence, Told as Said};
+use crate::officer::deposits::KeySource;
+use crate::officer::evidence::{CheckedEvidence, DepositedBy, Told as Said};
 use crate::party::card::Card;
 use crate::party::role::Role;
 use crate::statement::evidence::check::Proven;
@@ -146,6 +147,9 @@ impl<'a> Told<'a> {
             if let Some(read) = self.evidence.read(proven) {
                 fact("read", &self.receipt(read));
             }
+            for deposit in self.evidence.deposits.iter().filter(|it| it.statement == proven.id) {
+                fact("deposited", &Self::deposited(deposit));
+            }
             if let Some(Err(void)) = self.evidence.ledger.as_ref().and_then(|it| it.verdict(&proven.id.0)) {
                 fact("verdict", &format!("VOID: {void}"));
             }
@@ -159,6 +163,14 @@ impl<'a> Told<'a> {
     fn receipt(&self, header: &Header) -> String {
         let who = self.name(header.author);
         format!("{who} signed so in its #{}, {} by its clock", header.sequence, time(header.clock))
+    }
+
+    fn deposited(by: &DepositedBy) -> String {
+        let (key, at) = (short(&by.key), time(by.clock));
+        format!(
+            "a relay with deposit key {key} signed that it had stored all of it at {at} by its clock ({})",
+            plain(&by.place.to_string())
+        )
     }
 
     fn delivered(&self, proven: &Proven) -> String {
@@ -240,6 +252,9 @@ impl<'a> Told<'a> {
                 "This is all that was said in the case up to these heads. By its statements alone: {state}."
             ));
         }
+        for by in &self.evidence.deposits {
+            out.push(format!("Of {}: {}.", short(&by.statement.0), Self::deposited(by)));
+        }
         for [first, second] in &bundle.forks {
             let name = self.name(first.author);
             let ids = [first, second].map(|header| short(&header.id().0));
@@ -313,6 +328,12 @@ impl<'a> Told<'a> {
         let untold: Vec<String> = untold.map(|it| short(&it.id.0)).collect();
         if !untold.is_empty() {
             out.push(format!("That the other side had {}.", list_of(&untold)));
+        }
+        if !self.evidence.deposits.is_empty() {
+            out.push(
+                "Whose a relay's deposit key is, where that relay was, and that its clock was right."
+                    .to_owned(),
+            );
         }
         if !self.identified {
             out.push("Who the parties are: their names are what they call themselves.".to_owned());
@@ -405,6 +426,15 @@ impl<'a> Told<'a> {
             Said::Deal(content) => ("whole", content_json(content, &self.names), Value::Null),
             _ => ("whole", Value::Null, Value::Null),
         };
+        let deposits = self.evidence.deposits.iter().filter(|it| it.statement == proven.id).map(|it| {
+            let named = it.source == KeySource::Counterpart;
+            json!({
+                "relay": it.place.to_string(),
+                "key": it.key.hex(),
+                "key_named": named,
+                "at": json_time(it.clock),
+            })
+        });
         json!({
             "id": proven.id.0.hex(),
             "author": role_word(header.author),
@@ -412,6 +442,7 @@ impl<'a> Told<'a> {
             "kind": kind_name(header),
             "case": case,
             "said": json_time(header.clock),
+            "deposits": deposits.collect::<Vec<_>>(),
             "delivered": proven.acknowledged.as_ref().map(receipt),
             "read": self.evidence.read(proven).map(receipt),
             "void": verdict.and_then(Result::err).map(|reason| reason.to_string()),

@@ -25,7 +25,8 @@ Example:
 'consistent, parties not identified'.
 
 Example:
-  truceline evidence check person.evidence --party FINGERPRINT --party FINGERPRINT"
+  truceline evidence check person.evidence --party FINGERPRINT --party FINGERPRINT
+  truceline evidence check person.evidence --html person.html"
     )]
     Check(EvidenceCheck),
 }
@@ -39,7 +40,10 @@ pub struct EvidenceMake {
     /// The file
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Replaces the file if it exists
+    /// Writes a page of it for people, too: for a browser, and for paper
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Replaces these files if they exist
     #[arg(long)]
     pub force: bool,
 }
@@ -70,4 +74,10 @@ pub struct EvidenceCheck {
     /// Fingerprint of a party it must be between; give it twice
     #[arg(long = "party", value_name = "FINGERPRINT")]
     pub parties: Vec<String>,
+    /// Writes a page of it for people, too: for a browser, and for paper
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Replaces that page if it exists
+    #[arg(long, requires = "html")]
+    pub force: bool,
 }

@@ -26,19 +26,24 @@ pub fn book(channel: &Channel) -> Option<Book> {
         let chain = channel.transcript.chain(role);
         Head { count: chain.count(), id: chain.head(chain.count()).0 }
     });
-    let statements = channel.statements().iter().map(told).collect();
+    let statements = channel.statements().iter().map(|shown| told(channel, shown)).collect();
     let id: Digest = session.channel;
     Some(Book::new(id, parties, Some(channel.thread.role), statements, Some(ledger), heads))
 }
 
-fn told(shown: &Shown<'_>) -> Told {
+/// Whether a relay signed that it has all of an own statement: kept until the counterpart has acknowledged it.
+fn is_signed(channel: &Channel, shown: &Shown<'_>) -> bool {
+    channel.deposited_at(shown.header.sequence).iter().any(|at| at.signed.is_some())
+}
+
+fn told(channel: &Channel, shown: &Shown<'_>) -> Told {
     let marks = &shown.item.marks;
     // When we opened the other side's is ours to tell, and told by our own receipts where it is.
     let receipts = if shown.own {
         Receipts {
             stored: Some(marks.stored),
             deposited: marks.deposited,
-            deposit_signed: false,
+            deposit_signed: marks.delivered.is_none() && is_signed(channel, shown),
             delivered: marks.delivered,
             read: marks.read,
         }

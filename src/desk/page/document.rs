@@ -131,7 +131,7 @@ fn parts_of(page: &Page, book: &Book, level: u8) -> Markup {
         @if book.ledger.is_some() { (part("Cases", &cases(book, page.made, level + 1))) }
         (parts(book, &names, level))
         (part("Statements", &statements(book)))
-        (part("Receipts", &receipts(book, &page.source)))
+        (part("Receipts", &receipts(book, &page.source, page.made)))
         (part("Heads", &heads(book, level + 1)))
     }
 }

@@ -8,14 +8,16 @@ mod document;
 mod lists;
 pub mod model;
 mod receipts;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timeline;
 
 pub use document::html;
 
-use crate::desk::failure::{Cause, Failure};
+use crate::desk::failure::Failure;
 use crate::desk::page::model::Page;
-use crate::desk::transcript::write_whole;
+use crate::desk::transcript::{self, must_be_new};
 use std::path::Path;
 
 /// Writes a page to a file that its owner alone can read: whole, or not there. Gives its bytes.
@@ -23,11 +25,8 @@ use std::path::Path;
 /// # Errors
 /// [`Failure`]; an existing file is left alone without `force`.
 pub fn write(path: &Path, force: bool, page: &Page) -> Result<usize, Failure> {
-    if path.exists() && !force {
-        let what = format!("{} exists already", path.display());
-        return Err(Failure::new(Cause::Input, what, "Name a new file, or replace it with --force."));
-    }
+    must_be_new(path, force)?;
     let html = html(page);
-    write_whole(path, html.as_bytes())?;
+    transcript::write_whole(path, html.as_bytes())?;
     Ok(html.len())
 }

@@ -8,7 +8,9 @@ use crate::desk::page::lists;
 use crate::desk::page::model::{Body, Book, Part, Source, Told};
 use crate::desk::page::text::{heading, id, line, paragraphs, table, when, when_if};
 use crate::desk::page::timeline::is_drawn;
+use crate::desk::receipts::DELIVERY_WITHIN;
 use crate::desk::screen::{cut, span};
+
 use crate::desk::tell::content_line;
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
@@ -72,8 +74,14 @@ fn after(from: Option<UnixMillis>, at: Option<UnixMillis>) -> Markup {
     }
 }
 
+/// Whether a relay has had it longer than a delivery takes.
+fn is_withheld(told: &Told, now: UnixMillis) -> bool {
+    let late = told.receipts.deposited.is_some_and(|at| at.plus(DELIVERY_WITHIN) <= now);
+    late && told.receipts.delivered.is_none()
+}
+
 /// What became of each statement whose receipts are known: of the own side's in a vault.
-pub fn receipts(book: &Book, source: &Source) -> Markup {
+pub fn receipts(book: &Book, source: &Source, made: UnixMillis) -> Markup {
     let kept = |told: &&Told| is_drawn(told) && told.receipts.stored.is_some();
     let (left, told) = newest(book.statements.iter().filter(kept).collect());
     if told.is_empty() {
@@ -89,7 +97,10 @@ pub fn receipts(book: &Book, source: &Source) -> Markup {
                 html! { (kind(told)) br; (id(&told.id)) },
                 when_if(it.stored),
                 html! { (when_if(it.deposited)) @if it.deposit_signed { br; small { "signed by the relay" } } },
-                after(it.stored, it.delivered),
+                html! {
+                    (after(it.stored, it.delivered))
+                    @if is_withheld(told, made) { br; span.wrong { "withheld or unreachable" } }
+                },
                 after(it.stored, it.read),
                 html! {
                     @if let Some(answer) = answer { (kind(answer)) " " (id(&answer.id)) br; small { (when(answer.header.clock)) } }

@@ -6,6 +6,9 @@ use crate::desk::screen::{json_time, plain, short, time};
 use crate::time::UnixMillis;
 use maud::{Markup, html};
 
+/// Rows of a table that stands whole on a sheet of paper.
+const SHORT_ROWS: usize = 12;
+
 /// Whether a letter is written from right to left.
 const fn is_rtl(c: char) -> bool {
     matches!(c,
@@ -112,7 +115,7 @@ pub fn facts(facts: &[(String, String)]) -> Markup {
 /// A table in a frame that can be moved where the window is too narrow for it.
 pub fn table(caption: &Markup, heads: &[&str], rows: &[Vec<Markup>]) -> Markup {
     html! {
-        div.wide tabindex="0" role="group" aria-label="table, can be moved sideways" {
+        div.wide.short[rows.len() <= SHORT_ROWS] tabindex="0" role="group" aria-label="table, can be moved sideways" {
             table {
                 caption { (caption) }
                 thead { tr { @for head in heads { th scope="col" { (line(head)) } } } }

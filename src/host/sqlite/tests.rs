@@ -227,7 +227,7 @@ fn an_older_store_takes_the_step_to_this_format_and_a_newer_one_is_refused() {
     drop(store);
     let later = Format { version: 2, ..FORMAT };
     for _ in 0..2 {
-        let mut store = SqliteStore::open_with(&dir, later, &[renamed]).unwrap();
+        let store = SqliteStore::open_with(&dir, later, &[renamed]).unwrap();
         assert_eq!(store.read(Table(4), b"k").unwrap().unwrap().as_slice(), b"v");
         assert_eq!((store.count(Table(1)), store.count(Table(4))), (0, 1));
         store.scan(Table(4), &mut |_, _| {}).unwrap();

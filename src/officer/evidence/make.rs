@@ -7,13 +7,16 @@ use crate::deal::body::{Content, Offer};
 use crate::deal::case::{Agreement, Means};
 use crate::deal::handover::{HandoverLine, Subject};
 use crate::deal::judge::Ledger;
+use crate::deal::state::CaseState;
 use crate::deal::terms::Quantity;
 use crate::officer::engine::Channel;
+use crate::officer::evidence::deposit;
 use crate::officer::view::{Shown, preamble};
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
 use crate::statement::evidence::{
-    Bundle, ChainShown, Disclosure, Element, PartList, PartSaid, Place, Proved, Run, Scope, SignedHeader,
+    Bundle, ChainShown, Deposit, Disclosure, Element, PartList, PartSaid, Place, Proved, Run, Scope,
+    SignedHeader,
 };
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
@@ -84,12 +87,28 @@ impl Channel {
     }
 }
 
+/// What is kept of a statement while a bundle is made.
+#[derive(Clone, Copy)]
+struct Brief {
+    author: Role,
+    sequence: u64,
+    peer_count: u64,
+    kind: u16,
+    case: StatementId,
+}
+
+impl From<&Header> for Brief {
+    fn from(&Header { author, sequence, peer_count, kind, case, .. }: &Header) -> Self {
+        Self { author, sequence, peer_count, kind, case }
+    }
+}
+
 /// A bundle in the making.
 struct Maker<'a> {
     channel: &'a Channel,
     words: SafetyWords,
-    /// Each party's headers and ids, the inviter's first.
-    chains: [(Vec<Header>, Vec<Digest>); 2],
+    /// Each party's statements and their ids, the inviter's first.
+    chains: [(Vec<Brief>, Vec<Digest>); 2],
     /// How many of them the bundle counts.
     counts: [u64; 2],
     /// Where the rows of headers begin.
@@ -112,16 +131,16 @@ fn index(at: u64) -> usize {
 impl<'a> Maker<'a> {
     fn new(channel: &'a Channel) -> Result<Self, MakeError> {
         let words = channel.session().ok_or(MakeError::NotOpen)?.words();
-        let chains: [(Vec<_>, Vec<_>); 2] =
-            Role::BOTH.map(|role| channel.statements_of(role).map(|it| (it.header.clone(), it.id.0)).unzip());
+        let chains: [(Vec<_>, Vec<_>); 2] = Role::BOTH
+            .map(|role| channel.statements_of(role).map(|it| (Brief::from(&it.header), it.id.0)).unzip());
         let counts = chains.each_ref().map(|(headers, _)| headers.len() as u64);
         Ok(Self { channel, words, chains, counts, firsts: None, shown: BTreeMap::new() })
     }
 
-    /// A party's headers, as far as the bundle counts them.
-    fn headers(&self, role: Role) -> &[Header] {
-        let (headers, _) = of(&self.chains, role);
-        headers.get(..index(*of(&self.counts, role))).unwrap_or_default()
+    /// A party's statements, as far as the bundle counts them.
+    fn said(&self, role: Role) -> &[Brief] {
+        let (said, _) = of(&self.chains, role);
+        said.get(..index(*of(&self.counts, role))).unwrap_or_default()
     }
 
     fn ids(&self, role: Role, count: u64) -> &[Digest] {
@@ -129,25 +148,17 @@ impl<'a> Maker<'a> {
         ids.get(..index(count)).unwrap_or_default()
     }
 
-    fn header_of(&self, id: &StatementId) -> Option<&Header> {
-        Role::BOTH.into_iter().find_map(|role| {
-            let (headers, ids) = of(&self.chains, role);
-            headers.get(ids.iter().position(|it| *it == id.0)?)
-        })
+    fn find(&self, id: &StatementId) -> Option<Brief> {
+        self.channel.statement(&id.0).map(|it| Brief::from(&it.header))
     }
 
     fn stored(&self, role: Role, sequence: u64) -> Option<Shown<'a>> {
-        self.channel.statements_of(role).nth(index(sequence))
+        self.channel.statement_at(role, sequence)
     }
 
     fn statement(&self, role: Role, sequence: u64) -> Result<Statement, MakeError> {
         let stored = self.stored(role, sequence).ok_or(MakeError::Unknown(StatementId::NONE))?;
         Ok(stored.statement()?)
-    }
-
-    fn content(&self, id: &Digest) -> Option<Content> {
-        let header = self.header_of(&StatementId(*id))?;
-        self.stored(header.author, header.sequence)?.content()?.ok()
     }
 
     /// Discloses a statement whole.
@@ -160,13 +171,13 @@ impl<'a> Maker<'a> {
     fn whole_id(&mut self, id: &Digest) -> Result<(), MakeError> {
         let id = StatementId(*id);
         let (role, sequence) =
-            self.header_of(&id).map(|it| (it.author, it.sequence)).ok_or(MakeError::Unknown(id))?;
+            self.find(&id).map(|it| (it.author, it.sequence)).ok_or(MakeError::Unknown(id))?;
         self.whole(role, sequence)
     }
 
-    /// Every statement of a party that `wanted` names by its header.
-    fn places(&self, wanted: impl Fn(&Header) -> bool) -> Vec<(Role, u64)> {
-        let all = Role::BOTH.into_iter().flat_map(|role| self.headers(role));
+    /// Where the statements are that are `wanted`.
+    fn places(&self, wanted: impl Fn(&Brief) -> bool) -> Vec<(Role, u64)> {
+        let all = Role::BOTH.into_iter().flat_map(|role| self.said(role));
         all.filter(|header| wanted(header)).map(|header| (header.author, header.sequence)).collect()
     }
 
@@ -192,7 +203,8 @@ impl<'a> Maker<'a> {
     }
 
     fn case(&mut self, case: StatementId) -> Result<Scope, MakeError> {
-        let opening = self.header_of(&case).ok_or(MakeError::NoCase(case))?.clone();
+        self.channel.ledger_of(&case.0).case(&case.0).ok_or(MakeError::NoCase(case))?;
+        let opening = self.find(&case).ok_or(MakeError::NoCase(case))?;
         let mut firsts = [0; 2];
         for (role, first) in Role::BOTH.into_iter().zip(&mut firsts) {
             let begins = if role == opening.author { opening.sequence } else { opening.peer_count };
@@ -233,7 +245,9 @@ impl<'a> Maker<'a> {
 
     /// The case as it was when an agreement was sealed.
     fn agreement(&mut self, about: StatementId) -> Result<Scope, MakeError> {
-        let ledger = self.channel.ledger();
+        let of = self.find(&about).ok_or(MakeError::NotSealed(about))?.case;
+        let of = if of == StatementId::NONE { about } else { of };
+        let ledger = self.channel.ledger_of(&of.0);
         let (case, agreement) = sealed(&ledger, &about).ok_or(MakeError::NotSealed(about))?;
         self.counts = self.sealing(&agreement).ok_or(MakeError::NotSealed(about))?;
         let case = StatementId(case);
@@ -249,11 +263,10 @@ impl<'a> Maker<'a> {
         };
         let mut counts = [0, 0];
         for id in needed {
-            let said = self.header_of(&StatementId(*id))?;
+            let said = self.find(&StatementId(*id))?;
             let by = said.author.other();
-            let headers = self.headers(by);
-            let at = headers.partition_point(|header| header.peer_count <= said.sequence);
-            let header = headers.get(at)?;
+            let all = self.said(by);
+            let header = all.get(all.partition_point(|header| header.peer_count <= said.sequence))?;
             let past = [(by, header.sequence.saturating_add(1)), (by.other(), header.peer_count)];
             for (role, count) in past {
                 let [inviter, joiner] = &mut counts;
@@ -265,15 +278,16 @@ impl<'a> Maker<'a> {
     }
 
     fn person(&mut self, offer: StatementId, leg: u16, line: u32) -> Result<Scope, MakeError> {
-        let header = self.header_of(&offer).ok_or(MakeError::Unknown(offer))?.clone();
-        let Some(Content::Offer(terms)) = self.content(&offer.0) else {
+        let header = self.find(&offer).ok_or(MakeError::Unknown(offer))?;
+        let stored = self.stored(header.author, header.sequence).and_then(|it| it.content());
+        let Some(Ok(Content::Offer(terms))) = stored else {
             return Err(MakeError::NoLine(offer));
         };
         let list = list_of(&terms, leg).ok_or(MakeError::NoLine(offer))?;
         self.part(header.author, header.sequence, &[(list, line)])?;
         self.receipts(&BTreeSet::from([(header.author, header.sequence)]))?;
-        let ledger = self.channel.ledger();
         let case = if header.case == StatementId::NONE { offer } else { header.case };
+        let ledger = self.channel.ledger_of(&case.0);
         if let Some(state) = ledger.case(&case.0) {
             let agreements = state.sealed().iter().chain(state.pending());
             for agreement in agreements.filter(|agreement| agreement.offer == offer.0) {
@@ -377,6 +391,7 @@ impl<'a> Maker<'a> {
 
     fn bundle(self, scope: Scope) -> Result<Bundle, MakeError> {
         let chains = [self.chain(Role::Inviter)?, self.chain(Role::Joiner)?];
+        let deposits = self.deposits()?;
         let places: Vec<_> = self.shown.keys().copied().collect();
         let mut proofs = Vec::new();
         for (role, sequence) in places {
@@ -388,12 +403,25 @@ impl<'a> Maker<'a> {
             .map(|(place, disclosure)| Element { place, disclosure });
         let session = self.channel.session().ok_or(MakeError::NotOpen)?;
         let (statements, preamble) = (statements.collect(), preamble(session));
-        Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits: Vec::new() })
+        Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits })
+    }
+
+    /// What relays signed of own statements that are shown whole and not acknowledged: the proofs hold all of them.
+    fn deposits(&self) -> Result<Vec<Deposit>, MakeError> {
+        let me = self.channel.thread.role;
+        let untold = |at: &&(Role, u64)| at.0 == me && at.1 >= self.acknowledged(me);
+        let mut deposits = Vec::new();
+        for (place, disclosure) in self.shown.iter().filter(|(at, _)| untold(at)) {
+            if matches!(disclosure, Disclosure::Whole(_)) {
+                deposits.extend(deposit::of(self.channel, place.1)?);
+            }
+        }
+        Ok(deposits)
     }
 
     /// How many of a party's statements the counterpart's head acknowledges.
     fn acknowledged(&self, role: Role) -> u64 {
-        self.headers(role.other()).last().map_or(0, |head| head.peer_count)
+        self.said(role.other()).last().map_or(0, |head| head.peer_count)
     }
 
     fn signed(&self, role: Role, sequence: u64) -> Result<SignedHeader, MakeError> {
@@ -402,20 +430,20 @@ impl<'a> Maker<'a> {
     }
 
     fn chain(&self, role: Role) -> Result<ChainShown, MakeError> {
-        let headers = self.headers(role);
-        let Some(head) = headers.last() else { return Ok(ChainShown::default()) };
+        let Some(head) = self.said(role).last() else { return Ok(ChainShown::default()) };
         let (own, theirs) = (head.sequence, self.acknowledged(role));
         let consistency = consistency_proof(self.ids(role, own.max(theirs)), index(own.min(theirs)));
         let run = self.firsts.as_ref().map(|firsts| {
             let first = (*of(firsts, role)).min(own);
             let before = Frontier::of(self.ids(role, first));
-            Run { before, headers: headers.get(index(first)..index(own)).unwrap_or_default().to_vec() }
+            let headers = (first..own).filter_map(|at| self.channel.header_at(role, at));
+            Run { before, headers: headers.collect() }
         });
         Ok(ChainShown { head: Some(self.signed(role, own)?), consistency, run })
     }
 
     fn place(&self, author: Role, sequence: u64) -> Result<Place, MakeError> {
-        let last = self.headers(author).last().map_or(0, |head| head.sequence);
+        let last = self.said(author).last().map_or(0, |head| head.sequence);
         let first = self.firsts.as_ref().map_or(last, |firsts| *of(firsts, author));
         if sequence >= first.min(last) {
             return Ok(Place::Shown { author, sequence });
@@ -437,7 +465,7 @@ fn sealed(ledger: &Ledger, about: &StatementId) -> Option<(Digest, Agreement)> {
         | Means::Crossing { openers: one, others: other }) = &it.means;
         [&it.offer, one, other].contains(&&about.0)
     };
-    let among = |case: &crate::deal::state::CaseState<'_>| {
+    let among = |case: &CaseState<'_>| {
         let found = case.sealed().iter().find(|it| part(it));
         found.map(|agreement| (case.id(), agreement.clone()))
     };

@@ -1,7 +1,9 @@
 //! Evidence: what a bundle says once everything in it is checked, and what its case has come to. Needs no vault.
 
+mod deposit;
 mod make;
 
+pub use deposit::{DepositFault, DepositedBy};
 pub use make::{Asked, MakeError};
 
 use crate::crypto::digest::Digest;
@@ -20,11 +22,14 @@ use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
 
 /// Why a file is not evidence that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
     /// See [`BundleError`].
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// A proof of deposit does not hold.
+    #[error("a proof of deposit: {0}")]
+    Deposit(#[from] DepositFault),
     /// What should open the case has no effect.
     #[error("no valid offer opens the case that it is said to be about")]
     NoCase,
@@ -64,6 +69,8 @@ pub struct CheckedEvidence {
     pub bundle: CheckedBundle,
     /// What each statement of the bundle says.
     pub told: Vec<Told>,
+    /// The relays that signed that they had stored statements.
+    pub deposits: Vec<DepositedBy>,
     /// The state of the case at the heads, where the bundle is about one.
     pub ledger: Option<Ledger>,
 }
@@ -78,7 +85,8 @@ pub fn check(bytes: &[u8]) -> Result<CheckedEvidence, EvidenceError> {
         bundle.preamble.cards.each_ref().map(|card| card.fingerprint().unwrap_or_default());
     let words = SafetyWords::of(&bundle.preamble.channel, &inviter, &joiner);
     let told = bundle.statements.iter().map(|it| told(it, &words)).collect();
-    let mut evidence = CheckedEvidence { bundle, told, ledger: None };
+    let deposits = deposit::check(&bundle)?;
+    let mut evidence = CheckedEvidence { bundle, told, deposits, ledger: None };
     match evidence.bundle.scope {
         Scope::Statements => {}
         Scope::Fork if evidence.bundle.forks.is_empty() => return Err(EvidenceError::NoFork),

@@ -28,6 +28,7 @@ use crate::crypto::label;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::sign::Signature;
 use crate::party::role::Role;
+use crate::statement::evidence::check::BundleError;
 use crate::statement::export::Preamble;
 use crate::statement::header::{Header, StatementId};
 use crate::statement::list::{ListRoot, ShownLine};
@@ -39,8 +40,8 @@ const MAGIC: &[u8] = b"truceline evidence 1\n";
 const PROOF_MAX: usize = 128;
 /// Bytes of one statement's element: the statement, and its proofs.
 const ELEMENT_BYTES_MAX: usize = STATEMENT_BYTES_MAX + (64 << 10);
-/// Bytes of all proofs of one statement's deposit, at most: one of up to 24 KiB for each of its cells.
-const DEPOSIT_BYTES_MAX: usize = 16 << 20;
+/// Bytes of all proofs of one statement's deposit, at most: of four relays, one of up to 24 KiB for each of 612 cells.
+const DEPOSIT_BYTES_MAX: usize = 64 << 20;
 
 /// What a bundle was made to show. It binds what must be in it; what it proves follows from what is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -185,7 +186,7 @@ pub struct Deposit {
     pub author: Role,
     /// The statement's sequence number.
     pub sequence: u64,
-    /// A proof for each cell, in the order of the statement's pieces; what one holds is not known here.
+    /// Of each relay a proof for each cell, in the order of the statement's pieces; what one holds is not known here.
     pub proofs: Vec<Vec<u8>>,
 }
 
@@ -207,6 +208,14 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// The bundle in these bytes; nothing that it says is checked.
+    ///
+    /// # Errors
+    /// [`BundleError`] for bytes that are no bundle.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        read::read(bytes).map(|(bundle, _)| bundle)
+    }
+
     /// The bundle's bytes.
     ///
     /// # Errors
