@@ -24,7 +24,6 @@ use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::StatementError;
 use crate::step::Table;
 use crate::time::UnixMillis;
-use crate::wire::deposit::Deposit;
 use crate::wire::queue::CellHash;
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
