@@ -42,6 +42,8 @@ pub enum Asked {
         /// The line of its list, from 0.
         line: u32,
     },
+    /// That a party signed two statements at one place.
+    Fork,
 }
 
 /// Why a bundle cannot be made.
@@ -59,6 +61,9 @@ pub enum MakeError {
     /// Nothing that was sealed.
     #[error("{} is no part of an agreement that is sealed", .0.0.hex())]
     NotSealed(StatementId),
+    /// Nobody forked.
+    #[error("nothing shows that a party of this channel signed two statements at one place")]
+    NoFork,
     /// No list there.
     #[error("offer {} lists nobody at this leg and line", .0.0.hex())]
     NoLine(StatementId),
@@ -82,6 +87,8 @@ impl Channel {
             Asked::Case(case) => maker.case(*case)?,
             Asked::Agreement(about) => maker.agreement(*about)?,
             Asked::Person { offer, leg, line } => maker.person(*offer, *leg, *line)?,
+            Asked::Fork if self.forks.is_empty() => return Err(MakeError::NoFork),
+            Asked::Fork => Scope::Fork,
         };
         Ok(maker.bundle(scope)?.encode()?)
     }
@@ -403,7 +410,8 @@ impl<'a> Maker<'a> {
             .map(|(place, disclosure)| Element { place, disclosure });
         let session = self.channel.session().ok_or(MakeError::NotOpen)?;
         let (statements, preamble) = (statements.collect(), preamble(session));
-        Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits })
+        let forks = if scope == Scope::Fork { self.channel.proofs_of_forks() } else { Vec::new() };
+        Ok(Bundle { preamble, scope, chains, statements, forks, deposits })
     }
 
     /// What relays signed of own statements that are shown whole and not acknowledged: the proofs hold all of them.

@@ -1,6 +1,7 @@
 //! Evidence: what a bundle says once everything in it is checked, and what its case has come to. Needs no vault.
 
 mod deposit;
+mod fork;
 mod make;
 
 pub use deposit::{DepositFault, DepositedBy};
@@ -15,11 +16,12 @@ use crate::deal::shown::{Shown, ShownRecord};
 use crate::officer::view::verify_introduction;
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
-use crate::statement::evidence::check::{BundleError, CheckedBundle, Proven};
+use crate::statement::evidence::checked::{BundleError, CheckedBundle, Proven};
 use crate::statement::evidence::{Disclosure, Scope, check as bundle};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
+use crate::statement::renewal::Renewal;
 
 /// Why a file is not evidence that holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,7 +126,8 @@ fn told(proven: &Proven, words: &SafetyWords) -> Told {
         Kind::WordsConfirmed if bare && WordsConfirmed::confirms(&said.body, words) => Told::WordsConfirmed,
         Kind::Read if bare => Read::decode(&said.body, header.peer_count).map_or(Told::Malformed, Told::Read),
         Kind::Acknowledgement | Kind::WordsConfirmed | Kind::Read => Told::Malformed,
-        Kind::Relays | Kind::ForkNotice => Told::Other,
+        Kind::Renewal if Renewal::of(header, said).is_none() => Told::Malformed,
+        Kind::Relays | Kind::ForkNotice | Kind::Renewal => Told::Other,
         _ => Body::parse(kind, &said.body, &said.lists)
             .map_or(Told::Malformed, |content| Told::Deal(Box::new(content))),
     }
