@@ -36,6 +36,9 @@ impl From<MakeError> for Failure {
                 error,
                 "See how far the case has come: truceline case show ID. What was said of it can be shown with --case.",
             ),
+            MakeError::NoFork => {
+                Self::new(Cause::Refused, error, "Nothing is to be shown; see: truceline status")
+            }
             MakeError::TooLarge(_) => Self::new(Cause::Refused, error, "Ask for less."),
             MakeError::Unreadable(_) => {
                 Self::new(Cause::Internal, error, "Check the vault: truceline transcript verify")
@@ -77,6 +80,9 @@ fn asked(desk: &Desk, about: &EvidenceAbout) -> Result<(u32, Asked), Failure> {
         })?;
         let offer = StatementId(named.place.statement);
         return Ok((named.thread, Asked::Person { offer, leg, line }));
+    }
+    if about.fork {
+        return Ok((desk.one()?, Asked::Fork));
     }
     let found = about.statements.iter().map(|id| desk.find(id)).collect::<Result<Vec<_>, _>>()?;
     let thread = found.first().map_or_else(|| desk.one(), |first| Ok(first.thread))?;

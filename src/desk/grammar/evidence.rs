@@ -64,6 +64,9 @@ pub struct EvidenceAbout {
     /// A person or bag on an offer's list, and what was said of it
     #[arg(long, value_name = "ID#LEG.LINE")]
     pub person: Option<String>,
+    /// That a party signed two statements at one place of its chain
+    #[arg(long)]
+    pub fork: bool,
 }
 
 /// See [`Evidence::Check`].

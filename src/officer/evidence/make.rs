@@ -3,6 +3,7 @@
 use crate::codec::CodecError;
 use crate::crypto::digest::Digest;
 use crate::crypto::merkle::{Frontier, consistency_proof, inclusion_proof};
+use crate::crypto::sign::Signature;
 use crate::deal::body::{Content, Offer};
 use crate::deal::case::{Agreement, Means};
 use crate::deal::handover::{HandoverLine, Subject};
@@ -15,12 +16,12 @@ use crate::officer::view::{Shown, preamble};
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
 use crate::statement::evidence::{
-    Bundle, ChainShown, Deposit, Disclosure, Element, PartList, PartSaid, Place, Proved, Run, Scope,
+    Bundle, ChainShown, Deposit, Disclosure, Element, Fork, PartList, PartSaid, Place, Proved, Run, Scope,
     SignedHeader,
 };
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
-use crate::statement::receipt::{Read, WordsConfirmed};
+use crate::statement::receipt::{ForkNotice, Read, WordsConfirmed};
 use crate::statement::signed::{Statement, StatementError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,8 @@ pub enum Asked {
         /// The line of its list, from 0.
         line: u32,
     },
+    /// The proof that a party signed two statements at one place.
+    Fork,
 }
 
 /// Why a bundle cannot be made.
@@ -59,6 +62,9 @@ pub enum MakeError {
     /// Nothing that was sealed.
     #[error("{} is no part of an agreement that is sealed", .0.0.hex())]
     NotSealed(StatementId),
+    /// No fork is kept.
+    #[error("no party of this channel is known to have signed two statements at one place")]
+    NoFork,
     /// No list there.
     #[error("offer {} lists nobody at this leg and line", .0.0.hex())]
     NoLine(StatementId),
@@ -82,6 +88,8 @@ impl Channel {
             Asked::Case(case) => maker.case(*case)?,
             Asked::Agreement(about) => maker.agreement(*about)?,
             Asked::Person { offer, leg, line } => maker.person(*offer, *leg, *line)?,
+            Asked::Fork if self.forks.is_empty() => return Err(MakeError::NoFork),
+            Asked::Fork => Scope::Fork,
         };
         Ok(maker.bundle(scope)?.encode()?)
     }
@@ -403,7 +411,8 @@ impl<'a> Maker<'a> {
             .map(|(place, disclosure)| Element { place, disclosure });
         let session = self.channel.session().ok_or(MakeError::NotOpen)?;
         let (statements, preamble) = (statements.collect(), preamble(session));
-        Ok(Bundle { preamble, scope, chains, statements, forks: Vec::new(), deposits })
+        let forks = if scope == Scope::Fork { forks(&self.channel.forks) } else { Vec::new() };
+        Ok(Bundle { preamble, scope, chains, statements, forks, deposits })
     }
 
     /// What relays signed of own statements that are shown whole and not acknowledged: the proofs hold all of them.
@@ -456,6 +465,21 @@ impl<'a> Maker<'a> {
             acknowledged: path(self.acknowledged(author)),
         })))
     }
+}
+
+/// The proofs of forks that a channel keeps, one a party, as a bundle holds them.
+fn forks(notices: &[ForkNotice]) -> Vec<Fork> {
+    let signed = |(header, signature): &(Header, Signature)| SignedHeader {
+        header: header.clone(),
+        signature: signature.clone(),
+    };
+    let mut forks: Vec<Fork> =
+        notices.iter().map(|it| Fork([signed(&it.stored), signed(&it.other)])).collect();
+    for Fork(pair) in &mut forks {
+        pair.sort_by_key(|it| it.header.id());
+    }
+    forks.sort_by_key(|Fork([first, _])| (first.header.author, first.header.sequence));
+    forks
 }
 
 /// The sealed agreement that an id is part of, else the last of the case with that id; and its case.
