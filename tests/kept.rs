@@ -109,7 +109,7 @@ fn a_relays_store_of_the_first_format_is_served() {
 /// How many rows of each table, and that an engine comes of them.
 fn relay_seen(dir: &Path) -> Value {
     use truceline::host::store::Store;
-    let mut store = SqliteStore::open(dir).unwrap();
+    let store = SqliteStore::open(dir).unwrap();
     let (mut rows, mut counts) = (Vec::new(), Vec::new());
     for table in [1, 2, 3, 4].map(Table) {
         let before = rows.len();

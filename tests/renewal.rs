@@ -12,6 +12,7 @@ use truceline::deal::word::Text;
 use truceline::officer::adopt::{AdoptError, Adopted};
 use truceline::officer::command::CommandError;
 use truceline::officer::compose::ComposeError;
+use truceline::officer::evidence::{Asked, MakeError, check};
 use truceline::officer::renewal::{Counterpart, Old};
 use truceline::officer::thread::{Halt, Stage};
 use truceline::officer::view::check_export;
@@ -235,6 +236,19 @@ fn a_forked_channel_is_renewed_from_before_its_fork() {
     let channel = world.nodes[0].officer.channel(a).unwrap();
     assert_eq!(channel.fork_of(Role::Joiner).map(ForkNotice::sequence), Some(at));
     assert_eq!(channel.fork_of(Role::Inviter), None);
+    // Anyone can check the proof; with a bit changed it proves nothing.
+    let bytes = channel.evidence(&Asked::Fork).unwrap();
+    let proven = check(&bytes).unwrap().bundle.forks;
+    assert_eq!(proven.len(), 1);
+    assert!(proven[0].iter().all(|header| (header.author, header.sequence) == (Role::Joiner, at)));
+    assert_ne!(proven[0][0].id(), proven[0][1].id());
+    for at in (0..bytes.len()).step_by(97) {
+        let mut altered = bytes.clone();
+        altered[at] ^= 4;
+        assert!(check(&altered).is_err(), "byte {at}");
+    }
+    let healthy = world.nodes[1].officer.channel(b).unwrap().evidence(&Asked::Fork);
+    assert_eq!(healthy.unwrap_err(), MakeError::NoFork);
     let cites = channel.cites().unwrap();
     assert_eq!(cites.cited(Role::Joiner).count, at);
     assert_eq!(cites.cited(Role::Inviter).count, channel.transcript.chain(Role::Inviter).count());

@@ -96,6 +96,7 @@ impl Channel {
         for statement in missing {
             let (author, sequence) = (statement.header.author, statement.header.sequence);
             let bytes = statement.encode().map_err(|_| AdoptError::Broken)?;
+            let had = self.transcript.chain(author).acknowledged();
             self.recall(author.other(), statement.header.peer_count);
             self.transcript.append_verified(&statement.header).map_err(|_| AdoptError::Broken)?;
             let own = author == self.thread.role;
@@ -104,6 +105,8 @@ impl Channel {
             // The counterpart holds what its export has.
             if own {
                 self.mark(author, sequence, turn, |marks| marks.delivered = Some(now));
+            } else {
+                self.acknowledged(statement, had, turn);
             }
             *(if own { &mut adopted.own } else { &mut adopted.peer }) += 1;
         }

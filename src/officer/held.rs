@@ -6,7 +6,7 @@ use crate::crypto::digest::Digest;
 use crate::officer::engine::{Channel, Officer, Turn};
 use crate::officer::receipt::Marks;
 use crate::officer::table;
-use crate::officer::thread::Stage;
+use crate::officer::thread::Session;
 use crate::party::role::Role;
 use crate::statement::header::{HEADER_BYTES, Header, StatementId};
 use crate::statement::kind::Kind;
@@ -100,6 +100,13 @@ pub fn asks_to_be_read(kind: u16) -> bool {
 pub fn case_of(header: &Header) -> Option<Digest> {
     let opens = || (header.kind == Kind::Offer.number()).then(|| header.id().0);
     Some(header.case.0).filter(|case| *case != StatementId::NONE.0).or_else(opens)
+}
+
+/// Whether a statement confirms the safety words of a channel.
+fn confirms_words(session: &Session, statement: &Statement) -> bool {
+    statement.header.kind == Kind::WordsConfirmed.number()
+        && statement.said.lists.is_empty()
+        && WordsConfirmed::confirms(&statement.said.body, &session.words())
 }
 
 /// The rows of a statement but for its times: itself, and all by which it is found again. `own` is our role.
@@ -260,19 +267,12 @@ impl Channel {
         if author != self.thread.role && asks_to_be_read(statement.header.kind) {
             self.counts.unread = self.counts.unread.saturating_add(1);
         }
-        if self.confirms_words(statement) {
+        if self.session().is_some_and(|session| confirms_words(session, statement)) {
             self.counts.words_of_mut(author).get_or_insert(sequence);
         }
         self.fresh.statements.insert((author, sequence), bytes.into());
         self.fresh.marks.insert((author, sequence), marks);
         self.counted = true;
-    }
-
-    fn confirms_words(&self, statement: &Statement) -> bool {
-        let Stage::Open(session) = &self.thread.stage else { return false };
-        statement.header.kind == Kind::WordsConfirmed.number()
-            && statement.said.lists.is_empty()
-            && WordsConfirmed::confirms(&statement.said.body, &session.words())
     }
 
     /// Changes the times of a statement; each is written once, and never changed after.

@@ -38,13 +38,15 @@ pub struct Shown<'a> {
     /// Whether we said it.
     pub own: bool,
     channel: &'a Channel,
+    /// Its bytes, where it is one of many that are read in passing.
+    held: Option<Arc<[u8]>>,
 }
 
 impl Shown<'_> {
     /// Its bytes, as they were signed or arrived; none where the vault cannot be read.
     #[must_use]
     pub fn bytes(&self) -> Option<Arc<[u8]>> {
-        self.channel.bytes_at(self.header.author, self.header.sequence)
+        self.held.clone().or_else(|| self.channel.bytes_at(self.header.author, self.header.sequence))
     }
 
     /// The whole statement.
@@ -80,9 +82,15 @@ impl Channel {
     /// The statement at a place; none where there is none, or the vault cannot be read.
     #[must_use]
     pub fn statement_at(&self, role: Role, sequence: u64) -> Option<Shown<'_>> {
-        let header = self.header_at(role, sequence)?;
+        Some(Shown { held: None, ..self.read_at(role, sequence)? })
+    }
+
+    fn read_at(&self, role: Role, sequence: u64) -> Option<Shown<'_>> {
+        let bytes = self.bytes_at(role, sequence)?;
+        let header = self.header_of(&bytes)?;
         let item = Item { marks: self.marks_at(role, sequence) };
-        Some(Shown { id: header.id(), header, item, own: role == self.thread.role, channel: self })
+        let own = role == self.thread.role;
+        Some(Shown { id: header.id(), header, item, own, channel: self, held: Some(bytes) })
     }
 
     /// The statement with this id.
@@ -98,9 +106,12 @@ impl Channel {
     }
 
     /// All statements, each after those it acknowledges; where that leaves a choice, by when they were stored here.
-    /// Each is read when it is come to.
+    /// Each is read once, when it is come to, and holds its bytes: keep none of them.
     pub fn braid(&self) -> impl Iterator<Item = Shown<'_>> {
-        braided(self.statements_of(Role::Inviter), self.statements_of(Role::Joiner))
+        let of = |role: Role| {
+            (0..self.transcript.chain(role).count()).filter_map(move |at| self.read_at(role, at))
+        };
+        braided(of(Role::Inviter), of(Role::Joiner))
     }
 
     /// The statements of a case, in the same order.
@@ -117,7 +128,7 @@ impl Channel {
     /// All statements in the order of [`Channel::braid`]: for those who tell of everything.
     #[must_use]
     pub fn statements(&self) -> Vec<Shown<'_>> {
-        self.braid().collect()
+        self.braid().map(|shown| Shown { held: None, ..shown }).collect()
     }
 
     /// Whether what we would say now would be valid.
@@ -150,7 +161,7 @@ impl Channel {
             let header = first.checked_sub(1).and_then(|last| self.header_at(role, last));
             header.map_or(0, |header| header.peer_count)
         };
-        self.judged(&shown, |entries| {
+        self.judged(shown.into_iter(), |entries| {
             judge_case(case, entries, self.counts.words, self.both_counts(), acknowledged)
         })
     }
@@ -165,23 +176,27 @@ impl Channel {
     /// The state of all cases.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.judged(&self.statements(), judge)
+        self.judged(self.braid(), judge)
     }
 
-    fn judged(&self, shown: &[Shown<'_>], judge: impl FnOnce(&[Entry<'_>]) -> Ledger) -> Ledger {
+    /// What `judge` makes of statements, each of which is read and let go.
+    fn judged<'a>(
+        &self,
+        shown: impl Iterator<Item = Shown<'a>>,
+        judge: impl FnOnce(&[Entry<'_>]) -> Ledger,
+    ) -> Ledger {
         let Some(session) = self.session() else { return judge(&[]) };
         let words = session.words();
-        let said: Vec<_> = shown.iter().map(|shown| said(shown, &words)).collect();
-        let entries: Vec<_> = shown
+        let said: Vec<_> = shown.map(|shown| (shown.id, said(&shown, &words), shown.header)).collect();
+        let entries: Vec<_> = said
             .iter()
-            .zip(&said)
-            .map(|(shown, said)| Entry {
-                id: shown.id.0,
-                author: shown.header.author,
-                sequence: shown.header.sequence,
-                peer_count: shown.header.peer_count,
-                case: (shown.header.case != StatementId::NONE).then_some(shown.header.case.0),
-                kind: shown.header.kind,
+            .map(|(id, said, header)| Entry {
+                id: id.0,
+                author: header.author,
+                sequence: header.sequence,
+                peer_count: header.peer_count,
+                case: (header.case != StatementId::NONE).then_some(header.case.0),
+                kind: header.kind,
                 said: match said {
                     Held::Deal(content) => Judged::Deal(content),
                     Held::Other => Judged::Other,

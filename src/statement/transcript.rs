@@ -79,6 +79,13 @@ impl ChainEnd {
         self.tree.size()
     }
 
+    /// Goes on with a statement whose place was checked.
+    pub fn take(&mut self, header: &Header) {
+        self.head = header.id();
+        self.tree.push(self.head.0);
+        self.acknowledged = header.peer_count;
+    }
+
     fn stand(&self) -> Stand {
         Stand { head: self.head, root: self.tree.root() }
     }
@@ -137,9 +144,7 @@ impl Chain {
 
     fn push(&mut self, header: &Header) {
         self.stands.push_back(self.end.stand());
-        self.end.head = header.id();
-        self.end.tree.push(self.end.head.0);
-        self.end.acknowledged = header.peer_count;
+        self.end.take(header);
     }
 
     /// Lets go of the lengths below `count`: nothing will name them any more.

@@ -37,7 +37,7 @@ impl From<MakeError> for Failure {
                 "See how far the case has come: truceline case show ID. What was said of it can be shown with --case.",
             ),
             MakeError::NoFork => {
-                Self::new(Cause::Refused, error, "Nothing is to be shown; see: truceline status")
+                Self::new(Cause::Refused, error, "See what is known of it: truceline status")
             }
             MakeError::TooLarge(_) => Self::new(Cause::Refused, error, "Ask for less."),
             MakeError::Unreadable(_) => {

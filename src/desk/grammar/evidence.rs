@@ -16,6 +16,7 @@ Example:
   truceline evidence make --case 3f2a91c0 --out case.evidence
   truceline evidence make --agreement 77aa88bb --out agreed.evidence
   truceline evidence make --person 3f2a91c0#1.12 --out person.evidence
+  truceline evidence make --fork --out fork.evidence
   truceline evidence make --statements 3f2a91c0,77aa88bb --out said.evidence"
     )]
     Make(EvidenceMake),
@@ -64,7 +65,7 @@ pub struct EvidenceAbout {
     /// A person or bag on an offer's list, and what was said of it
     #[arg(long, value_name = "ID#LEG.LINE")]
     pub person: Option<String>,
-    /// That a party signed two statements at one place of its chain
+    /// That a party signed two different statements at one place of its chain
     #[arg(long)]
     pub fork: bool,
 }

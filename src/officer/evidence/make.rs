@@ -3,7 +3,6 @@
 use crate::codec::CodecError;
 use crate::crypto::digest::Digest;
 use crate::crypto::merkle::{Frontier, consistency_proof, inclusion_proof};
-use crate::crypto::sign::Signature;
 use crate::deal::body::{Content, Offer};
 use crate::deal::case::{Agreement, Means};
 use crate::deal::handover::{HandoverLine, Subject};
@@ -16,12 +15,12 @@ use crate::officer::view::{Shown, preamble};
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
 use crate::statement::evidence::{
-    Bundle, ChainShown, Deposit, Disclosure, Element, Fork, PartList, PartSaid, Place, Proved, Run, Scope,
+    Bundle, ChainShown, Deposit, Disclosure, Element, PartList, PartSaid, Place, Proved, Run, Scope,
     SignedHeader,
 };
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
-use crate::statement::receipt::{ForkNotice, Read, WordsConfirmed};
+use crate::statement::receipt::{Read, WordsConfirmed};
 use crate::statement::signed::{Statement, StatementError};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +42,7 @@ pub enum Asked {
         /// The line of its list, from 0.
         line: u32,
     },
-    /// The proof that a party signed two statements at one place.
+    /// That a party signed two statements at one place.
     Fork,
 }
 
@@ -62,8 +61,8 @@ pub enum MakeError {
     /// Nothing that was sealed.
     #[error("{} is no part of an agreement that is sealed", .0.0.hex())]
     NotSealed(StatementId),
-    /// No fork is kept.
-    #[error("no party of this channel is known to have signed two statements at one place")]
+    /// Nobody forked.
+    #[error("nothing shows that a party of this channel signed two statements at one place")]
     NoFork,
     /// No list there.
     #[error("offer {} lists nobody at this leg and line", .0.0.hex())]
@@ -411,7 +410,7 @@ impl<'a> Maker<'a> {
             .map(|(place, disclosure)| Element { place, disclosure });
         let session = self.channel.session().ok_or(MakeError::NotOpen)?;
         let (statements, preamble) = (statements.collect(), preamble(session));
-        let forks = if scope == Scope::Fork { forks(&self.channel.forks) } else { Vec::new() };
+        let forks = if scope == Scope::Fork { self.channel.proofs_of_forks() } else { Vec::new() };
         Ok(Bundle { preamble, scope, chains, statements, forks, deposits })
     }
 
@@ -465,21 +464,6 @@ impl<'a> Maker<'a> {
             acknowledged: path(self.acknowledged(author)),
         })))
     }
-}
-
-/// The proofs of forks that a channel keeps, one a party, as a bundle holds them.
-fn forks(notices: &[ForkNotice]) -> Vec<Fork> {
-    let signed = |(header, signature): &(Header, Signature)| SignedHeader {
-        header: header.clone(),
-        signature: signature.clone(),
-    };
-    let mut forks: Vec<Fork> =
-        notices.iter().map(|it| Fork([signed(&it.stored), signed(&it.other)])).collect();
-    for Fork(pair) in &mut forks {
-        pair.sort_by_key(|it| it.header.id());
-    }
-    forks.sort_by_key(|Fork([first, _])| (first.header.author, first.header.sequence));
-    forks
 }
 
 /// The sealed agreement that an id is part of, else the last of the case with that id; and its case.

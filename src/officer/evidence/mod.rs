@@ -1,6 +1,7 @@
 //! Evidence: what a bundle says once everything in it is checked, and what its case has come to. Needs no vault.
 
 mod deposit;
+mod fork;
 mod make;
 
 pub use deposit::{DepositFault, DepositedBy};
@@ -20,6 +21,7 @@ use crate::statement::evidence::{Disclosure, Scope, check as bundle};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
+use crate::statement::renewal::Renewal;
 
 /// Why a file is not evidence that holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +126,7 @@ fn told(proven: &Proven, words: &SafetyWords) -> Told {
         Kind::WordsConfirmed if bare && WordsConfirmed::confirms(&said.body, words) => Told::WordsConfirmed,
         Kind::Read if bare => Read::decode(&said.body, header.peer_count).map_or(Told::Malformed, Told::Read),
         Kind::Acknowledgement | Kind::WordsConfirmed | Kind::Read => Told::Malformed,
+        Kind::Renewal if Renewal::of(header, said).is_none() => Told::Malformed,
         Kind::Relays | Kind::ForkNotice | Kind::Renewal => Told::Other,
         _ => Body::parse(kind, &said.body, &said.lists)
             .map_or(Told::Malformed, |content| Told::Deal(Box::new(content))),
