@@ -10,7 +10,7 @@ use crate::desk::content::{content_json, line_json};
 use crate::desk::held::{Holds, agreed};
 use crate::desk::names::Names;
 use crate::desk::persons;
-use crate::desk::screen::{count, field, json_time, list_of, plain, short, time};
+use crate::desk::screen::{count, field, json_time, list_of, paragraphs, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, outcomes_text};
 use crate::desk::terms::offer_text;
 use crate::officer::deposits::KeySource;
@@ -139,7 +139,7 @@ impl<'a> Told<'a> {
         let mut out = String::new();
         for (proven, said) in self.evidence.statements() {
             let header = &proven.header;
-            out.push_str(&format!("{}\n", self.title(proven)));
+            out.push_str(&paragraphs(&self.title(proven), 0));
             let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
             fact("id", &proven.id.0.hex());
             fact("said", &format!("{} by {}'s clock", time(header.clock), self.name(header.author)));
