@@ -8,7 +8,7 @@ mod counters_crossing;
 mod first_contact;
 mod package;
 mod remains;
-mod story;
+pub mod story;
 mod tale;
 mod third_country;
 mod withdrawal_race;
