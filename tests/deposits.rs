@@ -15,6 +15,7 @@ use truceline::crypto::sign::{SigningKey, SigningSeeds};
 use truceline::deal::body::{Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::desk::receipts::{Answers, Receipts};
+use truceline::officer::check::{Source, check};
 use truceline::officer::deposits::{
     DepositEvidence, EVIDENCE_BYTES_MAX, EvidenceError, KeySource, check_deposit,
 };
@@ -23,9 +24,11 @@ use truceline::officer::link::{Purpose, Trouble};
 use truceline::officer::table;
 use truceline::party::role::Role;
 use truceline::session::content::{Content, Fragment};
+use truceline::step::Table;
 use truceline::time::{Millis, UnixMillis};
 use truceline::wire::deposit::{Deposit, LeafPath, SignedTree, StoredProof, key_digest, present_key};
 use truceline::wire::queue::{CellHash, QueueId};
+use zeroize::Zeroizing;
 
 const FILE: &str = "deposit.txt";
 const WRITER: QueueId = QueueId(Digest([0xbb; 32]));
@@ -307,4 +310,60 @@ fn what_a_relay_stores_without_a_proof_that_holds_is_not_stored_there() {
     world.faults.forge_deposit = 0;
     world.run_for(Millis::minutes(5));
     assert_eq!(channel(&world, thread).deposits_of(sequence).len(), 1, "put again, and proven");
+}
+
+/// The rows of an officer's store, as a check of a vault reads them.
+struct Rows(BTreeMap<(Table, Vec<u8>), Vec<u8>>);
+
+impl Source for Rows {
+    fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) {
+        let rows = self.0.iter().filter(|((of, _), _)| *of == table);
+        rows.for_each(|((_, key), row)| visit(key, row.clone().into()));
+    }
+
+    fn read(&self, table: Table, key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.0.get(&(table, key.to_vec())).map(|row| row.clone().into())
+    }
+}
+
+#[test]
+fn a_check_of_the_vault_finds_a_deposit_that_was_altered_and_one_without_its_cell() {
+    let (mut world, thread) = with_peer_away(true);
+    say(&mut world, thread);
+    let mut rows = Rows(BTreeMap::new());
+    for table in table::ALL {
+        let mut visit =
+            |key: &[u8], row: Zeroizing<Vec<u8>>| drop(rows.0.insert((table, key.to_vec()), row.to_vec()));
+        world.nodes[0].store.scan(table, &mut visit).unwrap();
+    }
+    let findings = |rows: &Rows| {
+        let found = check(rows, &mut |jobs| jobs.iter().map(|_| Ok(())).collect()).findings;
+        found.into_iter().map(|it| (it.table, it.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(findings(&rows), []);
+    let key = rows.0.keys().find(|(of, _)| *of == table::DEPOSIT).unwrap().clone();
+    let whole = rows.0[&key].clone();
+    for at in [0, 32, 40, 48, 88, 200, whole.len() - 1] {
+        let mut row = whole.clone();
+        row[at] ^= 1;
+        rows.0.insert(key.clone(), row);
+        let found = findings(&rows);
+        assert!(matches!(&found[..], [(table::DEPOSIT, _)]), "byte {at}: {found:?}");
+    }
+    rows.0.insert(key.clone(), whole);
+    let cell = (table::CELL, key.1[..12].to_vec());
+    rows.0.remove(&cell).unwrap();
+    let found: Vec<_> = findings(&rows).into_iter().map(|(table, _)| table).collect();
+    assert_eq!(found, [table::PLACES, table::DEPOSIT]);
+}
+
+#[test]
+fn a_retired_vault_keeps_no_deposit_whose_cell_is_erased() {
+    let (mut world, thread) = with_peer_away(true);
+    say(&mut world, thread);
+    assert_eq!(rows(&mut world), 1);
+    world.command(0, |officer, now, _| officer.retire(now)).unwrap();
+    assert_eq!(rows(&mut world), 0);
+    world.kill_officer(0);
+    assert!(world.nodes[0].officer.retired().is_some(), "it opens again");
 }

@@ -157,6 +157,7 @@ const fn table_name(table: Table) -> &'static str {
         table::MARK => "mark",
         table::CELL => "cell",
         table::PLACES => "places",
+        table::DEPOSIT => "deposit",
         table::FRAGMENT => "fragment",
         table::OPENED => "opened",
         table::FORK => "fork",

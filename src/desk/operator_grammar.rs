@@ -28,13 +28,13 @@ pub struct Operator {
 /// What an operator can ask for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Makes a relay: its folder, store, certificate and relay.toml; prints its address with its pin
+    /// Makes a relay: its folder, store, certificate and relay.toml; prints its address, pin and deposit key
     #[command(after_help = "Example:
   truceline-relay init /srv/relay --listen 0.0.0.0:4433 --public relay.example:4433")]
     Init(Init),
     /// Serves, in the foreground, until SIGTERM or SIGINT
     #[command(after_help = "When it listens it says so in one line on standard error:
-  listening on ADDRESS (ADDRESS#PIN for clients)
+  listening on ADDRESS (ADDRESS#PIN#DEPOSIT for clients)
 With --json that line is {\"event\":\"listening\",\"address\":...,\"place\":...}.
 
 Example:

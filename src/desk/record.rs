@@ -9,6 +9,7 @@ use crate::desk::screen::{
 };
 use crate::desk::tell::{kind_word, line};
 use crate::officer::engine::Channel;
+use crate::officer::held::asks_to_be_read;
 use crate::officer::receipt::Marks;
 use crate::officer::view::Shown;
 use crate::party::role::Role;
@@ -38,8 +39,7 @@ pub const fn progress(marks: &Marks) -> &'static str {
 /// it confirmed, which the channel's state tells.
 #[must_use]
 pub fn is_unread(shown: &Shown<'_>) -> bool {
-    let words = shown.header.kind == Kind::WordsConfirmed.number();
-    !shown.own && shown.item.marks.read.is_none() && !is_receipt(shown) && !words
+    !shown.own && shown.item.marks.read.is_none() && asks_to_be_read(shown.header.kind)
 }
 
 /// Whether it is a statement that nothing acknowledges by itself.

@@ -165,7 +165,7 @@ fn answer_at(place: &Place, cli: &Cli) -> Result<Answer, Failure> {
         Command::Transcript(Transcript::Verify) => transcript::verify_own(&place.open()?)?,
         Command::Transcript(Transcript::Export(asked)) => transcript::export_own(&place.open()?, asked)?,
         Command::Evidence(Evidence::Make(asked)) => evidence::make(&place.open()?, asked)?,
-        Command::Evidence(Evidence::Check(asked)) => evidence::check_file(&place, asked)?,
+        Command::Evidence(Evidence::Check(asked)) => evidence::check_file(place, asked)?,
         Command::Mandate(asked) => {
             let signs = matches!(asked, Mandate::Sign(_) | Mandate::Set(_));
             mandate::run(&mut place.open_for(signs)?, asked)?

@@ -114,7 +114,6 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::Corrupt`] also at the end, when rows are missing: what was shown before is then to be
     /// thrown away.
-    #[allow(clippy::type_complexity, reason = "an alias would hide what is shown: key and value")]
     fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Zeroizing<Vec<u8>>)) -> Result<(), StoreError>;
 
     /// One row's value.

@@ -3,6 +3,8 @@
 use crate::codec::CellBytes;
 use crate::crypto::secret::Secret;
 use crate::officer::deposits::HeldDeposit;
+use crate::officer::table;
+use crate::step::Table;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::queue::CellHash;
 use bincode::{Decode, Encode};
@@ -115,6 +117,15 @@ pub struct OutCell {
 }
 
 impl OutCell {
+    /// The rows in which it is kept, as the cell with this number.
+    #[must_use]
+    pub fn rows(&self, thread: u32, number: u64) -> Vec<(Table, Vec<u8>)> {
+        let key = table::number_key(thread, number);
+        let deposits =
+            self.deposits.keys().map(|at| (table::DEPOSIT, table::opened_key(thread, number, *at)));
+        [(table::CELL, key.clone()), (table::PLACES, key)].into_iter().chain(deposits).collect()
+    }
+
     /// When it was first stored anywhere.
     #[must_use]
     pub fn deposited(&self) -> Option<UnixMillis> {

@@ -24,7 +24,6 @@ use crate::statement::receipt::ForkNotice;
 use crate::statement::signed::StatementError;
 use crate::step::Table;
 use crate::time::UnixMillis;
-use crate::wire::deposit::Deposit;
 use crate::wire::queue::CellHash;
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
@@ -238,14 +237,13 @@ fn drafts(source: &dyn Source, threads: &Threads, checked: &mut Checked) -> BTre
 }
 
 fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut Checked) {
-    let mut hashes = BTreeMap::new();
-    let mut places = BTreeMap::new();
+    let (mut places, mut cells) = (BTreeMap::new(), BTreeMap::new());
     each(source, table::PLACES, checked, |_, key, row| {
         places.insert(key.to_vec(), decoded::<Vec<Placement>>(row)?.len());
         Ok(())
     });
     each(source, table::CELL, checked, |_, key, row| {
-        let (carries, cell, _): (Carries, Vec<u8>, Option<Secret<44>>) = decoded(row)?;
+        let (carries, cell, shown): (Carries, Vec<u8>, Option<Secret<44>>) = decoded(row)?;
         let (thread, number) = table::split_key(key, 0).ok_or("its key is none")?;
         let held = threads.all.get(&thread).ok_or("its channel is not there")?;
         let queues = match &held.stage {
@@ -253,9 +251,12 @@ fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut
             Stage::Greeting(greeted) => greeted.outbound.len(),
             _ => 0,
         };
-        let cell: Option<Box<CellBytes>> = cell.into_boxed_slice().try_into().ok();
-        let cell = cell.filter(|_| number < held.next_cell).ok_or("it is no cell that this vault sealed")?;
-        hashes.insert(key.to_vec(), CellHash::of(&cell));
+        let bytes: Option<&CellBytes> = cell.as_slice().try_into().ok().filter(|_| number < held.next_cell);
+        let bytes = bytes.ok_or("it is no cell that this vault sealed")?;
+        cells.insert((thread, number), CellHash::of(bytes));
+        if shown.is_some() != matches!(carries, Carries::Fragment { .. }) {
+            return Err("the key to its body is not there, or where none belongs".to_owned());
+        }
         if places.remove(key) != Some(queues) {
             return Err("where it lies is not known of each relay".to_owned());
         }
@@ -270,16 +271,14 @@ fn outbox(source: &dyn Source, threads: &Threads, chains: &Chains, checked: &mut
         checked.found(table::PLACES, Some(key), "its cell is not there");
     }
     each(source, table::DEPOSIT, checked, |checked, key, row| {
-        let HeldDeposit { writer, index, clock, proof } = decoded(row)?;
-        let (cell, relay) = key.split_at_checked(12).ok_or("its key is none")?;
-        let cell = *hashes.get(cell).ok_or("its cell is not there")?;
-        let session =
-            thread_of(key).and_then(|thread| threads.session(thread)).ok_or("its channel is not there")?;
-        let relay = relay.first().and_then(|at| session.outbound.get(usize::from(*at)));
-        let known =
-            relay.and_then(|relay| relay.deposit.key.as_ref()).ok_or("its relay's key is not known")?;
         checked.signatures += 1;
-        proof.verify(known, &Deposit { writer, index, cell, clock }).map_err(|error| error.to_string())
+        let held: HeldDeposit = decoded(row)?;
+        let (thread, number) = table::split_key(key, 0).ok_or("its key is none")?;
+        let cell = cells.get(&(thread, number)).ok_or("its cell is not there")?;
+        let session = threads.session(thread).ok_or("its channel is not there")?;
+        let relay = key.get(12).and_then(|at| session.outbound.get(usize::from(*at)));
+        let relay_key = relay.and_then(|relay| relay.deposit.key.as_ref()).ok_or("its relay is not known")?;
+        held.verify(relay_key, *cell).map_err(|error| error.to_string())
     });
 }
 

@@ -198,10 +198,8 @@ impl Officer {
         }
         let mut step = OfficerStep::new();
         step.records.push(Record::delete(table::THREAD, table::thread_key(thread)));
-        for number in channel.outbox.cells.keys() {
-            step.records.push(Record::delete(table::CELL, table::number_key(thread, *number)));
-            step.records.push(Record::delete(table::PLACES, table::number_key(thread, *number)));
-        }
+        let rows = channel.outbox.cells.iter().flat_map(|(number, cell)| cell.rows(thread, *number));
+        step.records.extend(rows.map(|(table, key)| Record::delete(table, key)));
         for (number, relays) in channel.inbox.opened.values() {
             for at in (0..8u8).filter(|at| relays >> at & 1 == 1) {
                 step.records.push(Record::delete(table::OPENED, table::opened_key(thread, *number, at)));

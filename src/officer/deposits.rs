@@ -85,6 +85,17 @@ pub struct HeldDeposit {
     pub proof: DepositProof,
 }
 
+impl HeldDeposit {
+    /// Checks the proof by the relay's key, for the cell with this hash.
+    ///
+    /// # Errors
+    /// [`DepositError`].
+    pub fn verify(&self, key: &VerifyingKey, cell: CellHash) -> Result<(), DepositError> {
+        let Self { writer, index, clock, proof } = self;
+        proof.verify(key, &Deposit { writer: *writer, index: *index, cell, clock: *clock })
+    }
+}
+
 /// Where a whole statement was deposited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DepositedAt<'a> {

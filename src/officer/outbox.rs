@@ -102,12 +102,10 @@ impl Channel {
         let settled: Vec<u64> =
             self.outbox.cells.iter().filter(|(_, cell)| done(cell.carries)).map(|(at, _)| *at).collect();
         for number in settled {
-            let deposits = self.outbox.cells.remove(&number).map(|cell| cell.deposits).unwrap_or_default();
-            for relay in deposits.into_keys() {
-                turn.delete(table::DEPOSIT, table::opened_key(self.number, number, relay));
+            let cell = self.outbox.cells.remove(&number);
+            for (table, key) in cell.iter().flat_map(|cell| cell.rows(self.number, number)) {
+                turn.delete(table, key);
             }
-            turn.delete(table::CELL, table::number_key(self.number, number));
-            turn.delete(table::PLACES, table::number_key(self.number, number));
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod cases;
 mod channels;
+mod evidence;
 mod exchange;
 mod inputs;
 mod invites;

@@ -45,7 +45,31 @@ fn files(dir: &Path, out: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// What each command that shows something answers, in both forms, on both outputs; an exported transcript, and a page.
+/// Bundles of every kind about these statements, of which the second is an offer; and the page of each.
+fn bundles(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
+    let (all, person) = (statements.join(","), format!("{}#1.1", statements[1]));
+    let about = [["--statements", &all], ["--case", statements[1]], ["--person", &person]];
+    let mut out = Vec::new();
+    for about in about {
+        let [file, page] = ["evidence.bin", "evidence.html"].map(|name| officer.dir.join(name));
+        let [file, page] = [&file, &page].map(|path| path.to_str().unwrap());
+        let args = ["evidence", "make", about[0], about[1], "--out", file, "--html", page, "--force"];
+        let told = officer.run(&args);
+        assert_eq!(told.code, Some(0), "{told:?}");
+        let check = officer.run(&["evidence", "check", file]);
+        for (what, bytes) in [
+            ("file", std::fs::read(file).unwrap()),
+            ("page", std::fs::read(page).unwrap()),
+            ("making", [told.out, told.err].concat().into_bytes()),
+            ("check", [check.out, check.err].concat().into_bytes()),
+        ] {
+            out.push((format!("the {what} of evidence {}", about[0]), bytes));
+        }
+    }
+    out
+}
+
+/// What each command that shows something answers, in both forms, on both outputs; an exported transcript, a page, evidence.
 fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
     let export = officer.dir.join("transcript.bin");
     officer.ok(&["transcript", "export", export.to_str().unwrap(), "--force"]);
@@ -71,6 +95,7 @@ fn shown(officer: &Officer, statements: &[&str]) -> Vec<(String, Vec<u8>)> {
         ("the exported transcript".to_owned(), std::fs::read(&export).unwrap()),
         ("the page".to_owned(), std::fs::read(&page).unwrap()),
     ];
+    out.extend(bundles(officer, statements));
     for args in commands {
         for form in [&[][..], &["--json"]] {
             let args = [form, &args].concat();
@@ -146,7 +171,9 @@ fn nothing_that_is_kept_reaches_a_statement_an_export_a_log_or_the_relay() {
         hold_none(&shown, whose);
         // The search finds what was said, in the same places.
         let found = mark_of(&shown, SAID);
-        for place in ["the exported transcript", "the page", "log", "--json log"] {
+        let evidence = ["the file of evidence --statements", "the page of evidence --statements"];
+        for place in ["the exported transcript", "the page", "log", "--json log"].into_iter().chain(evidence)
+        {
             assert!(found.iter().any(|name| name == place), "{whose}: '{SAID}' is not in {place}: {found:?}");
         }
     }

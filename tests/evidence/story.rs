@@ -40,6 +40,7 @@ pub struct Story {
     pub confirm: StatementId,
     pub note: StatementId,
     pub other_case: StatementId,
+    persons: u32,
     seed: u8,
 }
 
@@ -80,10 +81,15 @@ impl Story {
         said
     }
 
+    pub fn note_by(&mut self, node: usize, words: &str) -> StatementId {
+        self.say(node, None, Content::Note(Note { text: text(words) }), Vec::new())
+    }
+
     pub fn propose(&mut self, node: usize, toml: &str) -> StatementId {
         let me = Role::BOTH[node];
+        let persons = self.persons;
         let csv = || {
-            let rows = (0..PERSONS).map(|at| format!("{},Олесь,ТА-{at:06},prisoner of war\n", surname(at)));
+            let rows = (0..persons).map(|at| format!("{},Олесь,ТА-{at:06},prisoner of war\n", surname(at)));
             Ok(format!("surname,first_names,service_number,status\n{}", rows.collect::<String>())
                 .into_bytes())
         };
@@ -109,6 +115,10 @@ impl Story {
 
     /// Version 1 is agreed, acknowledged, and nothing more.
     pub fn agreed() -> Self {
+        Self::agreed_on(PERSONS)
+    }
+
+    fn agreed_on(persons: u32) -> Self {
         let mut world = World::new(11, &["Velmara", "Tarrun"], 1);
         world.tick_every = 4_000;
         let (a, b) = world.introduce(0, 1, &[0], &[0]);
@@ -122,6 +132,7 @@ impl Story {
             confirm: none,
             note: none,
             other_case: none,
+            persons,
             seed: 0,
         };
         let words = story.channel(0).session().unwrap().words().to_string();
@@ -167,7 +178,12 @@ impl Story {
 
     /// The whole handover after it.
     pub fn played() -> Self {
-        let mut story = Self::agreed();
+        Self::played_on(PERSONS, LINE)
+    }
+
+    /// The same with so many persons on the list.
+    pub fn played_on(persons: u32, marked: u32) -> Self {
+        let mut story = Self::agreed_on(persons);
         let on = Some(story.offer);
         let lists = {
             let ledger = story.channel(0).ledger();
@@ -202,16 +218,16 @@ impl Story {
         for (node, outcome) in [(0, Outcome::Delivered), (1, Outcome::NotDelivered)] {
             let line = |line: u32| HandoverLine {
                 subject: Subject::Listed { leg: 0, line },
-                outcome: if line == LINE { outcome } else { Outcome::Delivered },
+                outcome: if line == marked { outcome } else { Outcome::Delivered },
                 cause: Cause::Unknown,
-                detail: (line == LINE).then(|| text("Seen at the bridge.")),
+                detail: (line == marked).then(|| text("Seen at the bridge.")),
                 evidence: None,
                 remedy: Remedy::None,
                 deadline: None,
             };
-            story.lines(node, &(0..PERSONS).map(line).collect::<Vec<_>>());
+            story.lines(node, &(0..persons).map(line).collect::<Vec<_>>());
         }
-        for lines in [vec![LINE], vec![LINE, LINE + 1], vec![LINE + 1]] {
+        for lines in [vec![marked], vec![marked, marked + 1], vec![marked + 1]] {
             let notice = TransferNotice {
                 offer: story.offer.0,
                 leg: 0,
@@ -226,7 +242,7 @@ impl Story {
         let breach = Breach {
             offer: story.offer.0,
             condition: 0,
-            lines: vec![LINE],
+            lines: vec![marked],
             on: None,
             facts: text("Seen in arms."),
             remedy: Remedy::Explain,

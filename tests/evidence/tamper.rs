@@ -12,7 +12,7 @@ use truceline::crypto::label;
 use truceline::officer::evidence::{Asked, CheckedEvidence, DepositFault, EvidenceError, check};
 use truceline::officer::view::check_export;
 use truceline::party::role::Role;
-use truceline::statement::evidence::check::{BundleError, CheckedBundle, Fault, Gap};
+use truceline::statement::evidence::checked::{BundleError, CheckedBundle, Fault, Gap};
 use truceline::statement::evidence::{Bundle, Disclosure, Fork, PartSaid, Place, Scope, SignedHeader};
 use truceline::statement::kind::Kind;
 use truceline::statement::list::ShownLine;
@@ -37,6 +37,13 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// The bytes with one changed, and the digest that belongs to them.
+pub fn altered(bytes: &[u8], at: usize, by: u8) -> Vec<u8> {
+    let mut altered = bytes.to_vec();
+    altered[at] ^= by;
+    sealed(altered)
+}
+
 /// All that is proven: everything but the digest.
 fn proven(evidence: &CheckedEvidence) -> CheckedBundle {
     CheckedBundle { digest: Digest::default(), ..evidence.bundle.clone() }
@@ -44,11 +51,11 @@ fn proven(evidence: &CheckedEvidence) -> CheckedBundle {
 
 /// Holds that changing a byte is refused, or changes nothing that is proven.
 fn change(bytes: &[u8], at: usize, by: u8) {
-    let mut altered = bytes.to_vec();
-    altered[at] ^= by;
-    assert!(check(&altered).is_err(), "byte {at} of {}: the digest", bytes.len());
+    let mut damaged = bytes.to_vec();
+    damaged[at] ^= by;
+    assert!(check(&damaged).is_err(), "byte {at} of {}: the digest", bytes.len());
     if at < bytes.len() - 32
-        && let Ok(found) = check(&sealed(altered))
+        && let Ok(found) = check(&altered(bytes, at, by))
     {
         assert_eq!(proven(&found), proven(&check(bytes).unwrap()), "byte {at} of {}", bytes.len());
     }
@@ -113,7 +120,7 @@ fn what_is_cut_short_added_to_or_something_else_is_refused_by_name() {
 }
 
 /// A bundle's parts again, from what was checked: as whoever tampers would take it apart.
-fn read(bytes: &[u8]) -> Bundle {
+pub fn read(bytes: &[u8]) -> Bundle {
     let bundle = Bundle::decode(bytes).unwrap();
     assert_eq!(bundle.encode().unwrap(), bytes, "one encoding");
     bundle

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::crypto::digest::Digest;
-use truceline::officer::deposits::HeldDeposit;
 use truceline::officer::engine::{Notice, Officer};
 use truceline::officer::outbox::UNACKNOWLEDGED_MAX;
 use truceline::party::relay::RelayPlace;
 use truceline::party::role::Role;
 use truceline::statement::header::StatementId;
-use truceline::wire::deposit::{Deposit, key_digest};
+use truceline::wire::deposit::key_digest;
 use truceline::wire::queue::CellHash;
 
 /// Words that no frame may show: names of parties, and what the tests let them say.
@@ -83,9 +82,7 @@ impl Checks {
                     let outbound = &session.outbound[usize::from(*at)];
                     let key = outbound.deposit.key.as_ref().unwrap();
                     assert_eq!(keys[&outbound.place], key_digest(key), "another key is believed");
-                    let HeldDeposit { writer, index, clock, proof } = held;
-                    let said = Deposit { writer: *writer, index: *index, cell: cell.hash, clock: *clock };
-                    proof.verify(key, &said).expect("a proof that does not hold was kept");
+                    held.verify(key, cell.hash).expect("a proof that does not hold was kept");
                 }
             }
         }

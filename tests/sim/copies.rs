@@ -44,7 +44,7 @@ impl Copies {
     }
 
     pub fn sent(&mut self, node: usize, cell: Option<&[u8; 16_128]>, officer: &Officer, at: u64) {
-        let Some(hash) = cell.map(|cell| CellHash::of(cell)) else { return };
+        let Some(hash) = cell.map(CellHash::of) else { return };
         for channel in officer.channels() {
             let carries =
                 channel.outbox.cells.values().find(|cell| cell.hash == hash).map(|cell| cell.carries);

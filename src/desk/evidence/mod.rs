@@ -16,7 +16,7 @@ use crate::desk::transcript::{consistent, identified, must_be_new, named, read, 
 use crate::host::clock::now;
 use crate::officer::compose::ComposeError;
 use crate::officer::evidence::{Asked, CheckedEvidence, EvidenceError, MakeError, check};
-use crate::statement::evidence::check::BundleError;
+use crate::statement::evidence::checked::BundleError;
 use crate::statement::header::StatementId;
 use serde_json::{Value, json};
 use std::path::Path;

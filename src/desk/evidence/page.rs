@@ -7,7 +7,7 @@ use crate::desk::page::model::{Body, Book, Checked, Disclosed, Head, Page, Part,
 use crate::desk::screen::list_of;
 use crate::officer::evidence::{CheckedEvidence, Told as Said};
 use crate::party::role::Role;
-use crate::statement::evidence::check::Proven;
+use crate::statement::evidence::checked::Proven;
 use crate::time::UnixMillis;
 
 /// The page of evidence that holds.

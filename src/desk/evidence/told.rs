@@ -17,7 +17,7 @@ use crate::officer::deposits::KeySource;
 use crate::officer::evidence::{CheckedEvidence, DepositedBy, Told as Said};
 use crate::party::card::Card;
 use crate::party::role::Role;
-use crate::statement::evidence::check::Proven;
+use crate::statement::evidence::checked::Proven;
 use crate::statement::evidence::{Disclosure, Scope};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;

@@ -14,7 +14,7 @@ use crate::desk::screen::{cut, span};
 use crate::desk::tell::content_line;
 use crate::party::role::Role;
 use crate::statement::kind::Kind;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -66,11 +66,16 @@ fn left_out(left: usize) -> Markup {
     html! { @if left > 0 { p.more { "The " (left) " before these are not shown on this page" } } }
 }
 
+/// A span in few words.
+fn late(took: Millis) -> String {
+    if took < Millis::minutes(1) { "< 1 min".to_owned() } else { span(took) }
+}
+
 /// How late something came after what it answers.
 fn after(from: Option<UnixMillis>, at: Option<UnixMillis>) -> Markup {
     html! {
         (when_if(at))
-        @if let (Some(from), Some(at)) = (from, at) { br; small { "after " (span(at.since(from))) } }
+        @if let (Some(from), Some(at)) = (from, at) { br; small { "after " (late(at.since(from))) } }
     }
 }
 

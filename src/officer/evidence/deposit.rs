@@ -5,7 +5,7 @@ use crate::crypto::digest::Digest;
 use crate::officer::deposits::{self, DepositEvidence, KeySource, check_deposit};
 use crate::officer::engine::Channel;
 use crate::party::relay::RelayPlace;
-use crate::statement::evidence::check::{CheckedBundle, Proven};
+use crate::statement::evidence::checked::{CheckedBundle, Proven};
 use crate::statement::evidence::{Deposit, Disclosure};
 use crate::statement::header::StatementId;
 use crate::statement::signed::Statement;

@@ -16,7 +16,7 @@ use crate::deal::shown::{Shown, ShownRecord};
 use crate::officer::view::verify_introduction;
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
-use crate::statement::evidence::check::{BundleError, CheckedBundle, Proven};
+use crate::statement::evidence::checked::{BundleError, CheckedBundle, Proven};
 use crate::statement::evidence::{Disclosure, Scope, check as bundle};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;

@@ -7,7 +7,7 @@
 
 use crate::party::role::Role;
 use crate::party::words::SafetyWords;
-use crate::statement::evidence::check::{CheckedBundle, Gap, Proven};
+use crate::statement::evidence::checked::{CheckedBundle, Gap, Proven};
 use crate::statement::evidence::{Disclosure, of};
 use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;

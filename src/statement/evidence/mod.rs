@@ -19,6 +19,7 @@
 //! The inviter comes first of each pair.
 
 pub mod check;
+pub mod checked;
 mod complete;
 mod read;
 
@@ -28,7 +29,7 @@ use crate::crypto::label;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::sign::Signature;
 use crate::party::role::Role;
-use crate::statement::evidence::check::BundleError;
+use crate::statement::evidence::checked::BundleError;
 use crate::statement::export::Preamble;
 use crate::statement::header::{Header, StatementId};
 use crate::statement::list::{ListRoot, ShownLine};

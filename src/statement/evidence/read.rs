@@ -6,7 +6,7 @@ use crate::crypto::label;
 use crate::crypto::merkle::Frontier;
 use crate::crypto::sign::SIGNATURE_BYTES;
 use crate::party::card::{CARD_BYTES_MAX, Card};
-use crate::statement::evidence::check::BundleError;
+use crate::statement::evidence::checked::BundleError;
 use crate::statement::evidence::{
     Bundle, ChainShown, DEPOSIT_BYTES_MAX, Deposit, ELEMENT_BYTES_MAX, Element, Fork, MAGIC, PROOF_MAX, Run,
     SignedHeader,
