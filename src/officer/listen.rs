@@ -29,7 +29,7 @@ impl Listening {
     }
 }
 
-/// What a relay shows of one of our outbound queues when it begins to serve it.
+/// What a relay shows of one of our outbound queues, when it begins to serve it or another cell lies in our way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
     /// Our own signature on a put that this vault never made.
