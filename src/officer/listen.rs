@@ -112,6 +112,7 @@ impl Channel {
             session.halt = None;
             self.changed = true;
             turn.notice(Notice::Resumed { thread: self.number });
+            self.tell_fork(turn);
         }
     }
 
