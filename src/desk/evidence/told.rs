@@ -334,6 +334,10 @@ impl<'a> Told<'a> {
                 "Whose a relay's deposit key is, where that relay was, and that its clock was right."
                     .to_owned(),
             );
+            out.push(
+                "That what a relay stored lay in the other side's mailbox, and that the other side could open it."
+                    .to_owned(),
+            );
         }
         if !self.identified {
             out.push("Who the parties are: their names are what they call themselves.".to_owned());
