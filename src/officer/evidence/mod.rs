@@ -42,6 +42,9 @@ pub enum EvidenceError {
     /// The line is not shown.
     #[error("the line that it is said to be about is not shown")]
     LineNotShown,
+    /// Beside a line a statement of another case is shown.
+    #[error("a statement of another case is shown beside the line that it is said to be about")]
+    OtherCase,
     /// No fork is shown.
     #[error("no two statements at one place are shown")]
     NoFork,
@@ -105,6 +108,9 @@ pub fn check(bytes: &[u8]) -> Result<CheckedEvidence, EvidenceError> {
         Scope::Fork => {}
         Scope::Person { offer, leg, line } => {
             evidence.record(&offer, leg, line).ok_or(EvidenceError::LineNotShown)?;
+            if evidence.shows_another_case(&offer) {
+                return Err(EvidenceError::OtherCase);
+            }
         }
         Scope::Case(case) | Scope::Agreement { case, .. } => {
             let ledger = evidence.judge(&case.0);
@@ -183,6 +189,13 @@ impl CheckedEvidence {
             },
             _ => None,
         }
+    }
+
+    /// Whether a statement names another case than the one that an offer is of: its lines would be taken for the offer's.
+    fn shows_another_case(&self, offer: &StatementId) -> bool {
+        let named = |header: &Header| Some(header.case).filter(|case| *case != StatementId::NONE);
+        let case = self.statement(&offer.0).and_then(|(proven, _)| named(&proven.header)).unwrap_or(*offer);
+        self.statements().any(|(proven, _)| named(&proven.header).is_some_and(|other| other != case))
     }
 
     /// What the case comes to at the heads: the bundle holds all of it.
