@@ -269,7 +269,10 @@ impl Officer {
         let mut outcome = Err(CommandError::ThreadUnknown);
         let step = self.turn(thread, now, rng, |channel, turn| {
             outcome = compose(channel, turn).map_err(CommandError::from);
-            channel.pump(turn);
+            // What a refused command does is not made durable: nothing may be sealed by it.
+            if outcome.is_ok() {
+                channel.pump(turn);
+            }
         });
         Ok((outcome?, step))
     }

@@ -142,6 +142,9 @@ impl<'a> Told<'a> {
             out.push_str(&paragraphs(&self.title(proven), 0));
             let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
             fact("id", &proven.id.0.hex());
+            if header.case != StatementId::NONE {
+                fact("case", &header.case.0.hex());
+            }
             fact("said", &format!("{} by {}'s clock", time(header.clock), self.name(header.author)));
             fact("delivered", &self.delivered(proven));
             if let Some(read) = self.evidence.read(proven) {
@@ -321,6 +324,18 @@ impl<'a> Told<'a> {
             }
             Scope::Case(_) | Scope::Fork => {}
         }
+        let is_lines = |said: &Said| match said {
+            Said::Part(Shown::Lines(..)) => true,
+            Said::Deal(content) => matches!(content.as_ref(), Content::Lines(_)),
+            _ => false,
+        };
+        if bundle.scope.case().is_none() && self.evidence.told.iter().any(is_lines) {
+            out.push(
+                "Whom handover lines are about: they name a version, a leg and a line, and which offer a version is the \
+                 evidence of the whole case shows."
+                    .to_owned(),
+            );
+        }
         if self.evidence.told.contains(&Said::Withheld) {
             out.push("What the statements say of which only the header is shown.".to_owned());
         }
@@ -332,6 +347,10 @@ impl<'a> Told<'a> {
         if !self.evidence.deposits.is_empty() {
             out.push(
                 "Whose a relay's deposit key is, where that relay was, and that its clock was right."
+                    .to_owned(),
+            );
+            out.push(
+                "That what a relay stored lay in the other side's mailbox, and that the other side could open it."
                     .to_owned(),
             );
         }
