@@ -166,7 +166,7 @@ fn a_relay_that_claims_more_than_was_put_and_shows_no_signature_harms_itself_alo
 }
 
 fn mark_restored(world: &mut World, node: usize) {
-    world.command(node, |officer, _, _| Ok(((), officer.mark_restored()))).unwrap();
+    world.command(node, |officer, _, _| Ok(((), officer.mark_restored()?))).unwrap();
 }
 
 #[test]
