@@ -18,6 +18,12 @@ END_OF_TIME = 253_402_207_200_000
 LONGEST = 3_155_760_000
 WHITE = {0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0x20, *range(9, 14), *range(0x2000, 0x200B)}
 REMAINS = 9
+KINDS = {
+    **dict(enumerate("acknowledgement read words-confirmed note relays fork-notice renewal".split(), 1)),
+    **dict(enumerate("offer withdraw reject accept confirm lapse standby query answer".split(), 16)),
+    **dict(enumerate("lock transport transport-acknowledged ready go suspend lines closed".split(), 32)),
+    **dict(enumerate("transfer-notice breach breach-answered".split(), 40)),
+}
 
 
 def want(holds, what):

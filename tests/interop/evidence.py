@@ -653,7 +653,7 @@ class Evidence:
                 "author": ROLES[one.header.author],
                 "sequence": one.header.sequence,
                 "case": None if one.header.case == ZEROS else one.header.case.hex(),
-                "kind": one.header.kind,
+                "kind": cases.KINDS.get(one.header.kind),
                 "said": one.header.clock,
                 "delivered": self.had(one.header),
                 "read": self.read(one.header),
@@ -693,6 +693,41 @@ def renewal(body):
     want(len(body) == 177 and body[0] == 1, "a renewal")
     reader = Reader(body[1:])
     return reader.take(32), [(reader.u64(), reader.take(32), reader.take(32)) for _ in ROLES]
+
+
+def renewal_that_counts(transcript, role):
+    """A party's first renewal said once both had confirmed the words."""
+    words = transcript.bodies().words
+    for header, said in transcript.chains[role]:
+        past = (header.sequence, header.count) if role == 0 else (header.count, header.sequence)
+        if header.kind == 7 and not said.roots and all(at is not None and at < past[by] for by, at in enumerate(words)):
+            try:
+                channel, cited = renewal(said.body)
+            except Refused:
+                continue
+            if channel != transcript.parties.channel:
+                return channel, cited
+    raise Refused(f"no renewal by the {ROLES[role]}")
+
+
+def as_one(old, new):
+    """Old and new transcript, both checked, as one: of each party of the old, the inviter first, what is cited."""
+    prints = [[card.fingerprint for card in each.parties.cards] for each in (old, new)]
+    want(sorted(prints[0]) == sorted(prints[1]), "other parties")
+    renewals = [renewal_that_counts(new, role) for role in range(2)]
+    for channel, cited in renewals:
+        want(channel == old.parties.channel, "a renewal of another channel")
+        for role, (count, head, root) in enumerate(cited):
+            chain = old.chains[role]
+            want(count <= len(chain), "an older transcript with fewer statements than are cited")
+            want(head == (chain[count - 1][0].id if count else ZEROS) and root == old.trees[role].at(count), "a citation")
+    out = []
+    for role, party in enumerate(prints[0]):
+        counts = [cited[role][0] for _, cited in renewals]
+        then, now = old.chains[role], new.chains[prints[1].index(party)]
+        told = [{"count": len(chain), "id": chain[-1][0].id.hex() if chain else None} for chain in (then, now)]
+        out.append({"fingerprint": party.hex(), "old": told[0], "new": told[1], "cited": {"both": min(counts), "one": max(counts)}})
+    return out
 
 
 # --- the frozen vectors
