@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks tests/vectors with an implementation of its own, written from the formulas alone.
+"""Checks introduction, ratchet and formats of tests/vectors with an implementation of its own, written from the formulas
+alone. Transcripts and evidence: evidence.py.
 
 Run: pip install -r tests/interop/requirements.txt && python3 tests/interop/ratchet_vectors.py
 
@@ -450,87 +451,6 @@ def check_formats():
     same("queue, rekey", made, v["queue.rekey"])
 
 
-class Export:
-    """Reads export.bin as statement/export describes it, and checks both chains."""
-
-    def __init__(self, data):
-        self.data, self.at = data, 0
-        magic = b"truceline transcript 1\n"
-        self.want(self.take(len(magic)) == magic, "magic")
-        self.channel = self.take(32)
-        self.cards = [self.counted(), self.counted()]
-        self.parts = [self.take(32 + 3373), self.take(32 + 3373)]
-        prints = b"".join(digest("card", card) for card in self.cards)
-        for card, part, role in zip(self.cards, self.parts, ("inviter", "joiner")):
-            self.want(card[0] == 1, "card version")
-            hybrid_verify(card, f"introduce/{role}", self.channel + prints + part[:32], part[32:])
-        self.ids, self.bodies, self.order = [[], []], [], []
-        for _ in range(self.number()):
-            self.statement(self.counted())
-        self.want(self.at == len(data), "length")
-
-    @staticmethod
-    def want(holds, what):
-        if not holds:
-            raise Refused(what)
-
-    def take(self, count):
-        taken = self.data[self.at : self.at + count]
-        self.want(len(taken) == count, "cut")
-        self.at += count
-        return taken
-
-    def number(self):
-        return struct.unpack("<Q", self.take(8))[0]
-
-    def counted(self):
-        return self.take(self.number())
-
-    def statement(self, data):
-        header, signature, said = data[:252], data[252:3625], data[3625:]
-        version, author, _ = struct.unpack("<BBH", header[:4])
-        self.want(version == 1 and author < 2, "version or author")
-        own, peer = self.ids[author], self.ids[1 - author]
-        (sequence,) = struct.unpack("<Q", header[68:76])
-        (count,) = struct.unpack("<Q", header[140:148])
-        self.want(header[4:36] == self.channel and sequence == len(own), "channel or sequence")
-        self.want(header[76:108] == (own[-1] if own else bytes(32)), "previous")
-        self.want(header[108:140] == tree_root(own), "own root")
-        self.want(count <= len(peer), "peer count")
-        seen = peer[:count]
-        self.want(header[148:180] == (seen[-1] if seen else bytes(32)), "peer head")
-        self.want(header[180:212] == tree_root(seen), "peer root")
-        cursor = Export.__new__(Export)
-        cursor.data, cursor.at = said, 0
-        salt, body, lists = cursor.take(32), cursor.counted(), []
-        for _ in range(cursor.number()):
-            lists.append((cursor.take(32), [cursor.counted() for _ in range(cursor.number())]))
-        self.want(cursor.at == len(said), "said")
-        self.want(header[220:252] == commitment(salt, body, lists), "commitment")
-        hybrid_verify(self.cards[author], "statement/sign", header, signature)
-        own.append(sha(b"\x00", header))
-        self.order.append(own[-1])
-        self.bodies.append(body)
-
-
-def check_export():
-    v = Page("export.txt")
-    data = (HERE / "export.bin").read_bytes()
-    export = Export(data)
-    for at, role in enumerate(("inviter", "joiner")):
-        same(f"export, {role}'s count", str(len(export.ids[at])), v.text(f"{role}.count"))
-        same(f"export, {role}'s head", export.ids[at][-1], v[f"{role}.head"])
-    for at, (name, body) in enumerate(zip(export.order, export.bodies)):
-        same(f"export, statement {at}", name, v[f"statement.{at}.id"])
-        same(f"export, body {at}", body, v[f"statement.{at}.body"])
-    rejections = [(key, value[0]) for key, value in v.values.items() if key.startswith("reject.")]
-    same("export, some rejections", len(rejections) > 20, True)
-    for name, value in rejections:
-        at, xor = int(value.split()[0]), int(value.split()[1], 16)
-        altered = data[:at] + bytes([data[at] ^ xor]) + data[at + 1 :]
-        refused(f"export, {name}", (Refused, InvalidSignature, ValueError), lambda: Export(altered))
-
-
 def main():
     same(
         "HChaCha20, draft-irtf-cfrg-xchacha-03, section 2.2.1",
@@ -539,7 +459,6 @@ def main():
     )
     check_ratchet(*check_introduction())
     check_formats()
-    check_export()
     print(f"{checks} checks hold")
 
 
