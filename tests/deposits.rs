@@ -152,12 +152,9 @@ fn each_byte_of_evidence_changed_is_refused_or_changes_a_claim_alone() {
         changed[at] ^= 1;
         let outcome = DepositEvidence::decode(&changed)
             .and_then(|evidence| check_deposit(&evidence, &CHANNEL, Role::Inviter));
-        match outcome {
-            Ok(other) => {
-                assert!(is_claim(at, &evidence), "byte {at} is held by nothing");
-                assert_eq!(other, proven);
-            }
-            Err(_) => {}
+        if let Ok(other) = outcome {
+            assert!(is_claim(at, &evidence), "byte {at} is held by nothing");
+            assert_eq!(other, proven);
         }
     }
     assert!(DepositEvidence::decode(&[&bytes[..], &[0]].concat()).is_err());
