@@ -150,7 +150,7 @@ fn what_is_kept_beside_the_statements_has_to_fit_them() {
     finds(&more(table::MARK, table::mark_key(1, Role::Joiner, 0, 9), moment.clone()), &["5: it is no mark"]);
     let newest = |vault: &mut Vault| {
         let all = keys(vault, table::STATEMENT);
-        all.iter().filter(|key| key[4] == Role::Inviter.number()).next_back().unwrap().clone()
+        all.iter().rfind(|key| key[4] == Role::Inviter.number()).unwrap().clone()
     };
     let claimed = found(|vault| {
         let key = [newest(vault), vec![3]].concat();

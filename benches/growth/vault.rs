@@ -94,7 +94,7 @@ fn signed(said: Vec<(Header, Said)>, parties: [&Identity; 2]) -> anyhow::Result<
 }
 
 fn next(transcript: &mut Transcript, at: u64) -> anyhow::Result<(Header, Said)> {
-    let author = if at % 2 == 0 { Role::Inviter } else { Role::Joiner };
+    let author = if at.is_multiple_of(2) { Role::Inviter } else { Role::Joiner };
     let body = note(&format!("Road report {at}."))?.encode()?;
     let mut salt = [0; 32];
     salt.iter_mut().zip(at.to_le_bytes()).for_each(|(to, from)| *to = from);
