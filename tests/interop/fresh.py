@@ -5,7 +5,7 @@
 
 The demonstration plays an exchange; then a statement is deposited that nobody fetches, and the channel is renewed. Both vaults
 export the transcript and make evidence of every kind: both programs must find the same in each. Then one of each is
-altered at seeded places, the digest of evidence made to fit again: both refuse, or both find that nothing proven changed.
+altered at seeded places, the digest of evidence made to fit again: both refuse, or both find that nothing proven changed. What no alteration reaches is forged, with signatures that hold: forge.py.
 TRUCELINE_SEED plays the same alterations again.
 """
 
@@ -22,6 +22,7 @@ import sys
 import tempfile
 
 import evidence
+import forge
 from ratchet_vectors import Refused, same
 
 PLACES = 200
@@ -258,6 +259,9 @@ def main():
                 same("deposited: a proof", len(shown["statements"][-1]["deposits"]), 1)
             accepted = alter(checker, name, data, dice)
             print(f"{name}: {len(data)} bytes; altered at {PLACES} places, {accepted} of them claims that prove nothing")
+        for name, data, holds in forge.all_kinds():
+            same(f"forged, {name}: the checker accepts", found(data) is not None, holds)
+            same(f"forged, {name}: the program accepts", checker.told(data, "forged") is not None, holds)
         check_renewed(program, folder, words, old, new)
     print(f"{evidence.house.checks} checks hold")
 
