@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use measure::NAMES;
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Names the folder that this process is to measure.
 const MEASURES: &str = "TRUCELINE_BENCH_GROWTH";

@@ -51,10 +51,12 @@ class Reader:
 
     def __init__(self, data):
         self.data, self.at = data, 0
+        self.fields = []
 
     def take(self, count):
         taken = self.data[self.at : self.at + count]
         want(len(taken) == count, "bytes are missing")
+        self.fields.append((self.at, count))
         self.at += count
         return taken
 

@@ -267,6 +267,7 @@ class Transcript:
         for _ in range(reader.u64()):
             self.append(reader.counted())
         reader.end()
+        self.fields = reader.fields
 
     def append(self, data):
         want(len(data) <= STATEMENT, "a statement too long")
@@ -454,6 +455,7 @@ class Evidence:
         self.check_deposits()
         self.digest = reader.take(32)
         reader.end()
+        self.fields = reader.fields
         want(self.digest == digest("evidence", data[:-32]), "the digest")
         known = [{}, {}]
         for role, chain in enumerate(self.chains):
@@ -477,6 +479,9 @@ class Evidence:
     def heads(self):
         for role, chain in enumerate(self.chains):
             other, head = self.chains[1 - role], chain.head
+            if other.head is not None:
+                want((other.head.peer_head == ZEROS) == (other.count == 0), "peer head")
+                want(other.count != 0 or other.head.peer_root == EMPTY, "peer root")
             if head is None:
                 want(other.count == 0 and not chain.consistency and chain.run is None, "a party without a head")
                 continue
@@ -492,8 +497,6 @@ class Evidence:
     @staticmethod
     def check_seen(chain, other):
         head, by, size, count = chain.head, other.head, chain.size, other.count
-        want((by.peer_head == ZEROS) == (count == 0), "peer head")
-        want(count != 0 or by.peer_root == EMPTY, "peer root")
         want(count <= size + 1, "a count past the head")
         if count == size + 1:
             want(by.peer_head == head.id, "peer head")
@@ -679,10 +682,13 @@ class Evidence:
         }
 
 
+def read(data):
+    """A file of either kind, checked."""
+    return (Evidence if data.startswith(Evidence.MAGIC) else Transcript)(data)
+
+
 def check(data):
-    """The verdict on a file of either kind."""
-    form = Evidence if data.startswith(Evidence.MAGIC) else Transcript
-    return form(data).verdict()
+    return read(data).verdict()
 
 
 # --- renewals

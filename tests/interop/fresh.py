@@ -5,7 +5,7 @@
 
 The demonstration plays an exchange; then a statement is deposited that nobody fetches, and the channel is renewed. Both vaults
 export the transcript and make evidence of every kind: both programs must find the same in each. Then one of each is
-altered at seeded places, the digest of evidence made to fit again: both refuse, or both find that nothing proven changed.
+altered at seeded places, the digest of evidence made to fit again: both refuse, or both find that nothing proven changed. What no alteration reaches is forged, with signatures that hold: forge.py.
 TRUCELINE_SEED plays the same alterations again.
 """
 
@@ -22,6 +22,7 @@ import sys
 import tempfile
 
 import evidence
+import forge
 from ratchet_vectors import Refused, same
 
 PLACES = 200
@@ -132,8 +133,9 @@ def compare(program, name, data):
 
 
 def alter(program, name, data, dice):
-    """Alterations at seeded places; how many both accepted."""
+    """Alterations at seeded places, half of them in short fields, which signatures and lists outweigh; how many both accepted."""
     whole, bundle = found(data), data.startswith(evidence.Evidence.MAGIC)
+    short = [(at, size) for at, size in evidence.read(data).fields if size <= 8]
 
     def one(job):
         number, at, bit = job
@@ -147,7 +149,11 @@ def alter(program, name, data, dice):
             same(f"{name}, bit {bit} of byte {at} altered: what the program finds", told, whole)
         return made is not None
 
-    jobs = [(number, dice.randrange(len(data)), dice.randrange(8)) for number in range(PLACES)]
+    def place(number):
+        at, size = dice.choice(short) if number % 2 else (0, len(data))
+        return at + dice.randrange(size)
+
+    jobs = [(number, place(number), dice.randrange(8)) for number in range(PLACES)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return sum(pool.map(one, jobs))
 
@@ -253,6 +259,9 @@ def main():
                 same("deposited: a proof", len(shown["statements"][-1]["deposits"]), 1)
             accepted = alter(checker, name, data, dice)
             print(f"{name}: {len(data)} bytes; altered at {PLACES} places, {accepted} of them claims that prove nothing")
+        for name, data, holds in forge.all_kinds():
+            same(f"forged, {name}: the checker accepts", found(data) is not None, holds)
+            same(f"forged, {name}: the program accepts", checker.told(data, "forged") is not None, holds)
         check_renewed(program, folder, words, old, new)
     print(f"{evidence.house.checks} checks hold")
 

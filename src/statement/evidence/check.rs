@@ -309,6 +309,9 @@ impl PartSaid {
         }
         for (list, number) in self.lists.iter().zip(1..) {
             let lines = usize::try_from(list.root.lines).unwrap_or(usize::MAX);
+            if lines == 0 {
+                return Err(StatementError::List(ListError::Empty).into());
+            }
             if lines > LIST_LINES_MAX {
                 return Err(StatementError::List(ListError::TooManyLines(lines)).into());
             }
