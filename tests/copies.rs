@@ -7,6 +7,7 @@ mod sim;
 use rand_core::Rng;
 use sim::forge::Forger;
 use sim::{Faults, World};
+use truceline::crypto::digest::Digest;
 use truceline::deal::body::{Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::officer::engine::Notice;
@@ -16,7 +17,8 @@ use truceline::party::role::Role;
 use truceline::statement::kind::Kind;
 use truceline::time::{Millis, UnixMillis};
 use truceline::wire::frame::Framed;
-use truceline::wire::reply::Reply;
+use truceline::wire::queue::{CellHash, sign_put};
+use truceline::wire::reply::{PutProof, Reply};
 
 fn pair(relays: usize) -> (World, u32, u32) {
     let mut world = World::new(5, &["Velmara", "Tarrun"], relays);
@@ -164,7 +166,7 @@ fn a_relay_that_claims_more_than_was_put_and_shows_no_signature_harms_itself_alo
 }
 
 fn mark_restored(world: &mut World, node: usize) {
-    world.command(node, |officer, _, _| Ok(((), officer.mark_restored()))).unwrap();
+    world.command(node, |officer, _, _| Ok(((), officer.mark_restored()?))).unwrap();
 }
 
 #[test]
@@ -221,6 +223,57 @@ fn a_claim_of_the_counterpart_holds_while_a_relay_is_not_heard_and_lifts_when_al
     world.relays[1].up = true;
     world.run_for(Millis::minutes(10));
     assert_eq!(halt(&world, 0, a), None);
+}
+
+#[test]
+fn an_old_put_that_a_relay_shows_again_as_a_conflict_halts_nothing() {
+    let (mut world, a, b) = pair(1);
+    for text in ["one", "two"] {
+        say(&mut world, 0, a, text);
+        world.run_for(Millis::minutes(5));
+    }
+    let session = world.nodes[0].officer.channel(a).unwrap().session().unwrap();
+    let queue = &session.outbound[0];
+    assert!(queue.high > 1);
+    let shown = |index: u64| {
+        let cell = CellHash(Digest([7; 32]));
+        let signature = sign_put(&queue.secret, &queue.writer, index, &cell);
+        let proof = PutProof { index, cell, signature };
+        LinkEvent::Reply(Some(Framed::<Reply>::new(Reply::Conflict(proof), None)))
+    };
+    let (old, newer) = (shown(0), shown(queue.high + 64));
+    let link = LinkKey { thread: a, purpose: Purpose::Outbound(0) };
+    world.command(0, |officer, now, rng| Ok(((), officer.handle(link, old, now, rng)))).unwrap();
+    assert_eq!(halt(&world, 0, a), None);
+    say(&mut world, 0, a, "it goes on");
+    world.run_for(Millis::minutes(5));
+    assert_eq!(count(&world, 1, b, Role::Inviter), count(&world, 0, a, Role::Inviter));
+    // One at an index that this vault never gave is another's.
+    world.command(0, |officer, now, rng| Ok(((), officer.handle(link, newer, now, rng)))).unwrap();
+    assert_eq!(halt(&world, 0, a), Some(Halt::RolledBack));
+}
+
+#[test]
+fn a_fork_of_the_counterpart_makes_no_restored_vault_speak_before_its_doubt_is_over() {
+    let (mut world, a, b) = pair(2);
+    world.relays[1].up = false;
+    world.kill_relay(1);
+    world.kill_officer(0);
+    mark_restored(&mut world, 0);
+    let mut peer = Forger::of(&mut world, 1, b);
+    for body in [b"one".to_vec(), b"other".to_vec()] {
+        let statement = peer.statement(Kind::Note.number(), body, |_| ());
+        peer.put_statement(&mut world, 0, &statement);
+    }
+    let said = count(&world, 0, a, Role::Inviter);
+    world.run_for(Millis::minutes(10));
+    let proof = world.nodes[0].officer.channel(a).unwrap().fork_of(Role::Joiner).is_some();
+    assert_eq!((halt(&world, 0, a), proof), (Some(Halt::Restored), true));
+    assert_eq!(count(&world, 0, a, Role::Inviter), said, "it signed something");
+    world.relays[1].up = true;
+    world.run_for(Millis::minutes(10));
+    assert!(matches!(halt(&world, 0, a), Some(Halt::Forked { .. })));
+    assert_eq!(count(&world, 0, a, Role::Inviter), said + 1, "the notice");
 }
 
 /// A disk is copied at a random step and used later; with the one that it was copied from, or in its place.

@@ -1,6 +1,6 @@
-//! What a long history costs: vaults of 1,000, 10,000 and 100,000 statements, and of 1,000,000 where
-//! `TRUCELINE_BENCH_MILLION` is set, are made in bulk and then opened, added to, read and verified. Prints what each
-//! takes and how that grows. Exit code 1 where what should be flat is not. Linux only.
+//! What a long history costs: vaults of 1,000, 10,000 and 100,000 statements, or of as many as
+//! `TRUCELINE_BENCH_STATEMENTS` says (even numbers, with commas between), are made in bulk and then opened, added to,
+//! read and verified. Prints what each takes. Exit code 1 where what should be flat is not. Linux only.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,17 +42,19 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut sizes = vec![1_000, 10_000, 100_000];
-    if std::env::var_os("TRUCELINE_BENCH_MILLION").is_some() {
-        sizes.push(1_000_000);
-    }
+    let sizes = match std::env::var("TRUCELINE_BENCH_STATEMENTS") {
+        Ok(sizes) => sizes.split(',').map(str::parse).collect::<Result<Vec<u64>, _>>()?,
+        Err(_) => vec![1_000, 10_000, 100_000],
+    };
     let mut columns = Vec::new();
     for size in &sizes {
         let place = tempfile::tempdir()?;
         let begin = Instant::now();
         vault::make(place.path(), *size)?;
         eprintln!("{size} statements made in {:.1} s", begin.elapsed().as_secs_f64());
-        columns.push(measured(place.path())?);
+        let column = measured(place.path())?;
+        eprintln!("{}", column.iter().map(f64::to_string).collect::<Vec<_>>().join(" "));
+        columns.push(column);
     }
     print!("{:<37}", "statements");
     sizes.iter().for_each(|size| print!("{size:>10}"));

@@ -3,6 +3,7 @@
 
 use crate::officer::command::CommandError;
 use crate::officer::engine::{Channel, Officer, OfficerStep, Turn};
+use crate::officer::table;
 use crate::officer::thread::{Halt, Session};
 use crate::party::role::Role;
 use crate::statement::export::CheckedExport;
@@ -102,6 +103,11 @@ impl Channel {
             let own = author == self.thread.role;
             let now = turn.now;
             self.store(statement, bytes, turn);
+            // Pieces of it that had come would take up room for ever.
+            let pieces = if own { None } else { self.inbox.assemblies.remove(&sequence) };
+            for index in pieces.iter().flat_map(|assembly| assembly.pieces.keys()) {
+                turn.delete(table::FRAGMENT, table::fragment_key(self.number, sequence, *index));
+            }
             // The counterpart holds what its export has.
             if own {
                 self.mark(author, sequence, turn, |marks| marks.delivered = Some(now));

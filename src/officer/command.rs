@@ -269,7 +269,10 @@ impl Officer {
         let mut outcome = Err(CommandError::ThreadUnknown);
         let step = self.turn(thread, now, rng, |channel, turn| {
             outcome = compose(channel, turn).map_err(CommandError::from);
-            channel.pump(turn);
+            // What a refused command does is not made durable: nothing may be sealed by it.
+            if outcome.is_ok() {
+                channel.pump(turn);
+            }
         });
         Ok((outcome?, step))
     }
@@ -322,9 +325,17 @@ impl Officer {
     }
 
     /// Marks the vault as restored from a backup: no channel sends anything until every relay of its counterpart's has
-    /// shown that nothing was put since the backup was made. It then goes on by itself.
-    pub fn mark_restored(&mut self) -> OfficerStep {
+    /// shown that nothing was put since the backup was made. It then goes on by itself. Invites and joins that were not
+    /// over are taken back: what became of them since cannot be known, and their keys serve once.
+    ///
+    /// # Errors
+    /// Never: what is taken back does not stand.
+    pub fn mark_restored(&mut self) -> Result<OfficerStep, CommandError> {
         let mut step = OfficerStep::new();
+        let begun = |channel: &Channel| channel.session().is_none().then_some(channel.number);
+        for number in self.channels().filter_map(begun).collect::<Vec<_>>() {
+            step.append(self.discard(number)?);
+        }
         for (number, channel) in &mut self.channels {
             let Stage::Open(session) = &mut channel.thread.stage else { continue };
             session.halt.get_or_insert(Halt::Restored);
@@ -332,7 +343,7 @@ impl Officer {
                 step.records.push(Record::put(table::THREAD, table::thread_key(*number), row));
             }
         }
-        step
+        Ok(step)
     }
 
     /// Notes that the officer opened a statement of the counterpart.

@@ -83,11 +83,17 @@ impl Channel {
 
     /// Keeps both headers as evidence, freezes the channel, and tells the counterpart.
     pub(super) fn keep_fork(&mut self, first: SignedHeader, other: SignedHeader, turn: &mut Turn<'_>) {
-        let sequence = first.0.sequence;
-        let notice = ForkNotice::new(first, other);
+        self.keep_notice(self.thread.role.other(), ForkNotice::new(first, other), turn);
+        self.tell_fork(turn);
+    }
+
+    /// Halts a channel whose counterpart forked, and tells it so; a vault that may be an older copy says nothing, this
+    /// neither, until it is known to be none.
+    pub(super) fn tell_fork(&mut self, turn: &mut Turn<'_>) {
+        let fork = self.fork_of(self.thread.role.other()).filter(|_| !self.is_in_doubt());
+        let Some((sequence, body)) = fork.map(|fork| (fork.sequence(), fork.encode())) else { return };
         self.halt(Halt::Forked { sequence }, turn);
-        if let Ok(body) = notice.encode() {
-            self.keep_notice(self.thread.role.other(), notice, turn);
+        if let Ok(body) = body {
             self.compose_quietly(Kind::ForkNotice, body, turn);
         }
     }

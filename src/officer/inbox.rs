@@ -257,8 +257,9 @@ impl Channel {
         }
     }
 
-    const fn is_frozen(&self) -> bool {
-        matches!(&self.thread.stage, Stage::Open(session) if matches!(session.halt, Some(Halt::Forked { .. })))
+    /// Whether the counterpart forked, also where that is not told yet.
+    fn is_frozen(&self) -> bool {
+        self.fork_of(self.thread.role.other()).is_some()
     }
 
     /// The header that a piece 0 which is not yet due begins with.

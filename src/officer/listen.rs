@@ -29,7 +29,7 @@ impl Listening {
     }
 }
 
-/// What a relay shows of one of our outbound queues when it begins to serve it.
+/// What a relay shows of one of our outbound queues, when it begins to serve it or another cell lies in our way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
     /// Our own signature on a put that this vault never made.
@@ -112,6 +112,7 @@ impl Channel {
             session.halt = None;
             self.changed = true;
             turn.notice(Notice::Resumed { thread: self.number });
+            self.tell_fork(turn);
         }
     }
 

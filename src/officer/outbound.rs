@@ -181,16 +181,15 @@ impl Channel {
     /// Another cell lies where we put ours.
     fn conflict(&mut self, at: u8, proof: &PutProof, turn: &mut Turn<'_>) {
         let relay = usize::from(at);
-        let known = self.outbox.cells.values().any(|cell| cell.hash == proof.cell);
-        let Some(outbound) = self.outbounds_mut().get_mut(relay) else { return };
-        let shared = outbound.bootstrap.is_some();
-        let signed = outbound.has_signed(proof);
-        let explained = shared || known || proof.index < outbound.doubted;
-        if !signed {
+        let Some(outbound) = self.outbounds().get(relay) else { return };
+        if !outbound.has_signed(proof) {
             // A relay stores nothing without a signature: it makes this up.
             return self.trouble(Purpose::Outbound(at), Trouble::Nonsense);
         }
-        if !explained {
+        let known = self.outbox.cells.values().any(|cell| cell.hash == proof.cell);
+        // A put of ours from long ago, shown again, lies in the way of nothing, and shows nothing.
+        let shown = self.shown_at_start(relay, proof.index.saturating_add(1), Some(proof));
+        if shown == Shown::MadeElsewhere && !known {
             return self.halt(Halt::RolledBack, turn);
         }
         let Some(number) = self.outbox.at_index(relay, proof.index) else { return };

@@ -146,8 +146,16 @@ impl Officer {
     pub fn counterpart_renews(&self, number: u32) -> Option<Counterpart> {
         let channel = self.channel(number)?;
         let renews = channel.thread.renews?;
-        let said = channel.statements_of(channel.thread.role.other());
-        let said = said.filter(|shown| shown.header.kind == Kind::Renewal.number());
+        let (own, peer) = (channel.thread.role, channel.thread.role.other());
+        // As a transcript's check does: what was said before both had confirmed the words counts for nothing.
+        let (Some(ours), Some(theirs)) = (channel.counts.words_of(own), channel.counts.words_of(peer)) else {
+            return Some(Counterpart::Silent);
+        };
+        let said = channel.statements_of(peer).filter(|shown| {
+            let header = &shown.header;
+            let counts = header.sequence > theirs && header.peer_count > ours;
+            counts && header.kind == Kind::Renewal.number()
+        });
         let mut said = said.filter_map(|shown| {
             let statement = shown.statement().ok()?;
             Renewal::of(&statement.header, &statement.said)

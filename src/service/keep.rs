@@ -84,10 +84,11 @@ pub fn check_vault(dir: &Path, passphrase: &str) -> Result<VaultCheck, VaultErro
 /// [`ServiceError`]; nothing is left behind.
 pub fn restore(file: BackupFile, dir: &Path, passphrase: &str) -> Result<u64, ServiceError> {
     let making = beside(dir, ".restoring");
-    for path in [dir, &making] {
-        if path.exists() {
-            return Err(BackupError::Exists { path: path.to_owned() }.into());
-        }
+    if dir.exists() {
+        return Err(BackupError::Exists { path: dir.to_owned() }.into());
+    }
+    if making.exists() {
+        return Err(BackupError::Interrupted { path: making }.into());
     }
     let restored = restore_in(file, &making, passphrase).and_then(|step| {
         let failed = |cause| BackupError::File { path: dir.to_owned(), cause };
@@ -107,7 +108,7 @@ fn restore_in(file: BackupFile, dir: &Path, passphrase: &str) -> Result<u64, Ser
     let step = vault.step();
     let mut service = OfficerService::with_store(Box::new(vault))?;
     if service.officer().retired().is_none() {
-        service.command(|officer, _, _| Ok(((), officer.mark_restored())))?;
+        service.command(|officer, _, _| Ok(((), officer.mark_restored()?)))?;
     }
     service.tidy()?;
     Ok(step)

@@ -178,9 +178,37 @@ impl OfficerService {
     }
 }
 
-/// Of several records for one row only the last counts.
+/// Of several records for one row only the last counts. Where the row went before it came anew it goes first: one that
+/// may not be rewritten may be there.
 fn last_of_each_row(records: Vec<Record>) -> Vec<Record> {
-    let rows: BTreeMap<_, _> =
-        records.into_iter().map(|record| ((record.table, record.key.clone()), record)).collect();
-    rows.into_values().collect()
+    let mut rows: BTreeMap<_, (bool, Record)> = BTreeMap::new();
+    for record in records {
+        let row = (record.table, record.key.clone());
+        let went = record.value.is_none() || rows.get(&row).is_some_and(|(went, _)| *went);
+        rows.insert(row, (went, record));
+    }
+    let both = |(went, record): (bool, Record)| {
+        let anew = went && record.value.is_some();
+        let first = anew.then(|| Record::delete(record.table, record.key.clone()));
+        first.into_iter().chain([record])
+    };
+    rows.into_values().flat_map(both).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_went_and_came_anew_goes_first_and_of_any_other_the_last_record_counts() {
+        let put = |key: u8, value: u8| Record::put(table::FRAGMENT, vec![key], vec![value]);
+        let delete = |key: u8| Record::delete(table::FRAGMENT, vec![key]);
+        let records =
+            vec![put(1, 1), put(1, 2), delete(2), put(2, 3), put(3, 4), delete(3), put(3, 5), delete(4)];
+        let last = last_of_each_row(records);
+        let told: Vec<_> =
+            last.iter().map(|it| (it.key[0], it.value.as_ref().map(|value| value[0]))).collect();
+        let expected = [(1, Some(2)), (2, None), (2, Some(3)), (3, None), (3, Some(5)), (4, None)];
+        assert_eq!(told, expected);
+    }
 }

@@ -106,6 +106,7 @@ impl Told {
             Role::Joiner => joiner,
         };
         *confirmed |= header.kind == Kind::WordsConfirmed.number()
+            && statement.said.lists.is_empty()
             && WordsConfirmed::confirms(&statement.said.body, &self.safety);
     }
 }

@@ -176,6 +176,7 @@ fn what_is_not_there_cannot_be_asked_for() {
     assert_eq!(asked(Asked::Case(unknown)), MakeError::NoCase(unknown));
     assert_eq!(asked(Asked::Case(story.note)), MakeError::NoCase(story.note));
     assert_eq!(asked(Asked::Agreement(unknown)), MakeError::NotSealed(unknown));
+    assert_eq!(asked(Asked::Fork), MakeError::NoFork);
 }
 
 #[test]

@@ -16,6 +16,8 @@ use truceline::statement::evidence::checked::{BundleError, CheckedBundle, Fault,
 use truceline::statement::evidence::{Bundle, Disclosure, Fork, PartSaid, Place, Scope, SignedHeader};
 use truceline::statement::kind::Kind;
 use truceline::statement::list::ShownLine;
+use truceline::statement::signed::Statement;
+use truceline::time::Millis;
 
 const MAGIC: usize = 21;
 /// Bytes changed in each bundle.
@@ -333,10 +335,7 @@ fn a_fork_is_two_signed_headers_at_one_place() {
     let forger = sim::forge::Forger::of(&mut story.world, 1, thread);
     let one = forger.statement(Kind::Note.number(), b"one".to_vec(), |_| ());
     let other = forger.statement(Kind::Note.number(), b"other".to_vec(), |_| ());
-    let signed = |it: &truceline::statement::signed::Statement| SignedHeader {
-        header: it.header.clone(),
-        signature: it.signature.clone(),
-    };
+    let signed = |it: &Statement| SignedHeader { header: it.header.clone(), signature: it.signature.clone() };
     let (mut first, mut second) = (signed(&one), signed(&other));
     if first.header.id() > second.header.id() {
         std::mem::swap(&mut first, &mut second);
@@ -346,6 +345,15 @@ fn a_fork_is_two_signed_headers_at_one_place() {
     good.forks = vec![Fork([first.clone(), second.clone()])];
     let evidence = check(&good.encode().unwrap()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(evidence.bundle.forks, [[first.header.clone(), second.header.clone()]]);
+    // The other side, to which both come, keeps the pair and shows it.
+    forger_sends(&mut story, &one, &other);
+    let kept = read(&story.evidence(&Asked::Fork));
+    assert_eq!(kept.forks.len(), 1);
+    assert_eq!(
+        kept.forks[0].0.each_ref().map(|it| it.header.id()),
+        good.forks[0].0.each_ref().map(|it| it.header.id())
+    );
+    assert!(check(&kept.encode().unwrap()).is_ok());
     let with = |forks: Vec<Fork>| fault(&Bundle { forks, ..good.clone() });
     assert_eq!(with(vec![Fork([second.clone(), first.clone()])]), Fault::NoFork);
     assert_eq!(with(vec![Fork([first.clone(), first.clone()])]), Fault::NoFork);
@@ -354,6 +362,14 @@ fn a_fork_is_two_signed_headers_at_one_place() {
     let exchanged = SignedHeader { signature: first.signature.clone(), ..second };
     assert!(matches!(with(vec![Fork([first, exchanged])]), Fault::Statement(_)));
     assert_eq!(refusal(&Bundle { forks: Vec::new(), ..good.clone() }), EvidenceError::NoFork);
+}
+
+fn forger_sends(story: &mut Story, one: &Statement, other: &Statement) {
+    let thread = story.threads()[1];
+    let mut forger = sim::forge::Forger::of(&mut story.world, 1, thread);
+    forger.put_statement(&mut story.world, 0, one);
+    forger.put_statement(&mut story.world, 0, other);
+    story.world.run_for(Millis::minutes(4));
 }
 
 #[test]

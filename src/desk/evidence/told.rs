@@ -10,7 +10,7 @@ use crate::desk::content::{content_json, line_json};
 use crate::desk::held::{Holds, agreed};
 use crate::desk::names::Names;
 use crate::desk::persons;
-use crate::desk::screen::{count, field, json_time, list_of, plain, short, time};
+use crate::desk::screen::{count, field, json_time, list_of, paragraphs, plain, short, time};
 use crate::desk::tell::{FIELD, content_text, outcomes_text};
 use crate::desk::terms::offer_text;
 use crate::officer::deposits::KeySource;
@@ -139,9 +139,12 @@ impl<'a> Told<'a> {
         let mut out = String::new();
         for (proven, said) in self.evidence.statements() {
             let header = &proven.header;
-            out.push_str(&format!("{}\n", self.title(proven)));
+            out.push_str(&paragraphs(&self.title(proven), 0));
             let mut fact = |name: &str, text: &str| out.push_str(&field(name, FIELD, text));
             fact("id", &proven.id.0.hex());
+            if header.case != StatementId::NONE {
+                fact("case", &header.case.0.hex());
+            }
             fact("said", &format!("{} by {}'s clock", time(header.clock), self.name(header.author)));
             fact("delivered", &self.delivered(proven));
             if let Some(read) = self.evidence.read(proven) {
@@ -321,6 +324,18 @@ impl<'a> Told<'a> {
             }
             Scope::Case(_) | Scope::Fork => {}
         }
+        let is_lines = |said: &Said| match said {
+            Said::Part(Shown::Lines(..)) => true,
+            Said::Deal(content) => matches!(content.as_ref(), Content::Lines(_)),
+            _ => false,
+        };
+        if bundle.scope.case().is_none() && self.evidence.told.iter().any(is_lines) {
+            out.push(
+                "Whom handover lines are about: they name a version, a leg and a line, and which offer a version is the \
+                 evidence of the whole case shows."
+                    .to_owned(),
+            );
+        }
         if self.evidence.told.contains(&Said::Withheld) {
             out.push("What the statements say of which only the header is shown.".to_owned());
         }
@@ -332,6 +347,10 @@ impl<'a> Told<'a> {
         if !self.evidence.deposits.is_empty() {
             out.push(
                 "Whose a relay's deposit key is, where that relay was, and that its clock was right."
+                    .to_owned(),
+            );
+            out.push(
+                "That what a relay stored lay in the other side's mailbox, and that the other side could open it."
                     .to_owned(),
             );
         }

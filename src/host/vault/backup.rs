@@ -54,6 +54,12 @@ pub enum BackupError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// A restore was interrupted, and left what may be a vault that was never marked as restored.
+    #[error("{path} is left of a restore that was interrupted")]
+    Interrupted {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The backup's file cannot be read or written.
     #[error("{path} cannot be used: {cause}")]
     File {

@@ -159,6 +159,9 @@ impl BackupError {
             Self::NotABackup { .. } => "Give the file that 'truceline vault backup' wrote.".to_owned(),
             Self::Damaged { .. } => "Use another backup: nothing of this one was restored.".to_owned(),
             Self::Exists { .. } => "Name another one: nothing is written over.".to_owned(),
+            Self::Interrupted { .. } => {
+                "Remove it: never open it, for it may not know that it is an older copy.".to_owned()
+            }
             Self::File { .. } => "Check the path, its permissions and the space on its disk.".to_owned(),
             Self::Vault(error) => error.remedy(),
         }

@@ -103,7 +103,13 @@ fn check_one(
             if statement.header != proven.header || proven.disclosure != Disclosure::Whole(statement.said) {
                 return Err(DepositFault::NotTheStatement);
             }
-            all.extend(relay.take());
+            let by = relay.take();
+            let place = |it: &DepositedBy| (it.place.to_string(), it.key);
+            // Rising, as they are made: none stands twice.
+            if by.as_ref().map(place) <= all.last().map(place) {
+                return Err(DepositFault::NotTheStatement);
+            }
+            all.extend(by);
             bytes.clear();
             next = 0;
         }

@@ -22,6 +22,7 @@ use crate::statement::header::{Header, StatementId};
 use crate::statement::kind::Kind;
 use crate::statement::receipt::{Read, WordsConfirmed};
 use crate::statement::renewal::Renewal;
+use std::collections::BTreeMap;
 
 /// Why a file is not evidence that holds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,9 @@ pub enum EvidenceError {
     /// The line is not shown.
     #[error("the line that it is said to be about is not shown")]
     LineNotShown,
+    /// Beside a line a statement of another case is shown.
+    #[error("a statement of another case is shown beside the line that it is said to be about")]
+    OtherCase,
     /// No fork is shown.
     #[error("no two statements at one place are shown")]
     NoFork,
@@ -75,6 +79,8 @@ pub struct CheckedEvidence {
     pub deposits: Vec<DepositedBy>,
     /// The state of the case at the heads, where the bundle is about one.
     pub ledger: Option<Ledger>,
+    /// Of each statement that was opened the first receipt that says so, by its place among the statements.
+    read: BTreeMap<(Role, u64), usize>,
 }
 
 /// Checks a bundle: the introduction, all signatures, proofs and commitments; and what its case has come to.
@@ -86,15 +92,25 @@ pub fn check(bytes: &[u8]) -> Result<CheckedEvidence, EvidenceError> {
     let [inviter, joiner] =
         bundle.preamble.cards.each_ref().map(|card| card.fingerprint().unwrap_or_default());
     let words = SafetyWords::of(&bundle.preamble.channel, &inviter, &joiner);
-    let told = bundle.statements.iter().map(|it| told(it, &words)).collect();
+    let told: Vec<Told> = bundle.statements.iter().map(|it| told(it, &words)).collect();
+    let mut read = BTreeMap::new();
+    for (at, (proven, told)) in bundle.statements.iter().zip(&told).enumerate() {
+        let Told::Read(said) = told else { continue };
+        for sequence in &said.sequences {
+            read.entry((proven.header.author.other(), *sequence)).or_insert(at);
+        }
+    }
     let deposits = deposit::check(&bundle)?;
-    let mut evidence = CheckedEvidence { bundle, told, deposits, ledger: None };
+    let mut evidence = CheckedEvidence { bundle, told, deposits, ledger: None, read };
     match evidence.bundle.scope {
         Scope::Statements => {}
         Scope::Fork if evidence.bundle.forks.is_empty() => return Err(EvidenceError::NoFork),
         Scope::Fork => {}
         Scope::Person { offer, leg, line } => {
             evidence.record(&offer, leg, line).ok_or(EvidenceError::LineNotShown)?;
+            if evidence.shows_another_case(&offer) {
+                return Err(EvidenceError::OtherCase);
+            }
         }
         Scope::Case(case) | Scope::Agreement { case, .. } => {
             let ledger = evidence.judge(&case.0);
@@ -148,13 +164,8 @@ impl CheckedEvidence {
     /// The first receipt in the bundle that says the counterpart's officer has opened a statement.
     #[must_use]
     pub fn read(&self, proven: &Proven) -> Option<&Header> {
-        let Header { author, sequence, .. } = proven.header;
-        self.statements().find_map(|(receipt, told)| match told {
-            Told::Read(read) if receipt.header.author != author && read.sequences.contains(&sequence) => {
-                Some(&receipt.header)
-            }
-            _ => None,
-        })
+        let at = self.read.get(&(proven.header.author, proven.header.sequence))?;
+        self.bundle.statements.get(*at).map(|receipt| &receipt.header)
     }
 
     /// Where a party confirmed the words, if that is shown.
@@ -178,6 +189,13 @@ impl CheckedEvidence {
             },
             _ => None,
         }
+    }
+
+    /// Whether a statement names another case than the one that an offer is of: its lines would be taken for the offer's.
+    fn shows_another_case(&self, offer: &StatementId) -> bool {
+        let named = |header: &Header| Some(header.case).filter(|case| *case != StatementId::NONE);
+        let case = self.statement(&offer.0).and_then(|(proven, _)| named(&proven.header)).unwrap_or(*offer);
+        self.statements().any(|(proven, _)| named(&proven.header).is_some_and(|other| other != case))
     }
 
     /// What the case comes to at the heads: the bundle holds all of it.

@@ -230,12 +230,20 @@ impl CheckedBundle {
             let mut headers: Vec<Header> = apart.chain(self.shown(role)).cloned().collect();
             headers.sort_by_key(|header| header.sequence);
             headers.dedup_by_key(|header| header.sequence);
+            // None is the first to acknowledge anything but those that acknowledge more than all before.
+            let mut most = 0;
+            headers.retain(|header| {
+                let more = header.peer_count > most;
+                most = most.max(header.peer_count);
+                more
+            });
             headers
         });
         for statement in &mut self.statements {
             let sequence = statement.header.sequence;
-            let mut headers = of(&by, statement.header.author.other()).iter();
-            statement.acknowledged = headers.find(|header| header.peer_count > sequence).cloned();
+            let headers = of(&by, statement.header.author.other());
+            let first = headers.partition_point(|header| header.peer_count <= sequence);
+            statement.acknowledged = headers.get(first).cloned();
         }
     }
 }
