@@ -560,12 +560,16 @@ class Evidence:
             want(last in whole and proofs, "a deposit of nothing")
             want(sum(map(len, proofs)) <= PROOFS, "proofs too long")
             one, left = whole[last], [Deposit(proof, self.parties.channel, author) for proof in proofs]
+            relays = []
             while left:
                 group, left = left[: left[0].count], left[left[0].count :]
                 first = group[0]
                 want(len(group) == first.count and all(each.relay == first.relay for each in group), "one relay after another")
                 for index, each in enumerate(group):
                     want((each.sequence, each.index, each.count) == (sequence, index, first.count), "fragments in order")
+                (address, pin), key = first.place, first.key
+                relays.append((f"{address}#{pin.hex()}".encode(), key))
+                want(len(relays) == 1 or relays[-2] < relays[-1], "relays rise")
                 reader = Reader(b"".join(each.bytes for each in group))
                 header, _ = signed_header(reader)
                 said = Said(reader)
