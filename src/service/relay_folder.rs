@@ -57,7 +57,7 @@ pub enum RelayFolderError {
     /// See [`CertificateInvalid`].
     #[error(transparent)]
     Certificate(#[from] CertificateInvalid),
-    /// See [`KeyFileError`].
+    /// The file of its deposit key is none.
     #[error(transparent)]
     DepositKey(#[from] KeyFileError),
     /// See [`StoreError`].
