@@ -120,12 +120,6 @@ impl SigningKey {
         Self { private: None, public }
     }
 
-    /// Whether the private half was erased.
-    #[must_use]
-    pub const fn is_erased(&self) -> bool {
-        self.private.is_none()
-    }
-
     /// The public key.
     #[must_use]
     pub const fn public(&self) -> &VerifyingKey {
