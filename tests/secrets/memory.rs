@@ -35,6 +35,7 @@ use zeroize::Zeroizing;
 const MASK: u8 = 0xa7;
 /// Bytes that are looked for of each secret: its last.
 const LENGTH: usize = 16;
+const PAGE: usize = 4_096;
 const STACK_BYTES: usize = 4 << 20;
 
 /// What is looked for, masked, by name.
@@ -111,7 +112,8 @@ fn search(needles: &Needles) -> Vec<Found> {
     let mut memory = File::open("/proc/self/mem").unwrap();
     let mut buffer = vec![0; 1 << 20];
     let own = buffer.as_ptr() as usize..buffer.as_ptr() as usize + buffer.len();
-    let mut found = Vec::new();
+    let zeros = [0; PAGE + LENGTH];
+    let mut found: Vec<(String, usize)> = Vec::new();
     for range in maps.lines().filter_map(writable) {
         let mut from = range.start;
         while from < range.end {
@@ -120,19 +122,35 @@ fn search(needles: &Needles) -> Vec<Found> {
             if memory.read_exact(&mut buffer[..size]).is_err() {
                 break;
             }
-            for (at, window) in buffer[..size].windows(LENGTH).enumerate() {
-                let is =
-                    |masked: &[u8; LENGTH]| window.iter().zip(masked).all(|(byte, hid)| *byte == hid ^ MASK);
-                if begins[usize::from(window[0])] && !own.contains(&(from + at)) {
-                    let hits = needles.iter().filter(|(_, masked)| is(masked));
-                    found.extend(hits.map(|(name, _)| Found { name: name.clone(), at: from + at }));
+            for at in (0..size).step_by(PAGE) {
+                let span = &buffer[at..size.min(at + PAGE + LENGTH - 1)];
+                // Most of memory is zeros.
+                if *span != zeros[..span.len()] {
+                    found
+                        .extend(hits(&needles, &begins, span).map(|(name, place)| (name, from + at + place)));
                 }
             }
             // What lies across two reads is in the next.
             from += if size > LENGTH && from + size < range.end { size - LENGTH + 1 } else { size };
         }
     }
-    found
+    let found = found.into_iter().filter(|(_, at)| !own.contains(at));
+    found.map(|(name, at)| Found { name, at }).collect()
+}
+
+/// The needles that begin in the first page of `span`, each with its place.
+fn hits<'a>(
+    needles: &'a [(String, [u8; LENGTH])],
+    begins: &'a [bool; 256],
+    span: &'a [u8],
+) -> impl Iterator<Item = (String, usize)> + 'a {
+    let candidates = (0..span.len().saturating_sub(LENGTH - 1)).filter(|at| begins[usize::from(span[*at])]);
+    candidates.flat_map(move |at| {
+        let window = &span[at..at + LENGTH];
+        let is =
+            move |masked: &[u8; LENGTH]| window.iter().zip(masked).all(|(byte, hid)| *byte == hid ^ MASK);
+        needles.iter().filter(move |(_, masked)| is(masked)).map(move |(name, _)| (name.clone(), at))
+    })
 }
 
 /// A mapping of private memory that can be written.
