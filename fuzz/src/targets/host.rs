@@ -143,6 +143,9 @@ pub fn wrapped_key(data: &[u8]) {
             assert!(bytes == *good && passphrase == PASSPHRASE, "a vault opens for another");
             assert!(rows_of(&vault, &table::ALL).unwrap() == FROZEN.vault);
         }
-        Err(error) => super::told(&error, data.len()),
+        Err(error) => {
+            assert!(bytes != *good || passphrase != PASSPHRASE, "a good backup is refused: {error}");
+            super::told(&error, data.len());
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::{deal, session};
 use std::fs;
 use std::path::{Path, PathBuf};
 use truceline::crypto::digest::unhex;
+use truceline::crypto::secret::Secret;
 use truceline::statement::kind::Kind;
 use truceline::statement::receipt::Read;
 
@@ -145,6 +146,12 @@ pub fn welcome() -> Vec<Vec<u8>> {
     vec![session::welcome_seed()]
 }
 
+/// The secret of the frozen invite.
+pub fn invite_secret() -> Secret<32> {
+    let secret = bytes_of("introduction.txt", "invite.secret");
+    Secret::fill(|to| to.copy_from_slice(&secret))
+}
+
 pub fn offer() -> Vec<Vec<u8>> {
     vec![session::offer_seed()]
 }
@@ -175,6 +182,7 @@ pub fn pass() -> Vec<Vec<u8>> {
 pub fn place() -> Vec<Vec<u8>> {
     let pin = "a5".repeat(32);
     let places = [
+        format!(":4433#{pin}"),
         format!("relay.example:4433#{pin}"),
         format!("[2001:db8::1]:1#{pin}#{pin}"),
         "socks5://ann:b@c:d@proxy.example:1080".to_owned(),
@@ -259,10 +267,19 @@ pub fn record() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// Bundles that hold.
+pub fn good_bundles() -> Vec<Vec<u8>> {
+    let names = ["agreement", "case", "fork", "person", "statements"];
+    names.map(|name| vector(&format!("evidence-{name}.bin"))).to_vec()
+}
+
+/// These, and one whose digest does not fit.
 pub fn bundle() -> Vec<Vec<u8>> {
-    ["agreement", "case", "fork", "person", "statements"]
-        .map(|name| vector(&format!("evidence-{name}.bin")))
-        .to_vec()
+    let mut seeds = good_bundles();
+    let mut damaged = seeds[0].clone();
+    damaged.iter_mut().next_back().into_iter().for_each(|byte| *byte ^= 1);
+    seeds.push(damaged);
+    seeds
 }
 
 pub fn export() -> Vec<Vec<u8>> {
