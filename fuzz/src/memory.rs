@@ -5,8 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What an input may have allocated at one time. A decoder may claim 64 MiB for one value (`src/codec.rs`), a passphrase's
-/// stretching takes as much, and there is room for what is read beside it.
-pub const BYTES_MAX: usize = 160 << 20;
+/// stretching takes as much, a relay's longest queue 112 MiB, and there is room for what is read beside it.
+pub const BYTES_MAX: usize = 256 << 20;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);

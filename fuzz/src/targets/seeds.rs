@@ -311,7 +311,11 @@ pub fn persons() -> Vec<Vec<u8>> {
 }
 
 pub fn lines() -> Vec<Vec<u8>> {
-    deal::templates().iter().zip(0..).map(|(template, at)| with(at, template.as_bytes())).collect()
+    let filled = "leg,line,outcome,cause,detail,evidence,remedy,deadline\n1,1,not delivered,list error,\"a, b\",photograph,none,14 days\n";
+    let mut seeds: Vec<_> =
+        deal::templates().iter().zip(0..).map(|(template, at)| with(at, template.as_bytes())).collect();
+    seeds.extend((0..4).map(|at| with(at, filled.as_bytes())));
+    seeds
 }
 
 pub fn mandate() -> Vec<Vec<u8>> {
@@ -377,7 +381,9 @@ pub fn relay_rows() -> Vec<Vec<u8>> {
                 .concat(),
         );
     }
-    vec![whole]
+    // The last number that a queue can have.
+    let last = [&[1, 1, 8, 0][..], &[0xff; 8], &[0, 0]].concat();
+    vec![whole, last]
 }
 
 /// Changes to a file: none, one near its beginning, one in its middle, and an end.
