@@ -2,6 +2,7 @@
 //! handover's table, and what both sides' lines come to, and whom a mandate's rules find.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod bounds;
 mod build;
 mod change;
 mod criteria;
