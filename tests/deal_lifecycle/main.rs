@@ -13,3 +13,4 @@ mod oracle;
 mod races;
 mod scale;
 mod talk;
+mod turn;
