@@ -6,6 +6,7 @@ use crate::crypto::secret::Secret;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 /// `HKDF-Extract(salt, ikm = parts in a row)`.
@@ -55,6 +56,12 @@ pub(super) fn hmac_sha256(key: &Secret<32>, message: &[&[u8]]) -> Secret<32> {
         out.copy_from_slice(&mac.finalize().into_bytes());
     }
     Secret::take(&mut out)
+}
+
+/// Whether two secrets, or codes made with one, are the same, in a time that does not tell where they differ.
+#[must_use]
+pub fn same_code(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
 }
 
 /// A public value derived from a secret: an id that only who knows the secret can compute.

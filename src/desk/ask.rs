@@ -1,6 +1,7 @@
 //! What is asked of the person at the terminal: passphrases, without showing them, and consent. And progress,
 //! for whatever takes longer than a second.
 
+use crate::crypto::derive::same_code;
 use crate::desk::failure::{Cause, Failure};
 use crate::host::folder::check_private;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -42,7 +43,8 @@ pub fn passphrase_from(path: &Path) -> Result<Passphrase, Failure> {
     if file.metadata().is_ok_and(|data| data.is_file()) && check_private(path).is_err() {
         eprintln!("warning: others can read {}: chmod 600 it", path.display());
     }
-    let mut text = Passphrase::default();
+    // All the room at once: where a text lay before it grew, it would stay.
+    let mut text = Passphrase::new(String::with_capacity(PASSPHRASE_BYTES_MAX as usize + 1));
     file.take(PASSPHRASE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| unusable(&error))?;
     let length = text.trim_end_matches(['\n', '\r']).len();
     text.truncate(length);
@@ -116,7 +118,7 @@ pub fn new_passphrase(prompt: &str) -> Result<Passphrase, Failure> {
             "Choose six random words or more: it is all that guards the vault on a stolen disk.",
         ));
     }
-    if *first != *passphrase("The same again")? {
+    if !same_code(first.as_bytes(), passphrase("The same again")?.as_bytes()) {
         return Err(Failure::new(Cause::Usage, "the two passphrases differ", "Run the command again."));
     }
     Ok(first)

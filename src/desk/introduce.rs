@@ -217,7 +217,8 @@ fn invite_text(argument: &str) -> Result<zeroize::Zeroizing<String>, Failure> {
     if argument.trim_start().to_ascii_lowercase().starts_with("truceline") && argument.contains(':') {
         return Ok(zeroize::Zeroizing::new(argument.to_owned()));
     }
-    let mut text = zeroize::Zeroizing::new(String::new());
+    // All the room at once: where a text lay before it grew, it would stay.
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(INVITE_FILE_BYTES_MAX as usize));
     let read = if argument == "-" {
         std::io::stdin().take(INVITE_FILE_BYTES_MAX).read_to_string(&mut text)
     } else {

@@ -23,6 +23,7 @@ pub use request::{Asked, ask_for_backup, is_in_use};
 pub use wrap::PassphraseCost;
 
 use crate::codec;
+use crate::crypto::derive::same_code;
 use crate::crypto::digest::Digest;
 use crate::crypto::secret::Secret;
 use crate::host::rows::{Format, Rows, Stored, Visit, Writer};
@@ -224,7 +225,8 @@ impl Vault {
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         if self.is_mutable(table) {
             let known = self.root.mutable.get(&(table, key.to_vec()));
-            if known != Some(&self.keys.digest(table, key, head, body)) {
+            let found = self.keys.digest(table, key, head, body);
+            if known.is_none_or(|known| !same_code(&known.0, &found.0)) {
                 return Err(altered(table, "a row is not the newest that was written, or was altered"));
             }
         }

@@ -3,6 +3,7 @@
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 /// A line that was cut, altered or is something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,10 @@ fn check_value(prefix: &str, bytes: &[u8]) -> [u8; 4] {
 /// `bytes` as a line.
 #[must_use]
 pub fn print(prefix: &'static str, bytes: &[u8]) -> String {
-    let mut checked = bytes.to_vec();
+    // Whatever is printed or read may be a secret. The room is made at once: where a vector lay before it grew, it
+    // would stay.
+    let mut checked = Zeroizing::new(Vec::with_capacity(bytes.len() + 4));
+    checked.extend_from_slice(bytes);
     checked.extend_from_slice(&check_value(prefix, bytes));
     format!("{prefix}:{}", BASE32_NOPAD.encode(&checked))
 }
@@ -34,8 +38,9 @@ pub fn print(prefix: &'static str, bytes: &[u8]) -> String {
 /// # Errors
 /// [`LineError`].
 pub fn parse(prefix: &'static str, line: &str) -> Result<Vec<u8>, LineError> {
-    let compact: String = line.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-    let compact = compact.to_ascii_uppercase();
+    let mut compact = Zeroizing::new(String::with_capacity(line.len()));
+    compact.extend(line.chars().filter(|c| !c.is_whitespace() && *c != '-'));
+    compact.make_ascii_uppercase();
     let wanted: String = prefix.chars().filter(|c| *c != '-').collect::<String>().to_ascii_uppercase();
     let text = compact
         .strip_prefix(&wanted)

@@ -177,7 +177,7 @@ pub fn sealed(ledger: &Ledger) -> BTreeMap<Digest, Vec<Digest>> {
 }
 
 /// The versions whose go is effective, by case.
-fn effective(ledger: &Ledger) -> BTreeMap<Digest, (u32, Round)> {
+pub fn effective(ledger: &Ledger) -> BTreeMap<Digest, (u32, Round)> {
     let of = |case: CaseState<'_>| {
         let handover = case.handover().filter(|handover| handover.is_effective())?;
         Some((case.id(), (handover.version(), handover.round())))
@@ -186,7 +186,7 @@ fn effective(ledger: &Ledger) -> BTreeMap<Digest, (u32, Round)> {
 }
 
 /// Counts agreements anew from what stands, version by version, without the ledger's own search.
-fn never_two_agreements(ledger: &Ledger) {
+pub fn never_two_agreements(ledger: &Ledger) {
     for case in ledger.cases() {
         let withdrawn: BTreeSet<Digest> =
             case.offers().filter(|it| it.withdrawn.is_some()).map(|it| it.id).collect();
@@ -208,7 +208,7 @@ fn never_two_agreements(ledger: &Ledger) {
 }
 
 /// What an effective go stands on: locks, transport and both parties' ready, in its round.
-fn nobody_moves_unprepared(ledger: &Ledger) {
+pub fn nobody_moves_unprepared(ledger: &Ledger) {
     for case in ledger.cases() {
         let Some(handover) = case.handover().filter(|handover| handover.is_effective()) else { continue };
         assert!(handover.is_locked(), "a go without locks");
@@ -236,7 +236,7 @@ fn one_effective_go_a_case(talk: &Talk, ledger: &Ledger) {
 }
 
 /// The table written down twice says the same of every statement, and of what stands in the end.
-fn agrees_with_the_oracle(talk: &Talk, ledger: &Ledger) {
+pub fn agrees_with_the_oracle(talk: &Talk, ledger: &Ledger) {
     let oracle = Oracle::of(talk);
     for (at, it) in talk.said.iter().enumerate() {
         let verdict = ledger.verdict(&it.id).unwrap();
@@ -357,7 +357,7 @@ fn step(talk: &mut Talk, case: &CaseState<'_>) {
 }
 
 /// From wherever a history ends there is a way on.
-fn no_dead_end(mut talk: Talk) {
+pub fn no_dead_end(mut talk: Talk) {
     for role in [Inviter, Joiner, Inviter] {
         talk.acknowledge(role);
     }

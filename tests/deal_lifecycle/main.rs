@@ -7,10 +7,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod alone;
+mod exhaustive;
 mod handover;
 mod histories;
 mod oracle;
 mod races;
 mod scale;
 mod talk;
-mod turn;

@@ -111,7 +111,9 @@ impl Clear {
         blocks.try_reserve_exact(params.block_count()).map_err(|_| no_memory())?;
         blocks.resize(params.block_count(), Block::default());
         // The same passphrase whatever keyboard composed it.
-        let text = Zeroizing::new(passphrase.nfc().collect::<String>());
+        // A character grows to three times its bytes at most (Unicode Standard Annex 15, section 9): no room is left behind.
+        let mut text = Zeroizing::new(String::with_capacity(passphrase.len().saturating_mul(3)));
+        text.extend(passphrase.nfc());
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut result = Ok(());
         let stretched = Secret::<32>::fill(|out| {
