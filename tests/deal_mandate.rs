@@ -13,7 +13,7 @@ use truceline::deal::mandate::who::{Count, Match, Way, Who};
 use truceline::deal::person::Line;
 use truceline::deal::pledge::{Condition, End, Frame, Guarantor, Obligation, Part, Sight};
 use truceline::deal::repeat::repeats;
-use truceline::deal::stage::{Abort, Order, Stage, Window};
+use truceline::deal::stage::{Abort, Corridor, Order, Stage, Window};
 use truceline::deal::terms::{Category, Firmness, Leg, Quantity, Rounding, Selection, Substitution, Terms};
 use truceline::deal::word::Text;
 use truceline::party::role::Role::{self, Inviter, Joiner};
@@ -130,7 +130,9 @@ fn opening_target_and_bottom_line_are_four_answers() {
     ] {
         let ruling = weigh(&mandate, &offer(&counts("me", "prisoner of war", count)));
         decides(&ruling, verdict, "rule 'pow'");
-        assert!(ruling.findings[0].why.contains(note), "{ruling:?}");
+        let why = &ruling.findings[0].why;
+        assert!(why.contains("at most 30") && why.contains(note), "{ruling:?}");
+        assert_eq!(why.contains("past"), !note.is_empty(), "{ruling:?}");
     }
     let mandate = self::mandate(&rule("pow", "give", "non-negotiable", numbers));
     for (count, verdict) in [(30, Verdict::Allow), (31, Verdict::Forbidden)] {
@@ -141,7 +143,9 @@ fn opening_target_and_bottom_line_are_four_answers() {
     for (count, verdict) in
         [(30, Verdict::Allow), (20, Verdict::Allow), (19, MET), (10, MET), (9, Verdict::NeedsPrincipal)]
     {
-        decides(&weigh(&mandate, &offer(&counts("them", "prisoner of war", count))), verdict, "rule 'home'");
+        let ruling = weigh(&mandate, &offer(&counts("them", "prisoner of war", count)));
+        decides(&ruling, verdict, "rule 'home'");
+        assert!(ruling.findings[0].why.contains("at least 10"), "{ruling:?}");
     }
 }
 
@@ -604,6 +608,108 @@ fn a_rule_speaks_in_its_time_and_of_its_firmness_and_a_mandate_until_its_end() {
     // What it forbids it forbids after its end as well.
     let never = mandate(&rule("never", "give", "non-negotiable", ""));
     decides(&never.weigh(&one, Inviter, &Totals::default(), never.valid_until), Verdict::Forbidden, "never");
+}
+
+#[test]
+fn a_rule_ends_at_the_moment_it_names() {
+    let until = rule("until", "give", "negotiable", "until = 2034-01-01T00:00:00Z");
+    let (mandate, end) = (mandate(&until), UnixMillis(2_019_686_400_000));
+    let at =
+        |now| mandate.weigh(&offer(&counts("me", "person", 1)), Inviter, &Totals::default(), now).verdict();
+    assert_eq!(at(UnixMillis(end.0 - 1)), Verdict::Allow);
+    assert_eq!(at(end), Verdict::NeedsPrincipal);
+}
+
+#[test]
+fn corridors_are_held_to_their_times_to_the_millisecond() {
+    let span = "not_before = 2034-01-01T00:00:00Z\nnot_after = 2034-01-02T00:00:00Z";
+    let mandate = mandate(&(anyone() + &rule("when", "corridors", "non-negotiable", span)));
+    let day = UnixMillis(2_019_686_400_000);
+    let verdict = |window| {
+        let corridor = Corridor { name: Text::new("A").unwrap(), points: Vec::new(), width: 0, window };
+        let legs = vec![leg(Inviter, Category::Person, Quantity::Count(1))];
+        let offer = joined(Terms { legs, corridors: vec![corridor], ..Terms::default() });
+        weigh(&mandate, &offer).verdict()
+    };
+    let window = |from: i64, to: i64| {
+        let at = |ms: i64| UnixMillis(day.0.checked_add_signed(ms).unwrap());
+        verdict(Some(Window { from: at(from), to: at(to) }))
+    };
+    let whole = 86_400_000;
+    assert_eq!(window(0, whole), Verdict::Allow);
+    assert_eq!(window(1, whole - 1), Verdict::Allow);
+    assert_eq!(window(-1, whole), Verdict::Forbidden);
+    assert_eq!(window(0, whole + 1), Verdict::Forbidden);
+    assert_eq!(verdict(None), Verdict::NeedsPrincipal);
+}
+
+#[test]
+fn a_guarantor_needs_a_rule_for_part_and_sight_together() {
+    let guarantors = |sight| {
+        let name = Text::new("N").unwrap();
+        let legs = vec![leg(Inviter, Category::Person, Quantity::Count(1))];
+        let guarantors = vec![Guarantor { name, part: Part::Guarantor, duty: None, sight }];
+        joined(Terms { legs, guarantors, ..Terms::default() })
+    };
+    let who = rule("who", "guarantor", "negotiable", "part = [\"guarantor\"]\nsight = [\"totals\"]");
+    let mandate = mandate(&(anyone() + &who));
+    decides(&weigh(&mandate, &guarantors(Sight::Totals)), Verdict::Allow, "rule 'who'");
+    let other = Sight::ALL.iter().find(|sight| **sight != Sight::Totals).unwrap();
+    decides(&weigh(&mandate, &guarantors(*other)), Verdict::NeedsPrincipal, "no rule");
+}
+
+#[test]
+fn a_part_that_stands_counts_as_one_for_the_price_of_each() {
+    let price = "price = { at_least = 3, for_each = 1, who.category = [\"person\"] }";
+    let dated = format!("not_after = 2036-01-01T00:00:00Z\n{price}");
+    let stage = Stage {
+        name: None,
+        after: Vec::new(),
+        place: None,
+        window: Some(Window { from: NOW, to: UnixMillis(NOW.0 + 1) }),
+        corridor: None,
+        order: Order::Simultaneous,
+        abort: Abort::Stop,
+    };
+    let mut given = leg(Inviter, Category::Person, Quantity::Count(1));
+    given.stage = Some(0);
+    let mut got = leg(Joiner, Category::Person, Quantity::Count(2));
+    got.stage = Some(0);
+    let frame = Some(Frame { until: NOW, every: 0 });
+    let offer = joined(Terms { legs: vec![given, got], stages: vec![stage], frame, ..Terms::default() });
+    let rules = |rest: &str| anyone() + &rule("when", "stages", "conditional", rest);
+    let framed = |rest: &str| rules(rest) + &rule("frame", "frame", "conditional", price);
+    for rest in [price, &dated] {
+        let ruling = weigh(&mandate(&framed(rest)), &offer);
+        let unmet: Vec<&str> = ruling.deciding().map(|it| it.why.as_str()).collect();
+        assert_eq!((ruling.verdict(), unmet.len()), (UNMET, 2), "{unmet:?}");
+        assert!(unmet.iter().all(|why| why.contains("for at least 3 (person), and gets 2")), "{unmet:?}");
+    }
+}
+
+#[test]
+fn what_has_no_greatest_number_has_no_price_that_can_be_named() {
+    let price = "price = { at_least = 1, for_each = 1, who.category = [\"person\"] }";
+    let mandate = mandate(&(anyone() + &rule("all", "give", "conditional", price)));
+    let all = leg(Inviter, Category::Person, Quantity::All { least: 0 });
+    let got = leg(Joiner, Category::Person, Quantity::Count(9));
+    let ruling = weigh(&mandate, &joined(Terms { legs: vec![all, got], ..Terms::default() }));
+    decides(&ruling, UNMET, "rule 'all'");
+    assert!(ruling.findings[0].why.contains("no number that can be named"), "{ruling:?}");
+}
+
+#[test]
+fn a_ruling_says_what_decided_why_and_what_to_do() {
+    let one = offer(&counts("me", "person", 1));
+    assert_eq!(
+        weigh(&mandate(&anyone()), &one).to_string(),
+        "the mandate allows this; rule 'any give': gives 1 (anyone) (leg 1)"
+    );
+    let asked = weigh(&mandate(""), &one).to_string();
+    assert!(asked.starts_with("the principal has to approve this; no rule"), "{asked}");
+    assert!(asked.contains(": change the draft, or make it with 'truceline draft'"), "{asked}");
+    let names = [Verdict::Allow, UNMET, MET, Verdict::NeedsPrincipal, Verdict::Forbidden].map(Verdict::name);
+    assert_eq!(names, ["allow", "allow-if", "allow-if", "needs-principal", "forbidden"]);
 }
 
 #[test]

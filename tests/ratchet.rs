@@ -284,6 +284,21 @@ fn past_2_048_skipped_keys_the_oldest_chain_gives_way_first() {
 }
 
 #[test]
+fn exactly_2_048_skipped_keys_are_kept() {
+    let rng = &mut rng(9);
+    let (mut inviter, mut joiner) = fresh(rng);
+    let cells = [0; 2].map(|_| {
+        let cells = seal_numbers(&mut inviter, &[0, 1_024], rng);
+        open(&mut joiner, &cells[&1_024], rng);
+        let answer = joiner.seal(b"", rng).unwrap();
+        deliver(&mut inviter, &answer, NOW, rng).unwrap();
+        cells
+    });
+    assert_eq!(joiner.skipped_keys(), SKIPPED_MAX);
+    assert_eq!(open(&mut joiner, &cells[0][&0], rng), 0);
+}
+
+#[test]
 fn skipped_keys_are_erased_30_days_after_their_chain_ended() {
     let rng = &mut rng(8);
     let (mut inviter, mut joiner) = fresh(rng);

@@ -118,6 +118,11 @@ fn a_healthy_channel_is_renewed_and_both_transcripts_of_both_sides_are_one() {
     for (old, new) in [((0, a), (1, theirs)), ((1, b), (0, ours))] {
         let both = one(&export(&world, old.0, old.1), &export(&world, new.0, new.1)).unwrap();
         assert_eq!(both.before, [Role::Joiner, Role::Inviter]);
+        for of in Role::BOTH {
+            let by = both.renewals.each_ref().map(|renewal| renewal.cited(of).count);
+            assert_eq!(both.cited(of), (by[0].min(by[1]), by[0].max(by[1])));
+            assert!(both.cited(of).0 > 1);
+        }
     }
     // A program that is killed says it no second time.
     world.kill_officer(0);

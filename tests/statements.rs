@@ -14,6 +14,8 @@ use truceline::statement::export::{self, CheckedExport, ExportError, Introduced,
 use truceline::statement::header::{HEADER_BYTES, StatementId};
 use truceline::statement::kind::Kind;
 use truceline::statement::list::{LINE_BYTES_MAX, LIST_LINES_MAX, List, ListError};
+use truceline::statement::receipt::{ForkNotice, READ_MAX, Read};
+use truceline::statement::renewal;
 use truceline::statement::signed::{LISTS_MAX, Said, Statement, StatementError};
 use truceline::statement::transcript::{Heading, Transcript, TranscriptError};
 use truceline::time::UnixMillis;
@@ -266,4 +268,50 @@ fn a_statement_is_the_sum_of_its_fragments_and_each_is_sound() {
         joined.extend(fragment.bytes);
     }
     assert_eq!(joined, bytes);
+}
+
+#[test]
+fn a_read_receipt_names_rising_acknowledged_statements_and_no_more_than_it_may() {
+    let decode = |sequences: Vec<u64>, peer_count| {
+        Read::decode(&Read::new(sequences).encode().unwrap(), peer_count).map(|read| read.sequences.len())
+    };
+    assert!(decode(vec![0, 2, 3], 3).is_err(), "not acknowledged");
+    assert!(decode(vec![0, 2, 2], 4).is_err(), "twice");
+    assert!(decode(vec![2, 0], 4).is_err(), "falling");
+    assert_eq!(decode(vec![0, 2, 3], 4), Ok(3));
+    let most = READ_MAX as u64;
+    assert_eq!(decode((0..most).collect(), most), Ok(READ_MAX));
+    let mut more = vec![1];
+    more.extend((most + 1).to_le_bytes());
+    more.extend((0..=most).flat_map(u64::to_le_bytes));
+    assert!(Read::decode(&more, most + 1).is_err(), "one too many");
+    let mut other = Read::new(vec![0]).encode().unwrap();
+    other[0] = 2;
+    assert!(Read::decode(&other, 1).is_err(), "version 2");
+}
+
+#[test]
+fn one_statement_shown_twice_proves_no_fork() {
+    let (preamble, statements) = talk();
+    let signed = |at: usize| (statements[at].header.clone(), statements[at].signature.clone());
+    let proves = |one, other| {
+        let body = ForkNotice::new(signed(one), signed(other)).encode().unwrap();
+        ForkNotice::proves(&body, &preamble.channel, Role::Inviter, preamble.cards[0].key())
+    };
+    assert!(!proves(0, 0) && !proves(0, 3));
+}
+
+#[test]
+fn a_list_and_a_shown_line_are_printed_without_a_word_of_theirs() {
+    let list = &said(2).lists[0];
+    assert_eq!(format!("{list:?}"), "List(3 lines)");
+    assert_eq!(format!("{:?}", list.show(1).unwrap()), "ShownLine(1)");
+}
+
+#[test]
+fn a_succession_depends_on_renewals_and_confirmations_of_the_words_alone() {
+    let matter = (0..=u16::MAX).filter(|kind| renewal::matters(*kind));
+    let mut kinds = [Kind::Renewal.number(), Kind::WordsConfirmed.number()];
+    kinds.sort_unstable();
+    assert_eq!(matter.collect::<Vec<_>>(), kinds);
 }

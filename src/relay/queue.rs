@@ -23,6 +23,9 @@ pub(super) struct Queue {
     pub(super) conns: Vec<(ConnId, QueueRole)>,
 }
 
+/// Cells that a queue can hold, at most: the greatest `queue_cells_max` that an operator may set.
+const SPAN_MAX: u64 = 1_000_000;
+
 /// What lies where a put would go.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -72,10 +75,10 @@ impl Queue {
 
     /// Makes every index below `next` one that was given out.
     fn extend_to(&mut self, next: u64) {
-        // A row that was damaged in a way its checksum missed must not take all memory.
-        const GAP_MAX: u64 = 1 << 24;
         let missing = next.saturating_sub(self.next());
-        if missing <= GAP_MAX {
+        // A row that was damaged in a way its checksum missed must not take all memory.
+        if self.span().saturating_add(missing) <= SPAN_MAX {
+            self.held.reserve_exact(missing as usize);
             self.held.resize_with(self.held.len() + missing as usize, || None);
         }
     }
@@ -202,5 +205,38 @@ impl Queue {
         self.writer_key = key;
         self.writer_since = self.next();
         self.last = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::digest::Digest;
+
+    /// `fuzz/regressions/relay_rows/row-of-sixteen-million-cells`.
+    #[test]
+    fn damaged_rows_make_no_queue_longer_than_a_full_one() {
+        let (id, key) = (QueueId(Digest([1; 32])), QueueKey([2; 32]));
+        let row = |next| {
+            let (low, writer_since, last) = (5, 0, None);
+            QueueRow {
+                reader: id,
+                writer: id,
+                reader_key: key,
+                writer_key: key,
+                low,
+                next,
+                writer_since,
+                last,
+            }
+        };
+        assert_eq!(Queue::from_row(&row(5 + SPAN_MAX)).span(), SPAN_MAX, "a full queue comes back whole");
+        let mut queue = Queue::from_row(&row(1 << 24));
+        assert_eq!(queue.span(), 0);
+        for index in [600_000, 900_000, 1_400_000, 1 << 24, u64::MAX] {
+            queue.restore_cell(index, None);
+            assert!(queue.span() <= SPAN_MAX, "{index}");
+        }
+        assert_eq!(queue.next(), 900_001);
     }
 }

@@ -17,6 +17,8 @@ use crate::wire::reply::{Bound, PutProof, Reply};
 use crate::wire::request::{Open, Request};
 use std::collections::BTreeMap;
 
+mod bounds;
+
 const NOW: UnixMillis = UnixMillis(1_000_000);
 const LIMITS: Limits = Limits { queue_cells_max: 4, retention: Millis::days(21), reserve_bytes: 1 << 20 };
 

@@ -17,16 +17,15 @@ use crate::service::relay_engine::Engine;
 use crate::service::relay_folder::{RelayFolder, RelayFolderError};
 use crate::wire::deposit::key_digest;
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Inputs on their way to the engine, from all connections: 4 MiB of cells.
 const INPUTS_MAX: usize = 256;
-/// Another process may hold the folder for the moment in which it counts what is there.
-const LOCKED_TRIES: u32 = 40;
-const LOCKED_AGAIN: Duration = Duration::from_millis(50);
+/// Another process may hold the folder for the moment in which it counts what is there. Each opening waits 0.7 s for the
+/// lock: two seconds in all.
+const OPENINGS: u32 = 3;
 
 /// A relay that cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +84,7 @@ impl RelayService {
     /// [`RelayError`].
     pub async fn start(folder: RelayFolder, config: RelayConfig) -> Result<Self, RelayError> {
         let acceptor = Acceptor::load(&folder.certificate(), &folder.key())?;
-        let mut store = open(&folder).await?;
+        let mut store = open(&folder)?;
         if let Some(max) = config.store_bytes_max {
             store.limit_bytes(max)?;
         }
@@ -176,10 +175,10 @@ impl RelayService {
     }
 }
 
-async fn open(folder: &RelayFolder) -> Result<SqliteStore, StoreError> {
-    for _ in 0..LOCKED_TRIES {
+fn open(folder: &RelayFolder) -> Result<SqliteStore, StoreError> {
+    for _ in 1..OPENINGS {
         match SqliteStore::open(folder.path()) {
-            Err(StoreError::Locked) => tokio::time::sleep(LOCKED_AGAIN).await,
+            Err(StoreError::Locked) => {}
             other => return other,
         }
     }

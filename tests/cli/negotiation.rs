@@ -3,6 +3,7 @@
 use crate::officer::{Officer, id};
 use crate::scene::Scene;
 use serde_json::Value;
+use std::time::Duration;
 
 /// Two named by Velmara for three counted by Tarrun, with a condition on Velmara's.
 const PROPOSAL: &str = r#"
@@ -187,6 +188,8 @@ fn promises_of_time_bind_the_own_client_until_its_officer_insists() {
     let acceptance = say(tarrun, &["accept", &offer, "--hold", "48h"]);
     tarrun.refused(&["lapse", &acceptance, "--yes"], 3, "promised to hold", "--late");
     scene.settle();
+    // However fast this machine is, the offer's two seconds are over then.
+    std::thread::sleep(Duration::from_secs(2));
     velmara.refused(&["confirm", &offer, "--yes"], 3, "was valid until", "--late");
     say(velmara, &["confirm", &offer, "--late"]);
     scene.settle();
@@ -206,6 +209,8 @@ fn questions_and_breaches_are_answered_by_fixed_words_and_are_overdue_without() 
     let standby = say(tarrun, &["standby", on, "--until", "3 days", "--reason", "Сверяем списки."]);
     let query = say(velmara, &["query", on, "Кто из них ранен?", "--answer-by", "1s"]);
     scene.settle();
+    // The answer's second is over then.
+    std::thread::sleep(Duration::from_secs(1));
     assert!(velmara.text(&["show", &standby]).contains("Сверяем списки."));
     assert!(!lock.is_empty() && velmara.text(&["cases"]).contains("(asked for time until"));
     let turns = case(velmara, on)["turns"].clone();

@@ -31,7 +31,7 @@ const DEPTH: u64 = 5;
 
 const EXPLORED: [Start; 8] = [
     ("opened by the inviter", || opened(Inviter), 1, 4_185),
-    ("opened by the joiner", || opened(Joiner), 2, 423),
+    ("opened by the joiner", || opened(Joiner), 1, 4_185),
     ("sealed", sealed_deal, 2, 2_715),
     ("locked", locked_deal, 2, 1_661),
     ("settled", settled, 2, 2_753),

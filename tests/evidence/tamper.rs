@@ -410,3 +410,16 @@ fn a_deposit_is_shown_for_what_the_other_side_has_not_acknowledged() {
     let person = story.evidence(&Asked::Person { offer: late, leg: 0, line: LINE });
     assert!(read(&person).deposits.is_empty());
 }
+
+#[test]
+fn what_the_other_side_has_not_acknowledged_takes_no_proof_that_it_has() {
+    let mut story = Story::agreed();
+    story.world.set_connected(1, false);
+    let leg = "[[leg]]\ngiver = \"me\"\ncount = 2\ncategory = \"person\"\n";
+    let [late, _later] = [0; 2].map(|_| story.propose(0, leg));
+    let mut bundle = read(&story.evidence(&Asked::Statements(vec![late])));
+    assert!(check(&bundle.encode().unwrap()).is_ok());
+    let Place::Proved(proved) = &mut bundle.statements[0].place else { panic!("it is not the head") };
+    proved.acknowledged.push(Digest([1; 32]));
+    assert_eq!(fault(&bundle), Fault::Proof);
+}

@@ -285,7 +285,11 @@ impl BackupFile {
         (clear, rest.get(..WRAPPED_BYTES).unwrap_or_default())
     }
 
-    fn restore_by_key(
+    /// The same for whoever has the vault's key in hand: it asks for no passphrase.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn restore_by_key(
         self,
         dir: &Path,
         vault_key: Secret<32>,
