@@ -5,7 +5,7 @@
 
 A model is a .vp file whose comments say what is expected:
 
-    // sessions: 1                    how many sessions of each party the search has (2 where nothing is said)
+    // sessions: 2, under an edit 1   how many sessions of each party the search has (2 where nothing is said)
     // edit NAME -- what it means     a change to the model; with 'long' before '--' it is left out by --short, with 'holds' no verdict
                                       may change under it
     code  // if NAME                  under this edit the line is gone
@@ -44,7 +44,7 @@ class Model:
     def __init__(self, path):
         self.path = path
         self.lines = path.read_text(encoding="utf-8").splitlines()
-        self.sessions = 2
+        self.sessions = self.sessions_edited = 2
         self.edits = {}  # name: (meaning, long, holds)
         self.queries = []  # (text, verdict, meaning, flips)
         self.read()
@@ -53,8 +53,9 @@ class Model:
     def read(self):
         expected, flips = None, []
         for line in self.lines:
-            if found := re.match(r"^// sessions: (\d+)$", line):
+            if found := re.match(r"^// sessions: (\d+)(?:, under an edit (\d+))?$", line):
                 self.sessions = int(found[1])
+                self.sessions_edited = int(found[2] or found[1])
             elif found := re.match(r"^// edit ([a-z-]+)( long)?( holds)? -- (.+)$", line):
                 self.edits[found[1]] = (found[4], bool(found[2]), bool(found[3]))
             elif found := re.match(r"^\s*// expect: (pass|fail) -- (.+)$", line):
@@ -91,6 +92,9 @@ class Model:
                 out.append(MARK.sub("", line))
         return "\n".join(out) + "\n"
 
+    def sessions_under(self, edit):
+        return self.sessions_edited if edit else self.sessions
+
     def expected(self, edit):
         return [OPPOSITE[verdict] if edit in flips else verdict for _, verdict, _, flips in self.queries]
 
@@ -112,7 +116,7 @@ def run(tool, model, edit, timeout):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.vp")
         path.write_text(model.text(edit), encoding="utf-8")
-        call = [tool, "verify", str(path), "--sessions", str(model.sessions), "--format", "json"]
+        call = [tool, "verify", str(path), "--sessions", str(model.sessions_under(edit)), "--format", "json"]
         try:
             done = subprocess.run(call, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
                                   env=dict(os.environ, VERIFPAL_THREADS="1"))
@@ -134,7 +138,7 @@ def judge(tool, model, edit, timeout):
     expected = model.expected(edit)
     if not wrong and len(verdicts) != len(expected):
         wrong = [f"{len(verdicts)} verdicts on {len(expected)} queries"]
-    print(f"\n{name}  [{model.sessions} sessions, {cpu:.1f} s]")
+    print(f"\n{name}  [{model.sessions_under(edit)} sessions, {cpu:.1f} s]")
     for (query, _, meaning, flips), want, got in zip(model.queries, expected, verdicts):
         sign = "ok   " if want == got else "WRONG"
         flipped = " (flipped)" if edit in flips else ""
@@ -148,7 +152,7 @@ def judge(tool, model, edit, timeout):
 
 
 def tool_path(told):
-    for candidate in (told, HERE.parent.parent / "target/ci/tools/bin/verifpal", shutil.which("verifpal")):
+    for candidate in (told,) if told else (HERE.parent.parent / "target/ci/tools/bin/verifpal", shutil.which("verifpal")):
         if candidate and Path(candidate).is_file():
             return str(candidate)
     raise Nonsense("no verifpal: cargo install verifpal --version 1.6.7 --locked --ignore-rust-version, or name it by --verifpal")

@@ -99,7 +99,8 @@ impl Relay {
         for (key, held) in cells {
             match relay.queues.get_mut(&key.queue) {
                 Some(queue) => queue.restore_cell(key.index, held),
-                None => damaged += 1,
+                // One that could not be read is counted already.
+                None => damaged += u64::from(held.is_some()),
             }
         }
         relay.cells = relay.queues.values().map(Queue::cells).sum();
