@@ -17,8 +17,8 @@ const FIRST: usize = 24;
 const LAST: usize = 120;
 /// Rows of one picture: it stands whole on a sheet of paper.
 const ROWS_MAX: usize = 20;
-/// Columns of a label.
-const LABEL: usize = 46;
+/// Columns of a label: with the widest of fonts they stand between the lanes.
+const LABEL: usize = 40;
 
 /// Columns of a party's name.
 const NAME: usize = 20;
@@ -203,11 +203,13 @@ fn arrow(book: &Book, told: &Told, top: u32) -> Markup {
     let delivered = told.receipts.delivered;
     let end = if delivered.is_some() { outward(to, 2) } else { outward(to, 90) };
     let name = kind.map_or("unknown", Kind::name);
-    let label = cut(&format!("{} {}", short(&told.id), beside(told)), LABEL.saturating_sub(name.len()));
+    let void = if is_void { " (void)" } else { "" };
+    let label =
+        cut(&format!("{} {}", short(&told.id), beside(told)), LABEL.saturating_sub(name.len() + void.len()));
     html! {
         g class={ (side) @if is_void { " void" } } {
             text.label.end[!rightward] x=(inward(from, 12)) y=(top + 13) {
-                tspan.kind { (name) @if is_void { " (void)" } } " " (label)
+                tspan.kind { (name) (void) } " " (label)
             }
             line.arrow.open[delivered.is_none()] x1=(inward(from, 6)) y1=(y) x2=(end) y2=(y) {}
             @if delivered.is_some() {
