@@ -1,5 +1,5 @@
 //! Published answers for what carries a label in every public use: HKDF, HMAC, Ed25519, ML-DSA. The others
-//! are in `tests/primitives.rs`.
+//! are in `tests/primitives/suite.rs`.
 
 use crate::crypto::derive::{extract, hkdf_expand, hmac_sha256};
 use crate::crypto::digest::{digest, unhex};

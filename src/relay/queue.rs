@@ -5,6 +5,7 @@ use crate::crypto::sign::QueueKey;
 use crate::relay::message::{CellKey, ConnId, HeldCell};
 use crate::relay::table::{Held, QueueRow};
 use crate::time::{Millis, UnixMillis};
+use crate::wire::limit::QUEUE_CELLS_MAX;
 use crate::wire::queue::{CellHash, QueueId, QueueRole};
 use crate::wire::reply::PutProof;
 use std::collections::VecDeque;
@@ -22,9 +23,6 @@ pub(super) struct Queue {
     /// Connections that serve it, the oldest first.
     pub(super) conns: Vec<(ConnId, QueueRole)>,
 }
-
-/// Cells that a queue can hold, at most: the greatest `queue_cells_max` that an operator may set.
-const SPAN_MAX: u64 = 1_000_000;
 
 /// What lies where a put would go.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,7 +75,7 @@ impl Queue {
     fn extend_to(&mut self, next: u64) {
         let missing = next.saturating_sub(self.next());
         // A row that was damaged in a way its checksum missed must not take all memory.
-        if self.span().saturating_add(missing) <= SPAN_MAX {
+        if self.span().saturating_add(missing) <= QUEUE_CELLS_MAX {
             self.held.reserve_exact(missing as usize);
             self.held.resize_with(self.held.len() + missing as usize, || None);
         }
@@ -230,12 +228,16 @@ mod tests {
                 last,
             }
         };
-        assert_eq!(Queue::from_row(&row(5 + SPAN_MAX)).span(), SPAN_MAX, "a full queue comes back whole");
+        assert_eq!(
+            Queue::from_row(&row(5 + QUEUE_CELLS_MAX)).span(),
+            QUEUE_CELLS_MAX,
+            "a full queue comes back whole"
+        );
         let mut queue = Queue::from_row(&row(1 << 24));
         assert_eq!(queue.span(), 0);
         for index in [600_000, 900_000, 1_400_000, 1 << 24, u64::MAX] {
             queue.restore_cell(index, None);
-            assert!(queue.span() <= SPAN_MAX, "{index}");
+            assert!(queue.span() <= QUEUE_CELLS_MAX, "{index}");
         }
         assert_eq!(queue.next(), 900_001);
     }

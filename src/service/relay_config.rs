@@ -3,7 +3,7 @@
 use crate::party::relay::ADDRESS_BYTES_MAX;
 use crate::relay::message::Limits;
 use crate::time::Millis;
-use crate::wire::limit::{IDLE_AFTER, PROVE_WITHIN, QUEUE_CELLS_DEFAULT};
+use crate::wire::limit::{IDLE_AFTER, PROVE_WITHIN, QUEUE_CELLS_DEFAULT, QUEUE_CELLS_MAX};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -142,7 +142,7 @@ impl RelayConfig {
             if holds { Ok(()) } else { Err(ConfigError::OutOfBounds { key, bounds }) }
         };
         within((1..=3_650).contains(&self.retention_days), "retention_days", "1 to 3650")?;
-        within((1..=1_000_000).contains(&self.queue_cells_max), "queue_cells_max", "1 to 1000000")?;
+        within((1..=QUEUE_CELLS_MAX).contains(&self.queue_cells_max), "queue_cells_max", "1 to 1000000")?;
         within((1..=100_000).contains(&self.connections_max), "connections_max", "1 to 100000")?;
         let per_address = (1..=100_000).contains(&self.connections_per_address_max);
         within(per_address, "connections_per_address_max", "1 to 100000")?;

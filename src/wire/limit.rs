@@ -21,5 +21,7 @@ pub const IDLE_AFTER: Millis = Millis::secs(300);
 pub const PASS_TOKENS_MAX: u32 = 1_000;
 /// Cells in a queue, unless the operator says otherwise.
 pub const QUEUE_CELLS_DEFAULT: u64 = 2_048;
+/// The most that an operator may let a queue hold: a relay that starts makes no longer one of whatever it reads.
+pub const QUEUE_CELLS_MAX: u64 = 1_000_000;
 /// How long an undelivered cell is kept, unless the operator says otherwise.
 pub const RETENTION_DEFAULT: Millis = Millis::days(21);

