@@ -2,14 +2,18 @@
 //! told is lost, and the same command given again does the job, or says that it was done or what is in the way.
 
 use crate::officer::{Answer, Officer, PASSPHRASE, chmod, example};
-use crate::relay::{Relay, copy, put_back};
+use crate::relay::{Relay, copy, operator, port, put_back};
 use crate::scene::Scene;
-use crate::strike::strike;
+use crate::strike::{seeds, strike};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::Connection;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// A folder, and a copy of what it was.
 struct Kept {
@@ -34,8 +38,9 @@ fn remove(path: &Path) {
     assert!(removed.is_ok() || !path.exists(), "{}: {removed:?}", path.display());
 }
 
+/// Whether it said, by its exit code or in words, that its work was done.
 fn is_done(answer: &Answer) -> bool {
-    answer.code == Some(0)
+    answer.code == Some(0) || !answer.out.is_empty()
 }
 
 /// All in the vault is as it was written, whatever it is.
@@ -173,14 +178,17 @@ fn a_restore_killed_at_any_moment_leaves_a_vault_that_waits_or_none_and_tells_wh
         officer.command(&restore)
     };
     strike("a_restore_killed", &mut begin, &mut |killed| {
-        assert!(officer.vault.exists() || !is_done(killed), "the vault that was restored is gone");
+        let (was_there, was_made) = (officer.vault.exists(), making.exists());
+        assert!(was_there || !is_done(killed), "the vault that was restored is gone");
         let again = officer.json(&restore);
-        if officer.vault.exists() && again.code != Some(0) {
+        if was_there {
             again.fails(4, "exists already", "not there");
-        } else if making.exists() {
+        } else if was_made {
             again.fails(6, making.to_str().unwrap(), "Remove it");
             remove(&making);
             officer.ok(&restore);
+        } else {
+            again.json();
         }
         assert_eq!(officer.channel("tarrun")["halt"]["code"], "restored");
         is_sound(&officer);
@@ -193,38 +201,36 @@ fn invites_or_can_be_taken_back(test: &str, scene: &Scene, command: &[&str], joi
     let kept = Kept::of(&velmara.vault);
     let file = velmara.dir.join("invite");
     let pass = RefCell::new(String::new());
-    let args = || {
-        let more =
-            ["--label", "new", "--out", "invite", "--relay", &relay.place, "--pass"].map(str::to_owned);
-        let all = command.iter().map(|it| (*it).to_owned()).chain(more).chain([pass.borrow().clone()]);
-        all.collect::<Vec<String>>()
+    let invite = |pass: &str| {
+        let more = ["--label", "new", "--out", "invite", "--relay", &relay.place, "--pass", pass];
+        velmara.command(&[&["--json"], command, &more].concat())
     };
-    let with = |act: &dyn Fn(&[&str]) -> Answer| act(&args().iter().map(String::as_str).collect::<Vec<_>>());
     let mut begin = || {
         kept.put_back();
         remove(&file);
         *pass.borrow_mut() = relay.pass();
-        velmara.command(&args().iter().map(String::as_str).collect::<Vec<_>>())
+        invite(&pass.borrow())
     };
     strike(test, &mut begin, &mut |killed| {
         assert!(file.exists() || !is_done(killed), "the invite that was made is gone");
-        let again = with(&|args| velmara.json(args));
-        if file.exists() && again.code != Some(0) {
-            again.fails(6, "exists already", "new file");
-        } else if again.code != Some(0) {
-            again.fails(2, "a channel is called 'new' already", "truceline channel discard");
+        let was_there = file.exists();
+        let again = || Answer::of(invite(&pass.borrow()).output().unwrap());
+        let answer = again();
+        if was_there {
+            answer.fails(6, "exists already", "new file");
+        } else if answer.code != Some(0) {
+            answer.fails(2, "a channel is called 'new' already", "truceline channel discard");
             velmara.ok(&["channel", "discard", "new"]);
-            with(&|args| velmara.json(args)).json();
+            again().json();
         }
         assert_eq!(velmara.channel("new")["stage"], "inviting");
         is_sound(velmara);
     });
     // The last one leads to a channel.
     let line = std::fs::read_to_string(&file).unwrap();
-    let at = ["--relay", &relay.place, "--pass", &relay.pass(), "--yes", "--allow-private", "--label", "new"]
-        .map(str::to_owned);
-    let at: Vec<&str> = at.iter().map(String::as_str).collect();
-    tarrun.ok(&[&["join", line.trim()], join, &at].concat());
+    let pass = relay.pass();
+    let more = ["--relay", &relay.place, "--pass", &pass, "--yes", "--allow-private", "--label", "new"];
+    tarrun.ok(&[&["join", line.trim()], join, &more].concat());
     for officer in [velmara, tarrun, velmara] {
         officer.sync();
     }
@@ -314,15 +320,15 @@ fn a_retirement_killed_at_any_moment_erases_every_key_or_none_and_ends_when_give
 fn a_relays_init_killed_at_any_moment_is_ended_by_the_next_one() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("relay");
-    let port = crate::relay::port();
+    let port = port();
     let listen = format!("127.0.0.1:{port}");
     let init = ["init", dir.to_str().unwrap(), "--listen", &listen];
     let mut begin = || {
         remove(&dir);
-        crate::relay::operator(&init)
+        operator(&init)
     };
     strike("a_relays_init_killed", &mut begin, &mut |killed| {
-        let again = Answer::of(crate::relay::operator(&init).output().unwrap());
+        let again = Answer::of(operator(&init).output().unwrap());
         let printed = [&killed.out, &again.out].into_iter().find(|out| !out.is_empty());
         if again.code != Some(0) {
             assert_eq!(again.code, Some(3), "{again:?}");
@@ -338,10 +344,10 @@ fn a_relays_init_killed_at_any_moment_is_ended_by_the_next_one() {
     });
 }
 
-fn tokens(dir: &Path) -> u64 {
-    let status =
-        Answer::of(crate::relay::operator(&["status", dir.to_str().unwrap(), "--json"]).output().unwrap());
-    status.json()["tokens"].as_u64().unwrap()
+/// Queues, cells and tokens of a relay that does not serve.
+fn totals(dir: &Path) -> [u64; 3] {
+    let status = Answer::of(operator(&["status", dir.to_str().unwrap(), "--json"]).output().unwrap()).json();
+    ["queues", "cells", "tokens"].map(|name| status[name].as_u64().unwrap())
 }
 
 #[test]
@@ -353,12 +359,47 @@ fn a_pass_killed_at_any_moment_is_whole_or_was_never_printed() {
     let args = ["pass", dir.to_str().unwrap(), "--queues", "7"];
     let mut begin = || {
         kept.put_back();
-        crate::relay::operator(&args)
+        operator(&args)
     };
     strike("a_pass_killed", &mut begin, &mut |killed| {
-        let now = tokens(&dir);
-        assert!(now == 7 || (now == 0 && killed.out.is_empty()), "{now} tokens, {killed:?}");
-        assert!(Answer::of(crate::relay::operator(&args).output().unwrap()).code == Some(0));
-        assert_eq!(tokens(&dir), now + 7);
+        let [.., now] = totals(&dir);
+        assert!(now == 7 || (now == 0 && !is_done(killed)), "{now} tokens, {killed:?}");
+        assert_eq!(Answer::of(operator(&args).output().unwrap()).code, Some(0));
+        assert_eq!(totals(&dir), [0, 0, now + 7]);
     });
+}
+
+#[test]
+fn a_relay_killed_while_it_starts_has_all_it_had() {
+    let Scene { mut relay, velmara, .. } = Scene::new();
+    velmara.ok(&["say", "Held by the relay."]);
+    velmara.sync();
+    relay.kill();
+    // To be taken in by the start.
+    relay.pass();
+    let kept = Kept::of(&relay.dir);
+    let had = totals(&relay.dir);
+    assert!(had.iter().all(|count| *count > 0), "{had:?}");
+    kept.put_back();
+    let begin = Instant::now();
+    relay.start();
+    let span = u64::try_from(begin.elapsed().as_micros()).unwrap();
+    relay.kill();
+    for seed in 0..seeds(2) {
+        let moment = Duration::from_micros(ChaCha20Rng::seed_from_u64(seed).next_u64() % span);
+        println!(
+            "seed {seed}, at {moment:?} of {span} µs; again: TRUCELINE_SEEDS={} cargo test --test cli killed_while_it_starts",
+            seed + 1
+        );
+        kept.put_back();
+        let mut serve =
+            operator(&["serve", relay.dir.to_str().unwrap()]).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(moment);
+        serve.kill().unwrap();
+        serve.wait().unwrap();
+        assert_eq!(totals(&relay.dir), had);
+        relay.start();
+        relay.kill();
+        assert_eq!(totals(&relay.dir), had);
+    }
 }

@@ -30,7 +30,9 @@ fn traced(command: &Command, options: &[&str]) -> Command {
             None => traced.env_remove(name),
         };
     }
-    command.get_current_dir().iter().for_each(|dir| drop(traced.current_dir(dir)));
+    if let Some(dir) = command.get_current_dir() {
+        traced.current_dir(dir);
+    }
     traced
 }
 
@@ -56,26 +58,39 @@ fn calls(command: &Command) -> Option<u64> {
     threads.into_values().max()
 }
 
-/// Kills the command at a moment; at half of it, where it had ended before.
-fn at(moment: Duration, begin: &mut dyn FnMut() -> Command) -> Answer {
-    let mut moment = moment;
+/// Kills the command before one of its calls; before an earlier one, where this time it makes fewer.
+fn before(mut call: u64, begin: &mut dyn FnMut() -> Command) -> Answer {
+    let count = format!("trace={CALLS}");
     loop {
-        let mut child =
-            begin().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        assert!(call > 0, "no call was met");
+        let inject = format!("inject={CALLS}:signal=KILL:when={call}");
+        let killed = run(traced(&begin(), &["-o", "/dev/null", "-e", &count, "-e", &inject]));
+        if killed.code.is_none() {
+            return killed;
+        }
+        call /= 2;
+    }
+}
+
+/// Kills the command at a moment; at an earlier one, where it had ended before.
+fn at(mut moment: Duration, begin: &mut dyn FnMut() -> Command) -> Answer {
+    loop {
+        let mut command = begin();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         std::thread::sleep(moment);
-        let alive = child.try_wait().unwrap().is_none();
-        // It may end by itself now.
+        // It may have ended by itself.
         let _ = child.kill();
-        let answer = Answer::of(child.wait_with_output().unwrap());
-        if alive {
-            return answer;
+        let killed = Answer::of(child.wait_with_output().unwrap());
+        if killed.code.is_none() {
+            return killed;
         }
         moment /= 2;
     }
 }
 
-/// Kills the command that `begin` gives, which it takes back to where it begins, and has `hold` hold what must be so
-/// afterwards: of one that was killed, it is given what the command had said; of one that had done its work, exit code 0.
+/// Has the command that `begin` gives do its work, then kills it for each seed; `begin` takes back first what it did. Each
+/// time `hold` holds what must be so afterwards; it is given what the program said, with exit code 0 if it did its work.
 pub fn strike(test: &str, begin: &mut dyn FnMut() -> Command, hold: &mut dyn FnMut(&Answer)) {
     let command = begin();
     let beginning = Instant::now();
@@ -84,24 +99,14 @@ pub fn strike(test: &str, begin: &mut dyn FnMut() -> Command, hold: &mut dyn FnM
     assert_eq!(undisturbed.code, Some(0), "{undisturbed:?}");
     hold(&undisturbed);
     let calls = calls(&begin());
-    println!("{test}: {span} µs, calls: {calls:?}");
+    println!("{test}: {span} µs, {calls:?} calls");
     for seed in 0..seeds(2) {
         let again = format!("again: TRUCELINE_SEEDS={} cargo test --test cli {test}", seed + 1);
-        let answer = match calls {
+        let killed = match calls {
             Some(calls) if seed % 2 == 0 => {
                 let call = (seed / 2 + 1) * STRIDE % calls + 1;
                 println!("seed {seed}, before call {call} of {calls}; {again}");
-                run(traced(
-                    &begin(),
-                    &[
-                        "-o",
-                        "/dev/null",
-                        "-e",
-                        "trace=none",
-                        "-e",
-                        &format!("inject={CALLS}:signal=KILL:when={call}"),
-                    ],
-                ))
+                before(call, begin)
             }
             _ => {
                 let moment = Duration::from_micros(ChaCha20Rng::seed_from_u64(seed).next_u64() % span);
@@ -109,6 +114,6 @@ pub fn strike(test: &str, begin: &mut dyn FnMut() -> Command, hold: &mut dyn FnM
                 at(moment, begin)
             }
         };
-        hold(&answer);
+        hold(&killed);
     }
 }
