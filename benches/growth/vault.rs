@@ -124,15 +124,15 @@ fn marks(header: &Header, count: u64, rows: &mut Vec<Record>) -> anyhow::Result<
 
 /// Makes a vault with so many statements, an even number; gives the counterpart's identity, ratchet and transcript.
 pub fn make(dir: &Path, statements: u64) -> anyhow::Result<()> {
+    let seeds = SigningSeeds::from_seeds(pair::secret(1), pair::secret(2));
     let mut vault = Vault::create(
         &dir.join("vault"),
         PASSPHRASE,
         PassphraseCost::LEAST,
         table::MUTABLE,
+        first_rows(&IdentitySeeds::new(PartyName::parse("Velmara")?, seeds))?,
         Box::new(OsEntropy),
     )?;
-    let seeds = SigningSeeds::from_seeds(pair::secret(1), pair::secret(2));
-    vault.commit(first_rows(&IdentitySeeds::new(PartyName::parse("Velmara")?, seeds))?)?;
     let (mut thread, peer) = introduced()?;
     let channel = match &mut thread.stage {
         Stage::Open(session) => {

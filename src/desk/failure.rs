@@ -288,7 +288,11 @@ impl From<CommandError> for Failure {
             CommandError::ThreadUnknown => {
                 Self::new(Cause::Usage, error, "See the channels: truceline status")
             }
-            CommandError::LabelTaken(_) => Self::new(Cause::Usage, error, "Give another one with --label."),
+            CommandError::LabelTaken(_) => Self::new(
+                Cause::Usage,
+                error,
+                "Give another one with --label. Or take back an invite that was not handed over: truceline channel discard",
+            ),
             CommandError::LabelInvalid => Self::new(Cause::Usage, error, "Give a shorter --label."),
             CommandError::NoRelay => Self::new(Cause::Usage, error, "Name one: --relay ADDR#PIN --pass PASS"),
             CommandError::AlreadyJoined => {

@@ -154,7 +154,10 @@ fn show(as_json: bool, value: &Value, text: &str) -> Result<(), Failure> {
 
 fn make(asked: &Init, as_json: bool) -> Result<(), Failure> {
     let config = RelayConfig { listen: asked.listen, public: asked.public.clone(), ..RelayConfig::default() };
-    let (pin, deposit) = RelayFolder::at(&asked.folder.dir).init(&config)?;
+    let folder = RelayFolder::at(&asked.folder.dir);
+    let (pin, deposit) = folder.init(&config)?;
+    // What a relay.toml says that was there before holds.
+    let config = folder.config()?;
     let address = config.public.clone().unwrap_or_else(|| config.listen.to_string());
     let place = format!("{address}#{}#{}", pin.0.hex(), deposit.hex());
     let hint = if config.public.is_some() {

@@ -7,6 +7,7 @@ use crate::desk::grammar;
 use crate::desk::open::{Desk, Place};
 use crate::desk::screen::{Answer, Style, count, field, json_time_if, plain, short, time};
 use crate::desk::succession;
+use crate::host::folder;
 use crate::officer::command::CommandError;
 use crate::officer::compose::ComposeError;
 use crate::officer::engine::Channel;
@@ -18,7 +19,7 @@ use crate::statement::renewal;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const FIELD: usize = 14;
 
@@ -226,7 +227,7 @@ pub fn export_own(desk: &Desk, asked: &grammar::Export) -> Result<Answer, Failur
     let channel = desk.channel(desk.one()?)?;
     let preamble = channel.preamble().ok_or(ComposeError::NotOpen)?;
     must_be_new(&asked.file, asked.force)?;
-    let bytes = write(&asked.file, |out| {
+    let bytes = write(&asked.file, asked.force, |out| {
         let said: u64 = Role::BOTH.into_iter().map(|role| channel.transcript.chain(role).count()).sum();
         let beginning = export::beginning(&preamble, said).map_err(CommandError::from)?;
         let mut written = beginning.len() as u64;
@@ -263,33 +264,22 @@ pub fn must_be_new(file: &Path, force: bool) -> Result<(), Failure> {
 /// Writes a file whole, its owner's alone, or leaves none.
 ///
 /// # Errors
-/// [`Cause::Input`].
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    write(path, |out| out.write_all(bytes).map_err(|error| unwritable(path, &error)))
+/// [`Cause::Input`]; an existing file is left alone without `force`.
+pub fn write_whole(path: &Path, force: bool, bytes: &[u8]) -> Result<(), Failure> {
+    write(path, force, |out| out.write_all(bytes).map_err(|error| unwritable(path, &error)))
 }
 
-/// Writes beside, then renames: the file is whole or not there, and its owner's alone.
 fn write<T>(
     path: &Path,
-    fill: impl FnOnce(&mut BufWriter<File>) -> Result<T, Failure>,
+    force: bool,
+    fill: impl FnOnce(&mut BufWriter<&mut File>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".making");
-    let making: PathBuf = path.with_file_name(name);
-    if making.exists() {
-        std::fs::remove_file(&making).map_err(|error| unwritable(path, &error))?;
-    }
-    let mut out = BufWriter::new(crate::host::folder::private_file(&making)?);
-    let filled = fill(&mut out).and_then(|filled| {
-        let durable = out.flush().and_then(|()| out.get_ref().sync_all());
-        durable.and_then(|()| std::fs::rename(&making, path)).map_err(|error| unwritable(path, &error))?;
+    folder::write_whole(path, force, |file| {
+        let mut out = BufWriter::new(file);
+        let filled = fill(&mut out)?;
+        out.flush().map_err(|error| unwritable(path, &error))?;
         Ok(filled)
-    });
-    if filled.is_err() {
-        // What is left of it is of no use, and readable for its owner alone.
-        let _ = std::fs::remove_file(&making);
-    }
-    filled
+    })
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {

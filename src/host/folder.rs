@@ -30,6 +30,12 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// There is a file or folder where one should be made.
+    #[error("{path} exists already")]
+    Exists {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error("{path} cannot be used: {cause}")]
     Failed {
@@ -49,6 +55,7 @@ impl FolderError {
                 format!("Take the permissions of others away: chmod -R go-rwx '{}'", path.display())
             }
             Self::Locked { .. } => "Wait until the other process ends, or end it.".to_owned(),
+            Self::Exists { .. } => "Name another one: nothing is written over.".to_owned(),
             Self::Failed { .. } => {
                 "Check that the path is right, that you own it and that its disk works.".to_owned()
             }
@@ -125,8 +132,12 @@ impl Folder {
 /// # Errors
 /// [`FolderError::Failed`].
 pub fn sync_parent(path: &Path) -> Result<(), FolderError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = parent(path);
     File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(parent))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The path with `suffix` at the end of its name.
@@ -149,22 +160,56 @@ pub fn check_private(path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Writes a new file that only its owner can read, durable when this returns; never over another.
+/// Makes a folder that only its owner can enter, and those above it where they are missing.
 ///
 /// # Errors
-/// [`FolderError::Failed`], also when the file exists.
+/// The system's, also when the folder exists.
+pub fn new_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(parent(path))?;
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Makes a file that only its owner can read. It is written beside its place under a name of its own, and has its name
+/// once it is whole and durable. What has that name already is left alone, and this fails, unless `over` says otherwise.
+///
+/// # Errors
+/// What `fill` fails with, [`FolderError::Exists`] and [`FolderError::Failed`]; nothing is left behind.
+pub fn write_whole<T, E: From<FolderError>>(
+    path: &Path,
+    over: bool,
+    fill: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut making = tempfile::Builder::new()
+        .prefix(&beside(path, ".making-").file_name().unwrap_or_default())
+        .make_in(parent(path), private_file)
+        .map_err(failed(path))?;
+    let filled = fill(making.as_file_mut())?;
+    making.as_file().sync_all().map_err(failed(path))?;
+    // The system refuses to give a name that is taken: no other program can come between a look and the renaming.
+    let named = if over { making.persist(path) } else { making.persist_noclobber(path) };
+    named.map_err(|refused| match refused.error.kind() {
+        io::ErrorKind::AlreadyExists => FolderError::Exists { path: path.to_owned() },
+        _ => failed(path)(refused.error),
+    })?;
+    sync_parent(path)?;
+    Ok(filled)
+}
+
+/// Writes a new file that only its owner can read, whole and durable when this returns; never over another.
+///
+/// # Errors
+/// [`FolderError::Exists`], [`FolderError::Failed`].
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     use std::io::Write;
-    let mut file = private_file(path)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(path))
+    write_whole(path, false, |file| file.write_all(bytes).map_err(failed(path)))
 }
 
 /// Makes a new file that only its owner can read, to be written; never over another.
 ///
 /// # Errors
-/// [`FolderError::Failed`], also when the file exists.
-pub fn private_file(path: &Path) -> Result<File, FolderError> {
-    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed(path))
+/// The system's, also when the file exists.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
 }
 
 /// Bytes that this process may still write on the disk that holds `path`.
@@ -216,5 +261,24 @@ mod tests {
         assert!(write_private(&path, b"two").is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"one");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "what was written beside it is left");
+    }
+
+    #[test]
+    fn a_file_that_is_made_while_another_is_written_is_not_written_over() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("backup");
+        let made = |over| {
+            write_whole(&path, over, |_| {
+                std::fs::write(&path, b"mine").unwrap();
+                Ok(())
+            })
+        };
+        let refused: Result<(), FolderError> = made(false);
+        assert!(matches!(&refused, Err(FolderError::Exists { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        made(true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+        assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "what was written beside it is left");
     }
 }

@@ -132,15 +132,16 @@ impl Rows {
         if path.exists() {
             return Err(StoreError::Exists { path });
         }
+        let failed = |cause: std::io::Error| StoreError::Failed { cause: cause.to_string(), fatal: false };
         let making = folder.join(&format!("{}.making", format.file));
         for left in [making.clone(), folder.join(&format!("{}.making-journal", format.file))] {
             if let Err(cause) = std::fs::remove_file(&left)
                 && cause.kind() != std::io::ErrorKind::NotFound
             {
-                return Err(StoreError::Failed { cause: cause.to_string(), fatal: false });
+                return Err(failed(cause));
             }
         }
-        folder::write_private(&making, b"")?;
+        drop(folder::private_file(&making).map_err(failed)?);
         let mut db = connect(&making)?;
         db.pragma_update(None, "synchronous", "EXTRA")?;
         transact(&mut db, |writer| {
@@ -150,8 +151,7 @@ impl Rows {
             first(writer)
         })?;
         db.close().map_err(|(_, error)| told(&error))?;
-        std::fs::rename(&making, &path)
-            .map_err(|cause| StoreError::Failed { cause: cause.to_string(), fatal: false })?;
+        std::fs::rename(&making, &path).map_err(failed)?;
         folder.sync()?;
         Self::open_in(folder, format)
     }

@@ -74,8 +74,8 @@ fn altered(table: Table, how: &str) -> StoreError {
 }
 
 impl Vault {
-    /// Makes a vault in `dir`, which is made where missing. Rows of the `mutable` tables may be rewritten;
-    /// those of all others are written once.
+    /// Makes a vault in `dir`, which is made where missing, with its `first` rows: it is there with all of them or not
+    /// at all. Rows of the `mutable` tables may be rewritten; those of all others are written once.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -84,8 +84,10 @@ impl Vault {
         passphrase: &str,
         cost: PassphraseCost,
         mutable: &'static [Table],
+        first: Vec<Record>,
         mut rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, VaultError> {
+        check_tables(&first)?;
         let mut id = VaultId([0; 32]);
         rng.fill_bytes(&mut id.0);
         let clear = Clear::random(cost, id, rng.as_mut())?;
@@ -96,10 +98,15 @@ impl Vault {
         let vault_key = Secret::random(rng.as_mut());
         let wrapped = clear.wrap(passphrase, &vault_key, rng.as_mut())?;
         let keys = RowKeys::new(&vault_key, id);
-        let root = Root::default();
+        let mut root = Root::default();
         let rows = Rows::create(dir, FORMAT, |writer| {
             writer.put(HEADER, &[], &clear.bytes(), &wrapped)?;
-            put_root(writer, &keys, &root, rng.as_mut())
+            let made = std::mem::take(&mut root);
+            let mut step = Step { writer, keys: &keys, mutable, root: made, rng: rng.as_mut() };
+            first.into_iter().try_for_each(|record| step.apply(record))?;
+            put_root(writer, &keys, &step.root, step.rng)?;
+            root = step.root;
+            Ok(())
         })?;
         Ok(Self { rows, keys, vault_key, id, mutable, root, rng })
     }

@@ -171,14 +171,15 @@ impl Officer {
         rng: &mut dyn CryptoRng,
     ) -> Result<(u32, OfficerStep), CommandError> {
         self.check_not_retired()?;
-        self.check_label(&label)?;
-        if relays.is_empty() {
-            return Err(CommandError::NoRelay);
-        }
-        // One hello an invite: until the welcome comes, its queues are written under the ids that the offer names.
+        // One hello an invite: until the welcome comes, its queues are written under the ids that the offer names. Said
+        // before the label is looked at: who joins again after a crash gives the same one.
         let offered = |writer| offer.relays().iter().any(|relay| relay.writer == writer);
         if self.channels().flat_map(Channel::outbounds).any(|queue| offered(queue.writer.0)) {
             return Err(CommandError::AlreadyJoined);
+        }
+        self.check_label(&label)?;
+        if relays.is_empty() {
+            return Err(CommandError::NoRelay);
         }
         let (thread, hello) = introduce::join(&self.identity, label, invite, offer, relays, rng)?;
         let number = self.insert(thread);

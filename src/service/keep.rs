@@ -2,7 +2,7 @@
 //! vault as a whole.
 
 use crate::host::entropy::OsEntropy;
-use crate::host::folder::{beside, sync_parent};
+use crate::host::folder::{beside, new_folder, sync_parent};
 use crate::host::vault::{BackupError, BackupFile, Damage, Inspection, VaultError};
 use crate::officer::check::{Checked, Job, Source, check};
 use crate::officer::table;
@@ -10,6 +10,7 @@ use crate::service::officer::{OfficerService, ServiceError};
 use crate::statement::signed::StatementError;
 use crate::step::Table;
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -87,9 +88,11 @@ pub fn restore(file: BackupFile, dir: &Path, passphrase: &str) -> Result<u64, Se
     if dir.exists() {
         return Err(BackupError::Exists { path: dir.to_owned() }.into());
     }
-    if making.exists() {
-        return Err(BackupError::Interrupted { path: making }.into());
-    }
+    // Made here or not at all: what is there already is not this one's to remove.
+    new_folder(&making).map_err(|cause| match cause.kind() {
+        ErrorKind::AlreadyExists => BackupError::Interrupted { path: making.clone() },
+        _ => BackupError::File { path: making.clone(), cause },
+    })?;
     let restored = restore_in(file, &making, passphrase).and_then(|step| {
         let failed = |cause| BackupError::File { path: dir.to_owned(), cause };
         std::fs::rename(&making, dir).map_err(failed)?;

@@ -20,6 +20,7 @@ use crate::host::store::{Store, StoreError};
 use crate::host::tls::{self, CertificateInvalid};
 use crate::party::relay::Pin;
 use crate::relay::message::Totals;
+use crate::relay::table::RESTORED;
 use crate::service::relay_config::{CONFIG_BYTES_MAX, ConfigError, RelayConfig};
 use crate::service::relay_key::{self, KeyFileError};
 use crate::time::UnixMillis;
@@ -133,28 +134,40 @@ impl RelayFolder {
         Self(path.to_owned())
     }
 
-    /// Makes a relay: folder, store, certificate and key, deposit key, `relay.toml`. Its pin, and the digest of its
-    /// deposit key.
+    /// Makes a relay: folder, store, certificate and key, deposit key, `relay.toml`; one that is there holds. Ends what
+    /// an interrupted one began. Its pin, and the digest of its deposit key.
     ///
     /// # Errors
     /// [`RelayFolderError`].
     pub fn init(&self, config: &RelayConfig) -> Result<(Pin, Digest), RelayFolderError> {
-        if self.0.join(KEY).exists() || SqliteStore::exists(&self.0) {
-            return Err(RelayFolderError::Exists(self.0.clone()));
+        let exists = || RelayFolderError::Exists(self.0.clone());
+        if self.0.join(KEY).exists() {
+            return Err(exists());
         }
         RelayConfig::parse(&config.print())?;
-        let _store = SqliteStore::create(&self.0)?;
-        let made = tls::make_certificate()?;
+        // Held to the end. An interrupted one left a store that nothing was ever in.
+        let store = if SqliteStore::exists(&self.0) {
+            SqliteStore::open(&self.0)
+        } else {
+            SqliteStore::create(&self.0)
+        };
+        let store = store?;
+        if self.0.join(KEY).exists() || RESTORED.iter().any(|table| store.count(*table) > 0) {
+            return Err(exists());
+        }
         let passes = self.0.join(PASSES);
         std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&passes).map_err(failed(&passes))?;
         if !self.0.join(CONFIG).exists() {
             folder::write_private(&self.0.join(CONFIG), config.print().as_bytes())?;
         }
-        folder::write_private(&self.0.join(CERTIFICATE), made.certificate_pem.as_bytes())?;
+        let made = tls::make_certificate()?;
+        // One whose key was never written is of no use.
+        let certificate = self.0.join(CERTIFICATE);
+        let write = |file: &mut File| file.write_all(made.certificate_pem.as_bytes());
+        folder::write_whole(&certificate, true, |file| write(file).map_err(failed(&certificate)))?;
         let deposit = self.deposit_key()?;
         // The key comes last: a folder with a key is whole.
         folder::write_private(&self.0.join(KEY), made.key_pem.as_bytes())?;
-        sync(&self.0)?;
         Ok((made.pin, key_digest(deposit.public())))
     }
 
@@ -199,7 +212,6 @@ impl RelayFolder {
         match relay_key::read(&path) {
             Err(KeyFileError::Missing) => {
                 let key = relay_key::make(&path, &mut OsEntropy)?;
-                sync(&self.0)?;
                 tracing::warn!("a new deposit key was made: clients that know another will say so");
                 Ok(key)
             }
@@ -228,12 +240,8 @@ impl RelayFolder {
         let mut name = [0; 16];
         rng.fill_bytes(&mut name);
         let name = crate::crypto::digest::hex(&name);
-        let passes = self.0.join(PASSES);
-        let (making, made) =
-            (passes.join(format!("{name}.making")), passes.join(format!("{name}.{PASS_ENDING}")));
-        folder::write_private(&making, text.as_bytes())?;
-        std::fs::rename(&making, &made).map_err(failed(&made))?;
-        sync(&passes)?;
+        let file = self.0.join(PASSES).join(format!("{name}.{PASS_ENDING}"));
+        folder::write_private(&file, text.as_bytes())?;
         Ok(pass)
     }
 

@@ -60,16 +60,12 @@ pub(super) fn read(path: &Path) -> Result<SigningKey, KeyFileError> {
     if version == VERSION && key_digest(key.public()) == digest { Ok(key) } else { Err(damaged()) }
 }
 
-/// Makes a key and keeps it at `path`, durably but for the folder's own entry.
+/// Makes a key and keeps it at `path`, durably.
 pub(super) fn make(path: &Path, rng: &mut dyn CryptoRng) -> Result<SigningKey, KeyFileError> {
     let seeds = SigningSeeds::random(rng);
     let key = SigningKey::expand(&seeds)?;
     let bytes = Zeroizing::new(codec::encode(&(VERSION, seeds, key_digest(key.public())), BYTES)?);
-    let making = path.with_extension("making");
-    // What is there was cut short and signed nothing.
-    let _ = std::fs::remove_file(&making);
-    folder::write_private(&making, &bytes)?;
-    std::fs::rename(&making, path).map_err(|cause| FolderError::Failed { path: path.to_owned(), cause })?;
+    folder::write_private(path, &bytes)?;
     Ok(key)
 }
 

@@ -4,6 +4,7 @@
 use crate::officer::Officer;
 use crate::relay::{copy, put_back};
 use crate::scene::{Desk, Scene, run};
+use crate::strike::seeds;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::path::PathBuf;
@@ -19,25 +20,21 @@ const EACH: u64 = 100;
 /// Rounds of syncs within which two sides that are let alone must agree.
 const ROUNDS_MAX: u32 = 4;
 
-fn seeds() -> u64 {
-    std::env::var("TRUCELINE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(6)
-}
-
 fn note(name: &str, at: u64) -> String {
     format!("{name}, road report {at} of {EACH}")
 }
 
 /// Two officers with all said and nothing sent, and what takes them back there for each seed.
-struct Trial {
-    scene: Scene,
+pub struct Trial {
+    pub scene: Scene,
     kept: TempDir,
     /// How long the syncs take that nobody disturbs.
     undisturbed: Duration,
 }
 
 impl Trial {
-    fn new() -> Self {
-        let mut scene = Scene::new();
+    /// With the scene's relay.
+    pub fn on(mut scene: Scene) -> Self {
         for (officer, name) in [(&scene.velmara, "Velmara"), (&scene.tarrun, "Tarrun")] {
             let mut desk = Desk::open(officer);
             let thread = desk.thread;
@@ -71,7 +68,7 @@ impl Trial {
     }
 
     /// Back to where nothing was sent.
-    fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.scene.relay.kill();
         for (folder, name) in self.folders() {
             put_back(&self.kept.path().join(name), &folder);
@@ -79,7 +76,7 @@ impl Trial {
         self.scene.relay.start();
     }
 
-    fn officers(&self) -> [&Officer; 2] {
+    pub fn officers(&self) -> [&Officer; 2] {
         [&self.scene.velmara, &self.scene.tarrun]
     }
 
@@ -113,7 +110,7 @@ impl Trial {
     }
 
     /// Lets both sync in peace until they agree; holds that all is there, once.
-    fn end(&self, killed: [bool; 2], told: &str) {
+    pub fn end(&self, killed: [bool; 2], told: &str) {
         // Whoever was killed finds the way back by the program; after that the library is the same, without a start
         // for each sync.
         for (officer, _) in self.officers().into_iter().zip(killed).filter(|(_, killed)| *killed) {
@@ -178,10 +175,10 @@ fn held(desk: &Desk) -> [(Vec<String>, Vec<String>); 2] {
 
 /// Runs each seed: a strike at a moment drawn from it, then peace, then the comparison.
 fn strike(test: &str, victim: impl Fn(&mut ChaCha20Rng) -> Victim) {
-    let mut trial = Trial::new();
+    let mut trial = Trial::on(Scene::new());
     let window = u64::try_from(trial.undisturbed.as_millis()).unwrap().max(2);
     let mut alive = 0;
-    for seed in 0..seeds() {
+    for seed in 0..seeds(6) {
         let told = format!("seed {seed}; again: TRUCELINE_SEEDS={} cargo test --test cli {test}", seed + 1);
         println!("{told}");
         let mut rng = ChaCha20Rng::seed_from_u64(seed);

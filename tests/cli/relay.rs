@@ -14,7 +14,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_truceline-relay");
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Ports that no system hands out by itself, so that a killed relay finds its own free again.
-fn port() -> u16 {
+pub fn port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let begin = u16::try_from(std::process::id() % 11_000).unwrap();
     loop {
@@ -25,8 +25,15 @@ fn port() -> u16 {
     }
 }
 
+/// The program with these arguments.
+pub fn operator(args: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
 fn operate(args: &[&str]) -> Output {
-    Command::new(PROGRAM).args(args).stdin(Stdio::null()).output().unwrap()
+    operator(args).output().unwrap()
 }
 
 fn printed(args: &[&str]) -> String {
@@ -78,6 +85,14 @@ impl Relay {
         kept.push_str(config);
         std::fs::write(&file, kept).unwrap();
         let mut relay = Self { _place: keep, dir, port, place, said: Arc::default(), serving: None };
+        relay.start();
+        relay
+    }
+
+    /// A relay that serves in a folder which is there, at the port that is set in it.
+    pub fn found(dir: PathBuf, port: u16) -> Self {
+        let mut relay =
+            Self { _place: None, dir, port, place: String::new(), said: Arc::default(), serving: None };
         relay.start();
         relay
     }

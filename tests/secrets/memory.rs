@@ -325,7 +325,8 @@ fn vault(needles: &Needles) {
     let (passphrase, other) = (word(needles, 61), word(needles, 62));
     // The vault's id and its salt are no secrets.
     let rng = Fresh { public: 2, ..Fresh::new(6, needles) };
-    let mut vault = Vault::create(&dir, &passphrase, PassphraseCost::LEAST, &[], Box::new(rng)).unwrap();
+    let mut vault =
+        Vault::create(&dir, &passphrase, PassphraseCost::LEAST, &[], Vec::new(), Box::new(rng)).unwrap();
     for row in 0..50u8 {
         let value = planted(needles, 1_000 + u64::from(row), 200);
         vault.commit(vec![Record::put(TABLE, vec![row], value)]).unwrap();

@@ -116,7 +116,7 @@ pub fn make(desk: &Desk, wanted: &EvidenceMake) -> Result<Answer, Failure> {
     let bytes = desk.channel(thread)?.evidence(&asked)?;
     // What is handed on is what would be checked.
     let evidence = holds(&bytes)?;
-    write_whole(&wanted.out, &bytes)?;
+    write_whole(&wanted.out, wanted.force, &bytes)?;
     let told = Told::new(&evidence, false)?;
     let html = as_page(&evidence, &told, false, wanted.html.as_deref(), wanted.force)?;
     let file = wanted.out.display().to_string();

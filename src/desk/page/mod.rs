@@ -27,6 +27,6 @@ use std::path::Path;
 pub fn write(path: &Path, force: bool, page: &Page) -> Result<usize, Failure> {
     must_be_new(path, force)?;
     let html = html(page);
-    transcript::write_whole(path, html.as_bytes())?;
+    transcript::write_whole(path, force, html.as_bytes())?;
     Ok(html.len())
 }

@@ -17,14 +17,13 @@ use crate::crypto::derive::expand;
 use crate::crypto::label;
 use crate::crypto::secret::Secret;
 use crate::crypto::stream::{CHUNK_BYTES, CHUNK_TEXT_BYTES, StreamKey};
-use crate::host::folder::{FolderError, beside, sync_parent};
+use crate::host::folder::{FolderError, write_whole};
 use crate::host::rows::{Format, Rows};
 use crate::host::store::{StoreError, TABLE_RESERVED};
 use crate::step::Table;
 use rand_core::CryptoRng;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 25] = b"truceline vault backup 1\n";
@@ -82,6 +81,7 @@ impl From<StoreError> for BackupError {
 impl From<FolderError> for BackupError {
     fn from(error: FolderError) -> Self {
         match error {
+            FolderError::Exists { path } => Self::Exists { path },
             FolderError::Failed { path, cause } => Self::File { path, cause },
             other => Self::Vault(StoreError::from(other).into()),
         }
@@ -350,29 +350,14 @@ impl Vault {
     /// # Errors
     /// [`BackupError`]; nothing is left at `path`.
     pub fn back_up(&mut self, path: &Path) -> Result<Backup, BackupError> {
+        // Before the work, where that is seen; what comes to be there meanwhile is seen when the file gets its name.
         if path.exists() {
             return Err(BackupError::Exists { path: path.to_owned() });
         }
-        let making = beside(path, ".making");
-        match std::fs::remove_file(&making) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(failed(&making)(cause)),
-            _ => {}
-        }
-        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&making);
-        let written = self.write_backup(file.map_err(failed(path))?, path);
-        let named = written.and_then(|backup| {
-            std::fs::rename(&making, path).map_err(failed(path))?;
-            sync_parent(path)?;
-            Ok(backup)
-        });
-        if named.is_err() {
-            // What could not be finished is of no use; that it stays behind harms nobody.
-            let _ = std::fs::remove_file(&making);
-        }
-        named
+        write_whole(path, false, |file| self.write_backup(file, path))
     }
 
-    fn write_backup(&mut self, file: File, path: &Path) -> Result<Backup, BackupError> {
+    fn write_backup(&mut self, file: &mut File, path: &Path) -> Result<Backup, BackupError> {
         let failed = failed(path);
         let (clear, wrapped) = super::header(&self.rows)?;
         let mut salt = [0; SALT_BYTES];
@@ -405,8 +390,7 @@ impl Vault {
         copied?;
         sealer.chunk(true).map_err(&failed)?;
         let bytes = sealer.bytes;
-        let file = sealer.out.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(&failed)?;
+        sealer.out.flush().map_err(&failed)?;
         Ok(Backup { bytes, step: self.root.step })
     }
 }

@@ -143,7 +143,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let dir = place.path().join("vault");
         let mut vault =
-            Vault::create(&dir, WORDS, PassphraseCost::LEAST, MUTABLE, Box::new(OsEntropy)).unwrap();
+            Vault::create(&dir, WORDS, PassphraseCost::LEAST, MUTABLE, Vec::new(), Box::new(OsEntropy))
+                .unwrap();
         let rows = [(1, b"a".as_slice(), b"0"), (2, b"k", b"x"), (2, b"l", b"y")];
         let records = rows.map(|(table, key, value)| Record::put(Table(table), key.to_vec(), value.to_vec()));
         vault.commit(records.into()).unwrap();

@@ -11,11 +11,12 @@ use super::Vault;
 use super::backup::{Backup, BackupError};
 use crate::codec;
 use crate::host::clock;
-use crate::host::folder::{Folder, FolderError, write_private};
+use crate::host::folder::{Folder, FolderError, write_whole};
 use crate::time::{Millis, UnixMillis};
 use bincode::{Decode, Encode};
 use rand_core::CryptoRng;
 use std::ffi::OsString;
+use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,10 +69,7 @@ fn put(path: &Path, value: &impl Encode) -> Result<(), FolderError> {
     let failed = |cause| FolderError::Failed { path: path.to_owned(), cause };
     let bytes = codec::encode(value, FILE_BYTES_MAX)
         .map_err(|_| failed(std::io::Error::from(std::io::ErrorKind::InvalidFilename)))?;
-    let making = super::super::folder::beside(path, ".making");
-    let _ = std::fs::remove_file(&making);
-    write_private(&making, &bytes)?;
-    std::fs::rename(&making, path).map_err(failed)
+    write_whole(path, true, |file| file.write_all(&bytes).map_err(failed))
 }
 
 fn get<T: Encode + Decode<()>>(path: &Path) -> Option<T> {

@@ -26,7 +26,7 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 fn create(dir: &Path) -> Result<Vault, VaultError> {
-    Vault::create(dir, WORDS, PassphraseCost::LEAST, MUTABLE, rng())
+    Vault::create(dir, WORDS, PassphraseCost::LEAST, MUTABLE, Vec::new(), rng())
 }
 
 fn open(dir: &Path) -> Result<Vault, VaultError> {
@@ -125,7 +125,7 @@ fn a_cost_out_of_bounds_is_refused_and_makes_nothing() {
         [(63, 1, 1), (4097, 1, 1), (64, 0, 1), (64, 65, 1), (64, 1, 0), (64, 1, 17)]
     {
         let cost = PassphraseCost { memory_mib, passes, lanes };
-        let made = Vault::create(&dir, WORDS, cost, MUTABLE, rng());
+        let made = Vault::create(&dir, WORDS, cost, MUTABLE, Vec::new(), rng());
         assert!(matches!(made, Err(VaultError::CostOutOfBounds)));
         assert!(!dir.exists());
     }

@@ -31,7 +31,8 @@ impl Scene {
         let place = tempfile::tempdir().unwrap();
         let dir = place.path().to_owned();
         let mut vault =
-            Vault::create(&dir.join("vault"), WORDS, PassphraseCost::LEAST, MUTABLE, rng()).unwrap();
+            Vault::create(&dir.join("vault"), WORDS, PassphraseCost::LEAST, MUTABLE, Vec::new(), rng())
+                .unwrap();
         for at in 0..40u8 {
             let value = vec![at; usize::from(at) * 150];
             let records = vec![
@@ -213,11 +214,13 @@ fn a_backup_is_never_written_over_another_file_and_never_half_there() {
     assert!(matches!(scene.vault.back_up(&path), Err(BackupError::Exists { .. })));
     assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     assert!(matches!(scene.vault.back_up(&scene.dir.join("none/backup")), Err(BackupError::File { .. })));
-    // What a crash left is no obstacle.
     std::fs::remove_file(&path).unwrap();
-    std::fs::write(scene.dir.join("backup.making"), "half").unwrap();
+    // Nor over what no look before the work has seen: here a link that leads nowhere.
+    std::os::unix::fs::symlink(scene.dir.join("nowhere"), &path).unwrap();
+    assert!(matches!(scene.vault.back_up(&path), Err(BackupError::Exists { .. })));
+    assert!(path.is_symlink() && !scene.dir.join("nowhere").exists());
+    std::fs::remove_file(&path).unwrap();
     scene.back_up("backup");
-    assert!(!scene.dir.join("backup.making").exists());
     // A damaged row is told, not kept as if it were sound.
     drop(scene.vault);
     let file = scene.dir.join("vault/vault.sqlite");
@@ -228,7 +231,10 @@ fn a_backup_is_never_written_over_another_file_and_never_half_there() {
     let path = scene.dir.join("later");
     let refused = scene.vault.back_up(&path).unwrap_err();
     assert!(refused.to_string().contains("table 2"), "{refused}");
-    assert!(!path.exists() && !scene.dir.join("later.making").exists());
+    assert!(!path.exists());
+    let left: Vec<_> =
+        std::fs::read_dir(&scene.dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("making")), "{left:?}");
 }
 
 #[test]
