@@ -14,7 +14,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_truceline-relay");
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Ports that no system hands out by itself, so that a killed relay finds its own free again.
-fn port() -> u16 {
+pub fn port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let begin = u16::try_from(std::process::id() % 11_000).unwrap();
     loop {
