@@ -283,6 +283,7 @@ fn write<T>(
     let filled = fill(&mut out).and_then(|filled| {
         let durable = out.flush().and_then(|()| out.get_ref().sync_all());
         durable.and_then(|()| std::fs::rename(&making, path)).map_err(|error| unwritable(path, &error))?;
+        crate::host::folder::sync_parent(path)?;
         Ok(filled)
     });
     if filled.is_err() {

@@ -75,9 +75,11 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn create(path: &Path) -> Result<Self, FolderError> {
+        let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let made = path.ancestors().take_while(missing).count().max(1);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
-        // Its name, too, is to outlive a crash.
-        sync_parent(path)?;
+        // Its name, too, is to outlive a crash, and those of the folders it lies in.
+        path.ancestors().take(made).try_for_each(sync_parent)?;
         Self::take(path)
     }
 
@@ -156,7 +158,8 @@ pub fn check_private(path: &Path) -> Result<(), FolderError> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     use std::io::Write;
     let mut file = private_file(path)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(path))
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(path))?;
+    sync_parent(path)
 }
 
 /// Makes a new file that only its owner can read, to be written; never over another.

@@ -84,8 +84,24 @@ impl Vault {
         passphrase: &str,
         cost: PassphraseCost,
         mutable: &'static [Table],
-        mut rng: Box<dyn CryptoRng + Send>,
+        rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, VaultError> {
+        Self::create_with(dir, passphrase, cost, mutable, rng, Vec::new())
+    }
+
+    /// As [`Vault::create`], with its first records: a crash leaves no vault without them.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn create_with(
+        dir: &Path,
+        passphrase: &str,
+        cost: PassphraseCost,
+        mutable: &'static [Table],
+        mut rng: Box<dyn CryptoRng + Send>,
+        first: Vec<Record>,
+    ) -> Result<Self, VaultError> {
+        check_tables(&first)?;
         let mut id = VaultId([0; 32]);
         rng.fill_bytes(&mut id.0);
         let clear = Clear::random(cost, id, rng.as_mut())?;
@@ -96,10 +112,12 @@ impl Vault {
         let vault_key = Secret::random(rng.as_mut());
         let wrapped = clear.wrap(passphrase, &vault_key, rng.as_mut())?;
         let keys = RowKeys::new(&vault_key, id);
-        let root = Root::default();
+        let mut root = Root { step: u64::from(!first.is_empty()), ..Root::default() };
         let rows = Rows::create(dir, FORMAT, |writer| {
             writer.put(HEADER, &[], &clear.bytes(), &wrapped)?;
-            put_root(writer, &keys, &root, rng.as_mut())
+            let step = Step { writer, keys: &keys, mutable, root: root.clone(), rng: rng.as_mut() };
+            root = step.write(first)?;
+            Ok(())
         })?;
         Ok(Self { rows, keys, vault_key, id, mutable, root, rng })
     }
@@ -283,6 +301,13 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// Writes the records and the root; gives the root.
+    fn write(mut self, records: Vec<Record>) -> Result<Root, StoreError> {
+        records.into_iter().try_for_each(|record| self.apply(record))?;
+        put_root(self.writer, self.keys, &self.root, self.rng)?;
+        Ok(self.root)
+    }
+
     fn apply(&mut self, record: Record) -> Result<(), StoreError> {
         let Record { table, key, value } = record;
         let mutable = self.mutable.contains(&table);
@@ -354,12 +379,7 @@ impl Store for Vault {
         let mut root = self.root.clone();
         root.step += 1;
         let (keys, mutable, rng) = (&self.keys, self.mutable, self.rng.as_mut());
-        self.root = self.rows.write(|writer| {
-            let mut step = Step { writer, keys, mutable, root, rng };
-            records.into_iter().try_for_each(|record| step.apply(record))?;
-            put_root(writer, keys, &step.root, step.rng)?;
-            Ok(step.root)
-        })?;
+        self.root = self.rows.write(|writer| Step { writer, keys, mutable, root, rng }.write(records))?;
         if self.rows.wal_bytes() > BACKLOG_BYTES_MAX {
             // The commit is durable whatever comes of this; a failure shows at the next commit.
             let _ = self.rows.checkpoint();

@@ -78,8 +78,7 @@ impl OfficerService {
         let mut entropy = OsEntropy;
         let seeds = IdentitySeeds::random(name, &mut entropy);
         let rows = first_rows(&seeds).map_err(|error| RestoreError::RowMalformed { table: 1, error })?;
-        let mut vault = Vault::create(dir, passphrase, cost, table::MUTABLE, Box::new(OsEntropy))?;
-        vault.commit(rows)?;
+        let vault = Vault::create_with(dir, passphrase, cost, table::MUTABLE, Box::new(OsEntropy), rows)?;
         Self::with_store(Box::new(vault))
     }
 

@@ -90,7 +90,8 @@ pub struct Disk {
 impl Disk {
     /// A disk with these empty folders, durable.
     pub fn new(folders: &[&str]) -> Self {
-        let mut disk = Self { bodies: Vec::new(), now: BTreeMap::new(), durable: BTreeMap::new(), since: Vec::new() };
+        let mut disk =
+            Self { bodies: Vec::new(), now: BTreeMap::new(), durable: BTreeMap::new(), since: Vec::new() };
         let root = disk.node(true, 0o700);
         for folder in folders {
             let node = disk.node(true, 0o700);
@@ -153,7 +154,8 @@ impl Disk {
             since.iter().for_each(|change| change.apply(&mut body.durable));
             return;
         }
-        let (covered, later) = std::mem::take(&mut self.since).into_iter().partition(|it| it.folder() == node);
+        let (covered, later) =
+            std::mem::take(&mut self.since).into_iter().partition(|it| it.folder() == node);
         self.since = later;
         let covered: Vec<Naming> = covered;
         covered.iter().for_each(|naming| naming.apply(&mut self.durable));

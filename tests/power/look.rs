@@ -47,7 +47,11 @@ fn told(error: impl std::fmt::Display) -> Wrong {
 pub fn relay(dir: &Path) -> Result<RelaySeen, Wrong> {
     let folder = RelayFolder::at(dir);
     let config = match folder.config() {
-        Err(RelayFolderError::Missing(_)) => {
+        Err(error @ (RelayFolderError::Missing(_) | RelayFolderError::Unfinished(_))) => {
+            if matches!(error, RelayFolderError::Unfinished(_)) {
+                // As its message says.
+                std::fs::remove_dir_all(dir).unwrap();
+            }
             folder.init(&RelayConfig::default()).map_err(|error| format!("none can be made: {error}"))?;
             return Ok(RelaySeen::default());
         }
@@ -100,7 +104,8 @@ impl RelaySeen {
     fn indexes(&self) -> Result<Option<BTreeSet<u64>>, Wrong> {
         let queue = Queue::seeded(SEED);
         let reader = queue.reader.0.0.0;
-        let number = self.rows.iter().find(|((table, _), value)| *table == QUEUE.0 && value.starts_with(&reader));
+        let number =
+            self.rows.iter().find(|((table, _), value)| *table == QUEUE.0 && value.starts_with(&reader));
         let Some(((_, number), _)) = number else { return Ok(None) };
         let mut indexes = BTreeSet::new();
         for ((table, key), bytes) in &self.rows {
@@ -121,7 +126,11 @@ impl RelaySeen {
         let done = |span: &Span| span.done <= now;
         let begun = |span: &Span| span.begun < asked;
         if !self.there {
-            return if ledger.relay.as_ref().is_some_and(done) { Err("the relay is gone".to_owned()) } else { Ok(()) };
+            return if ledger.relay.as_ref().is_some_and(done) {
+                Err("the relay is gone".to_owned())
+            } else {
+                Ok(())
+            };
         }
         for (token, issued) in &ledger.issued {
             let [stored, filed] = self.holds(token);
@@ -224,15 +233,22 @@ impl VaultSeen {
         let begun = |span: &Span| span.begun < asked;
         let [own, other] = [&ledger.officers[who], &ledger.officers[1 - who]];
         let Some(opens) = self.opens else {
-            return if own.made.as_ref().is_some_and(done) { Err("the vault is gone".to_owned()) } else { Ok(()) };
+            return if own.made.as_ref().is_some_and(done) {
+                Err("the vault is gone".to_owned())
+            } else {
+                Ok(())
+            };
         };
         match own.passphrase {
-            Some(span) if done(&span) && opens == 0 => return Err("the old passphrase still holds".to_owned()),
+            Some(span) if done(&span) && opens == 0 => {
+                return Err("the old passphrase still holds".to_owned());
+            }
             Some(span) if begun(&span) => {}
             _ if opens == 1 => return Err("another passphrase holds than any that was set".to_owned()),
             _ => {}
         }
-        let heard = own.heard.iter().filter(|(_, span)| done(span)).map(|(count, _)| *count).max().unwrap_or(0);
+        let heard =
+            own.heard.iter().filter(|(_, span)| done(span)).map(|(count, _)| *count).max().unwrap_or(0);
         let said = own.said.iter().filter(|(_, span)| done(span)).count();
         for (notes, ledger, least) in [(&self.notes[0], own, said), (&self.notes[1], other, heard)] {
             compare(notes, &ledger.said, least, &begun)?;
@@ -242,7 +258,12 @@ impl VaultSeen {
 }
 
 /// Holds that `notes` are the first of those said, at least `least` of them, and none that nobody had begun to say.
-fn compare(notes: &[String], said: &Told<String>, least: usize, begun: &dyn Fn(&Span) -> bool) -> Result<(), Wrong> {
+fn compare(
+    notes: &[String],
+    said: &Told<String>,
+    least: usize,
+    begun: &dyn Fn(&Span) -> bool,
+) -> Result<(), Wrong> {
     let most = said.iter().filter(|(_, span)| begun(span)).count();
     let expected = said.iter().map(|(text, _)| text);
     if !notes.iter().eq(expected.take(notes.len())) {

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, reason = "what is shared with other tests is more than is needed here")]
 
+mod bits;
 mod disk;
 mod look;
 mod peace;

@@ -170,7 +170,8 @@ fn whatever_was_told_to_be_done_is_there_after_a_power_failure_at_any_moment() {
     for machine in MACHINES {
         let replayed = disk.after(machine, Fate::Kept);
         let lies = &lies[machine];
-        let differ: Vec<&PathBuf> = replayed.keys().chain(lies.keys()).filter(|it| replayed.get(*it) != lies.get(*it)).collect();
+        let differ: Vec<&PathBuf> =
+            replayed.keys().chain(lies.keys()).filter(|it| replayed.get(*it) != lies.get(*it)).collect();
         assert!(differ.is_empty(), "not all was recorded: {differ:?}");
     }
     for (machine, Looked { seen, moments }) in &looked {

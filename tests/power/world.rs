@@ -23,7 +23,8 @@ pub const MACHINES: [&str; 4] = ["relay", "velmara", "tarrun", "spare"];
 /// Where the folders lie on each: below two folders that the programs have to make.
 pub const RELAY: &str = "relay/srv/relay";
 pub const VAULT: &str = "home/vault";
-pub const PASSPHRASES: [&str; 2] = ["seven words that nobody says to strangers", "eight words that are quite new"];
+pub const PASSPHRASES: [&str; 2] =
+    ["seven words that nobody says to strangers", "eight words that are quite new"];
 pub const SEED: u64 = 7;
 
 /// When something was asked for, and when it was told to be done, as places in the log.
@@ -81,7 +82,11 @@ pub static RECORDING: LazyLock<Option<Recording>> = LazyLock::new(|| {
     }
     let mut world = World::run()?;
     let lies = MACHINES.map(|machine| (machine, read(&world.root, machine)));
-    Some(Recording { log: world.recorder.read(), lies: lies.into(), ledger: std::mem::take(&mut world.ledger) })
+    Some(Recording {
+        log: world.recorder.read(),
+        lies: lies.into(),
+        ledger: std::mem::take(&mut world.ledger),
+    })
 });
 
 struct World {
@@ -109,8 +114,15 @@ impl World {
             crate::officer::chmod(&file, 0o600);
         }
         let recorder = Recorder::new(&root, place.path())?;
-        let mut world =
-            Self { place, root, recorder, port: port(), ledger: Ledger::default(), serving: None, line: String::new() };
+        let mut world = Self {
+            place,
+            root,
+            recorder,
+            port: port(),
+            ledger: Ledger::default(),
+            serving: None,
+            line: String::new(),
+        };
         world.meet();
         crate::scene::run(world.talk());
         world.keep();
@@ -160,7 +172,8 @@ impl World {
 
     fn serve(&mut self) {
         let dir = self.root.join(RELAY);
-        let mut command = self.command(env!("CARGO_BIN_EXE_truceline-relay"), &["serve", dir.to_str().unwrap()]);
+        let mut command =
+            self.command(env!("CARGO_BIN_EXE_truceline-relay"), &["serve", dir.to_str().unwrap()]);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap());
         self.serving = Some(child);
@@ -203,9 +216,11 @@ impl World {
         }
         let (pass, invite) = (self.pass(), self.root.join("velmara/invite"));
         let out = invite.to_str().unwrap();
-        let (line, at) = (self.line.clone(), ["--relay", &self.line.clone(), "--pass", &pass].map(str::to_owned));
+        let (line, at) =
+            (self.line.clone(), ["--relay", &self.line.clone(), "--pass", &pass].map(str::to_owned));
         let at = at.each_ref().map(String::as_str);
-        let (_, span) = self.officer("velmara", &[&["invite", "--label", "tarrun", "--out", out], &at[..]].concat());
+        let (_, span) =
+            self.officer("velmara", &[&["invite", "--label", "tarrun", "--out", out], &at[..]].concat());
         self.keep_file(&invite, span);
         let pass = self.pass();
         let at = ["--relay", &line, "--pass", &pass];
@@ -287,10 +302,14 @@ impl World {
         let backup = self.root.join("velmara/backup");
         let (_, span) = self.officer("velmara", &["vault", "backup", backup.to_str().unwrap()]);
         self.keep_file(&backup, span);
+        let export = self.root.join("velmara/export");
+        let (_, span) = self.officer("velmara", &["transcript", "export", export.to_str().unwrap()]);
+        self.keep_file(&export, span);
         let (_, span) = self.officer("spare", &["vault", "restore", backup.to_str().unwrap()]);
         self.ledger.restored = Some(span);
         let new = self.place.path().join("new");
-        let change = ["vault", "passphrase", "--fast-passphrase", "--new-passphrase-file", new.to_str().unwrap()];
+        let change =
+            ["vault", "passphrase", "--fast-passphrase", "--new-passphrase-file", new.to_str().unwrap()];
         let (_, span) = self.officer("velmara", &change);
         self.ledger.officers[0].passphrase = Some(span);
         for who in [0, 1] {
