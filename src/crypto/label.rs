@@ -123,6 +123,8 @@ labels! {
     VAULT_BACKUP = "vault/backup";
     /// The checksum of a relay's record.
     RELAY_RECORD = "relay/record";
+    /// The name of a file that holds a pass's hashes.
+    RELAY_PASS = "relay/pass";
 }
 
 impl Label {

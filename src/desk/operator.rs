@@ -74,7 +74,11 @@ fn of_store(error: &StoreError) -> Failure {
         | StoreError::Folder(_) => Exit::Folder,
         StoreError::Misused(_) => Exit::Failed,
     };
-    Failure::new(exit, error, error.remedy())
+    let what = match error {
+        StoreError::Corrupt { .. } => format!("relay.sqlite: {error}"),
+        _ => error.to_string(),
+    };
+    Failure::new(exit, what, error.remedy())
 }
 
 impl From<RelayFolderError> for Failure {
@@ -85,6 +89,10 @@ impl From<RelayFolderError> for Failure {
             RelayFolderError::Exists(_) => "Serve it, or name another folder.".to_owned(),
             RelayFolderError::Missing(path) => {
                 format!("Check the path, or make one: truceline-relay init '{}'", path.display())
+            }
+            RelayFolderError::Unfinished(path) => {
+                let path = path.display();
+                format!("If its making was cut short, end it: truceline-relay init '{path}'. Else bring key.pem back from a copy.")
             }
             RelayFolderError::Config(_) => {
                 "Correct the file, or leave the line out: then the default holds.".to_owned()

@@ -82,9 +82,11 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn create(path: &Path) -> Result<Self, FolderError> {
+        let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+        let made = path.ancestors().take_while(missing).count().max(1);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
-        // Its name, too, is to outlive a crash.
-        sync_parent(path)?;
+        // Its name, too, is to outlive a crash, and those of the folders it lies in.
+        path.ancestors().take(made).try_for_each(sync_parent)?;
         Self::take(path)
     }
 

@@ -13,3 +13,4 @@ pub mod store;
 mod tally;
 pub mod tls;
 pub mod vault;
+mod wal;

@@ -7,8 +7,9 @@
 //!     ‖ key ‖ head (what is needed without the body) ‖ body
 //! ```
 
-use crate::host::folder::{self, Folder};
+use crate::host::folder::{self, Folder, FolderError};
 use crate::host::store::StoreError;
+use crate::host::wal;
 use crate::step::Span;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
@@ -171,6 +172,12 @@ impl Rows {
         if std::fs::metadata(&path).is_ok_and(|file| file.len() < FILE_BYTES_MIN) {
             return Err(StoreError::corrupt("the file is cut short"));
         }
+        let log = folder.join(&format!("{}-wal", format.file));
+        match wal::is_altered(&log) {
+            Ok(false) => {}
+            Ok(true) => return Err(StoreError::corrupt(format!("a bit of {} was flipped", log.display()))),
+            Err(cause) => return Err(FolderError::Failed { path: log, cause }.into()),
+        }
         let db = connect(&path)?;
         let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -185,8 +192,7 @@ impl Rows {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
         check_schema(&db)?;
-        let wal = folder.join(&format!("{}-wal", format.file));
-        Ok(Self { db, wal, broken: false, version, folder })
+        Ok(Self { db, wal: log, broken: false, version, folder })
     }
 
     /// Does `work` in one transaction: all of it is durable when this returns, or none of it is there.

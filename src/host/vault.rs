@@ -98,14 +98,11 @@ impl Vault {
         let vault_key = Secret::random(rng.as_mut());
         let wrapped = clear.wrap(passphrase, &vault_key, rng.as_mut())?;
         let keys = RowKeys::new(&vault_key, id);
-        let mut root = Root::default();
+        let mut root = Root { step: u64::from(!first.is_empty()), ..Root::default() };
         let rows = Rows::create(dir, FORMAT, |writer| {
             writer.put(HEADER, &[], &clear.bytes(), &wrapped)?;
-            let made = std::mem::take(&mut root);
-            let mut step = Step { writer, keys: &keys, mutable, root: made, rng: rng.as_mut() };
-            first.into_iter().try_for_each(|record| step.apply(record))?;
-            put_root(writer, &keys, &step.root, step.rng)?;
-            root = step.root;
+            let step = Step { writer, keys: &keys, mutable, root: root.clone(), rng: rng.as_mut() };
+            root = step.write(first)?;
             Ok(())
         })?;
         Ok(Self { rows, keys, vault_key, id, mutable, root, rng })
@@ -290,6 +287,13 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// Writes the records and the root; gives the root.
+    fn write(mut self, records: Vec<Record>) -> Result<Root, StoreError> {
+        records.into_iter().try_for_each(|record| self.apply(record))?;
+        put_root(self.writer, self.keys, &self.root, self.rng)?;
+        Ok(self.root)
+    }
+
     fn apply(&mut self, record: Record) -> Result<(), StoreError> {
         let Record { table, key, value } = record;
         let mutable = self.mutable.contains(&table);
@@ -361,12 +365,7 @@ impl Store for Vault {
         let mut root = self.root.clone();
         root.step += 1;
         let (keys, mutable, rng) = (&self.keys, self.mutable, self.rng.as_mut());
-        self.root = self.rows.write(|writer| {
-            let mut step = Step { writer, keys, mutable, root, rng };
-            records.into_iter().try_for_each(|record| step.apply(record))?;
-            put_root(writer, keys, &step.root, step.rng)?;
-            Ok(step.root)
-        })?;
+        self.root = self.rows.write(|writer| Step { writer, keys, mutable, root, rng }.write(records))?;
         if self.rows.wal_bytes() > BACKLOG_BYTES_MAX {
             // The commit is durable whatever comes of this; a failure shows at the next commit.
             let _ = self.rows.checkpoint();

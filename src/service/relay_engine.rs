@@ -272,7 +272,9 @@ impl Engine {
                     taken.push(pass.path);
                     step.append(self.relay.handle(Input::Tokens { hashes, expires }, clock::now()));
                 }
-                Err(_) => tracing::warn!("a file among the issued passes is none: remove it"),
+                Err(_) => tracing::warn!(
+                    "a file among the issued passes is damaged, or none: remove it, and issue another pass"
+                ),
             }
         }
         if taken.is_empty() {

@@ -11,7 +11,8 @@
 //! lock               held by the one process that uses the store
 //! ```
 
-use crate::crypto::digest::{Digest, unhex};
+use crate::crypto::digest::{Digest, digest, hex, unhex};
+use crate::crypto::label;
 use crate::crypto::sign::SigningKey;
 use crate::host::entropy::OsEntropy;
 use crate::host::folder::{self, FolderError};
@@ -52,6 +53,9 @@ pub enum RelayFolderError {
     /// There is no relay.
     #[error("there is no relay in {0}")]
     Missing(PathBuf),
+    /// There is a store, and no key: a crash ended its making, or the key was taken away.
+    #[error("there is no relay in {0} yet: key.pem is missing")]
+    Unfinished(PathBuf),
     /// See [`ConfigError`].
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -122,7 +126,8 @@ fn read_bounded(path: &Path, max: u64) -> Result<String, std::io::Error> {
     let mut text = String::new();
     let read = File::open(path)?.take(max + 1).read_to_string(&mut text)?;
     if read as u64 > max {
-        return Err(std::io::Error::other(format!("it has more than {max} bytes")));
+        let cause = format!("it has more than {max} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, cause));
     }
     Ok(text)
 }
@@ -185,8 +190,11 @@ impl RelayFolder {
     }
 
     fn check(&self) -> Result<(), RelayFolderError> {
-        if !SqliteStore::exists(&self.0) || !self.0.join(KEY).exists() {
+        if !SqliteStore::exists(&self.0) {
             return Err(RelayFolderError::Missing(self.0.clone()));
+        }
+        if !self.0.join(KEY).exists() {
+            return Err(RelayFolderError::Unfinished(self.0.clone()));
         }
         Ok(folder::check_private(&self.0)?)
     }
@@ -237,10 +245,7 @@ impl RelayFolder {
             text.push_str(&token.hash().0.hex());
             text.push('\n');
         }
-        let mut name = [0; 16];
-        rng.fill_bytes(&mut name);
-        let name = crate::crypto::digest::hex(&name);
-        let file = self.0.join(PASSES).join(format!("{name}.{PASS_ENDING}"));
+        let file = self.0.join(PASSES).join(format!("{}.{PASS_ENDING}", pass_name(&text)));
         folder::write_private(&file, text.as_bytes())?;
         Ok(pass)
     }
@@ -257,7 +262,11 @@ impl RelayFolder {
         for entry in entries {
             let path = entry.map_err(failed(&passes))?.path();
             if path.extension().is_some_and(|ending| ending == PASS_ENDING) {
-                let text = read_bounded(&path, PASS_FILE_BYTES_MAX).map_err(failed(&path))?;
+                let text = match read_bounded(&path, PASS_FILE_BYTES_MAX) {
+                    // No text: no pass, and no reason to leave the others.
+                    Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => String::new(),
+                    read => read.map_err(failed(&path))?,
+                };
                 issued.push(IssuedPass::parse(path, &text));
             }
         }
@@ -318,7 +327,7 @@ impl RelayFolder {
 pub(super) struct IssuedPass {
     /// Its file.
     pub(super) path: PathBuf,
-    /// The hashes of its tokens and when they expire, or that this is no such file.
+    /// The hashes of its tokens and when they expire, or that this is no such file, or not as it was written.
     pub(super) tokens: Result<(Vec<TokenHash>, UnixMillis), NotAPass>,
 }
 
@@ -326,8 +335,17 @@ pub(super) struct IssuedPass {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NotAPass;
 
+/// What the file of a pass is called without its ending: a name that fits no other text.
+fn pass_name(text: &str) -> String {
+    let digest = digest(label::RELAY_PASS, &[text.as_bytes()]);
+    hex(digest.0.first_chunk::<16>().unwrap_or(&[0; 16]))
+}
+
 impl IssuedPass {
     fn parse(path: PathBuf, text: &str) -> Self {
+        if path.file_stem().is_none_or(|stem| stem != pass_name(text).as_str()) {
+            return Self { path, tokens: Err(NotAPass) };
+        }
         let mut lines = text.lines();
         let expires = lines.next().and_then(|line| line.parse().ok()).map(UnixMillis);
         let hash = |line: &str| {
@@ -336,5 +354,51 @@ impl IssuedPass {
         };
         let hashes: Option<Vec<_>> = lines.map(hash).collect();
         Self { path, tokens: hashes.zip(expires).ok_or(NotAPass) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_pass_is_not_taken_in_and_the_others_are() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RelayFolder::at(&place.path().join("relay"));
+        folder.init(&RelayConfig::default()).unwrap();
+        for _ in 0..2 {
+            folder.issue(3, UnixMillis(7), &mut OsEntropy).unwrap();
+        }
+        let counts = || {
+            let issued = folder.issued().unwrap().into_iter();
+            let mut counts: Vec<_> =
+                issued.map(|it| it.tokens.map(|(hashes, at)| (hashes.len(), at))).collect();
+            counts.sort_unstable_by_key(Result::is_ok);
+            counts
+        };
+        let whole = Ok((3, UnixMillis(7)));
+        assert_eq!(counts(), [whole, whole]);
+        let path = folder.issued().unwrap().remove(0).path;
+        let bytes = std::fs::read(&path).unwrap();
+        // The expiry, a digit of a hash, and what is no text any more.
+        for (at, bit) in [(0, 1), (10, 1), (10, 0x80)] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= bit;
+            std::fs::write(&path, flipped).unwrap();
+            assert_eq!(counts(), [Err(NotAPass), whole], "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_its_key_is_told_apart_from_one_without_a_relay() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RelayFolder::at(&place.path().join("relay"));
+        assert!(matches!(folder.config(), Err(RelayFolderError::Missing(_))));
+        folder.init(&RelayConfig::default()).unwrap();
+        assert!(matches!(folder.init(&RelayConfig::default()), Err(RelayFolderError::Exists(_))));
+        std::fs::remove_file(folder.key()).unwrap();
+        assert!(matches!(folder.config(), Err(RelayFolderError::Unfinished(_))));
+        folder.init(&RelayConfig::default()).unwrap();
+        assert!(folder.config().is_ok(), "another init ends what was cut short");
     }
 }
