@@ -20,7 +20,7 @@ use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
 use crate::host::tls::{self, CertificateInvalid};
 use crate::party::relay::Pin;
-use crate::relay::message::Totals;
+use crate::relay::message::{Input, Totals};
 use crate::relay::table::RESTORED;
 use crate::service::relay_config::{CONFIG_BYTES_MAX, ConfigError, RelayConfig};
 use crate::service::relay_key::{self, KeyFileError};
@@ -314,11 +314,13 @@ impl RelayFolder {
     }
 
     fn count(&self, store: &mut dyn Store, now: UnixMillis) -> Result<Status, RelayFolderError> {
-        let relay = crate::service::relay_disk::restore(store, RelayConfig::default().limits())?.relay;
+        let mut relay = crate::service::relay_disk::restore(store, RelayConfig::default().limits())?.relay;
+        // As a start takes them in. A pass may be in the store and its file not yet gone: it is not counted twice.
+        for (hashes, expires) in self.issued()?.into_iter().filter_map(|issued| issued.tokens.ok()) {
+            relay.handle(Input::Tokens { hashes, expires }, now);
+        }
         let mut status = Status::of(&relay.totals(), now);
         status.serving = false;
-        let issued = self.issued()?.into_iter().filter_map(|issued| issued.tokens.ok());
-        status.tokens += issued.map(|(hashes, _)| hashes.len() as u64).sum::<u64>();
         Ok(status)
     }
 }

@@ -40,35 +40,40 @@ fn run(mut command: Command) -> Answer {
     Answer::of(command.stdin(Stdio::null()).output().unwrap())
 }
 
-/// The most calls that a thread of the command makes; none where programs cannot be traced.
-fn calls(command: &Command) -> Option<u64> {
+/// A call of a program: its name, and how often its thread has made that call, with this one.
+type Call = (String, u64);
+
+/// The calls that the command makes, in order; none where programs cannot be traced.
+fn calls(command: &Command) -> Option<Vec<Call>> {
     let place = tempfile::tempdir().unwrap();
     let log = place.path().join("log");
-    let count = format!("trace={CALLS}");
-    let mut traced = traced(command, &["-o", log.to_str().unwrap(), "-e", &count]);
-    let output = traced.stdin(Stdio::null()).output().ok().filter(|output| output.status.success())?;
-    drop(output);
-    let mut threads: BTreeMap<String, u64> = BTreeMap::new();
-    for line in std::fs::read_to_string(log).unwrap().lines() {
-        let (thread, call) = line.split_once(' ').unwrap();
-        if call.trim_start().starts_with(|c: char| c.is_ascii_lowercase()) {
-            *threads.entry(thread.to_owned()).or_default() += 1;
-        }
-    }
-    threads.into_values().max()
+    let mut traced = traced(command, &["-o", log.to_str().unwrap(), "-e", &format!("trace={CALLS}")]);
+    traced.stdin(Stdio::null()).output().ok().filter(|output| output.status.success())?;
+    let mut made: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let log = std::fs::read_to_string(log).unwrap();
+    // `THREAD NAME(...`; what goes on after an interruption begins with another sign.
+    let calls = log.lines().filter_map(|line| {
+        let (thread, call) = line.split_once(' ')?;
+        let (name, _) = call.trim_start().split_once('(').filter(|(name, _)| !name.contains(' '))?;
+        let count = made.entry((thread.to_owned(), name.to_owned())).or_default();
+        *count += 1;
+        Some((name.to_owned(), *count))
+    });
+    Some(calls.collect())
 }
 
-/// Kills the command before one of its calls; before an earlier one, where this time it makes fewer.
-fn before(mut call: u64, begin: &mut dyn FnMut() -> Command) -> Answer {
-    let count = format!("trace={CALLS}");
+/// Kills the command before one of its calls; before an earlier one of the same name, where it now makes fewer.
+fn before((name, count): &Call, begin: &mut dyn FnMut() -> Command) -> Answer {
+    let mut count = *count;
     loop {
-        assert!(call > 0, "no call was met");
-        let inject = format!("inject={CALLS}:signal=KILL:when={call}");
-        let killed = run(traced(&begin(), &["-o", "/dev/null", "-e", &count, "-e", &inject]));
+        assert!(count > 0, "{name} was not met");
+        let inject = format!("inject={name}:signal=KILL:when={count}");
+        let killed =
+            run(traced(&begin(), &["-o", "/dev/null", "-e", &format!("trace={name}"), "-e", &inject]));
         if killed.code.is_none() {
             return killed;
         }
-        call /= 2;
+        count /= 2;
     }
 }
 
@@ -99,13 +104,14 @@ pub fn strike(test: &str, begin: &mut dyn FnMut() -> Command, hold: &mut dyn FnM
     assert_eq!(undisturbed.code, Some(0), "{undisturbed:?}");
     hold(&undisturbed);
     let calls = calls(&begin());
-    println!("{test}: {span} µs, {calls:?} calls");
+    println!("{test}: {span} µs, {} calls", calls.as_ref().map_or(0, Vec::len));
     for seed in 0..seeds(2) {
         let again = format!("again: TRUCELINE_SEEDS={} cargo test --test cli {test}", seed + 1);
-        let killed = match calls {
+        let killed = match &calls {
             Some(calls) if seed % 2 == 0 => {
-                let call = (seed / 2 + 1) * STRIDE % calls + 1;
-                println!("seed {seed}, before call {call} of {calls}; {again}");
+                let at = (seed / 2 + 1) * STRIDE % calls.len() as u64;
+                let call = &calls[at as usize];
+                println!("seed {seed}, before call {at} of {}, {call:?}; {again}", calls.len());
                 before(call, begin)
             }
             _ => {
