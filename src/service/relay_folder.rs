@@ -177,6 +177,9 @@ impl RelayFolder {
         match read_bounded(&self.0.join(CONFIG), CONFIG_BYTES_MAX) {
             Ok(text) => Ok(RelayConfig::parse(&text)?),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(RelayConfig::default()),
+            Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
+                Err(ConfigError::Malformed(cause.to_string()).into())
+            }
             Err(cause) => Err(failed(&self.0.join(CONFIG))(cause).into()),
         }
     }
@@ -369,7 +372,8 @@ mod tests {
         }
         let counts = || {
             let issued = folder.issued().unwrap().into_iter();
-            let mut counts: Vec<_> = issued.map(|it| it.tokens.map(|(hashes, at)| (hashes.len(), at))).collect();
+            let mut counts: Vec<_> =
+                issued.map(|it| it.tokens.map(|(hashes, at)| (hashes.len(), at))).collect();
             counts.sort_unstable_by_key(Result::is_ok);
             counts
         };
