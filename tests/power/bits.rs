@@ -4,7 +4,7 @@
 
 use crate::disk::{Fate, Tree, lay};
 use crate::look;
-use crate::officer::{Answer, PASSPHRASE, chmod};
+use crate::officer::{Answer, chmod};
 use crate::replay::scratch;
 use crate::world::{PASSPHRASES, RELAY, Recording, VAULT};
 use rand_chacha::ChaCha20Rng;
@@ -23,7 +23,7 @@ use truceline::step::Record;
 
 const SEED: u64 = 30;
 
-/// Where bits are flipped in a file of so many bytes: of each `sample` places by default, in a file no longer than it everywhere.
+/// Where bits are flipped in a file of so many bytes: `sample` places by default, or every byte of a file no longer than that.
 fn places(bytes: usize, sample: usize) -> Vec<(usize, u8)> {
     let count = match std::env::var("TRUCELINE_BITS").as_deref() {
         Err(_) => sample,
@@ -159,12 +159,13 @@ fn a_bit_flipped_in_any_file_of_a_relay_is_noticed_or_changes_nothing() {
         let name = file.strip_prefix(RELAY).unwrap().trim_start_matches('/');
         tried.push(name.split('/').next().unwrap().to_owned());
         match name {
+            // As the relay left it when it ended: beside a log, most of the file is not read.
             "relay.sqlite" => {
-                let tally = flip(&tree, &file, 60, &relay_used, &|_, _| false);
-                assert!(tally.noticed > 20, "{:?}", tally.said);
+                let tally = flip(&recording.lies["relay"], &file, 30, &relay_used, &|_, _| false);
+                assert!(tally.noticed > 5, "{:?}", tally.said);
             }
             "relay.sqlite-wal" => {
-                let tally = flip(&tree, &file, 40, &relay_used, &|_, _| false);
+                let tally = flip(&tree, &file, 12, &relay_used, &|_, _| false);
                 assert_eq!(tally.harmless, 0);
                 assert!(
                     tally.said.keys().all(|said| said.contains("relay.sqlite-wal was flipped")),
@@ -193,7 +194,7 @@ fn a_bit_flipped_in_any_file_of_a_relay_is_noticed_or_changes_nothing() {
                 assert_eq!(tally.noticed, 0);
             }
             _ if name.ends_with(".pass") => {
-                let tally = flip(&tree, &file, 40, &relay_served, &same);
+                let tally = flip(&tree, &file, 12, &relay_served, &same);
                 assert_eq!(tally.harmless, 0);
             }
             other => panic!("{other} is a file of a relay that nothing is known of"),
@@ -249,20 +250,21 @@ fn told_by_the_relay(tree: &Tree) {
     }
 }
 
-/// What an officer finds in a vault, and still finds after one thing more was said.
+/// What an officer finds in a vault, which opens with its second passphrase by then, and still finds after one thing more
+/// was said.
 fn vault_used(place: &Path) -> Result<Vec<look::VaultSeen>, String> {
     use truceline::deal::body::{Content, Note};
     use truceline::deal::word::Text;
     let dir = place.join("velmara").join(VAULT);
-    let before = look::vault(&dir, 0, false)?;
-    let mut service = OfficerService::open(&dir, PASSPHRASES[0]).map_err(|error| error.to_string())?;
+    let before = look::vault(&dir, 1, false)?;
+    let mut service = OfficerService::open(&dir, PASSPHRASES[1]).map_err(|error| error.to_string())?;
     let thread = service.officer().channels().next().ok_or("no channel")?.number;
     let content = Content::Note(Note { text: Text::new("One thing more.").unwrap() });
     service
         .command(|officer, now, rng| officer.say(thread, None, &content, Vec::new(), now, rng))
         .map_err(|error| error.to_string())?;
     drop(service);
-    let after = look::vault(&dir, 0, true)?;
+    let after = look::vault(&dir, 1, true)?;
     Ok(vec![before, after])
 }
 
@@ -272,21 +274,18 @@ fn a_bit_flipped_in_any_file_of_a_vault_is_noticed_or_changes_nothing() {
         println!("not tried: nothing can be recorded here");
         return;
     };
-    let backed_up = crashed(recording, "velmara", &["velmara/export", "velmara/backup"]);
-    let mut tree = crashed(recording, "velmara", &["invite", "vault.sqlite-wal"]);
-    for file in ["velmara/export", "velmara/backup"].map(PathBuf::from) {
-        tree.insert(file.clone(), backed_up[&file].clone());
-    }
+    let (ended, crashed) = (&recording.lies["velmara"], crashed(recording, "velmara", &["vault.sqlite-wal"]));
     let mut tried = Vec::new();
-    for file in files(&tree) {
+    for file in files(ended).into_iter().chain(files(&crashed).into_iter().filter(|it| it.ends_with("-wal")))
+    {
         tried.push(file.clone());
         match file.strip_prefix("velmara/").unwrap() {
             "home/vault/vault.sqlite" => {
-                let tally = flip(&tree, &file, 12, &vault_used, &|_, _| false);
-                assert!(tally.noticed > 2, "{:?}", tally.said);
+                let tally = flip(ended, &file, 6, &vault_used, &|_, _| false);
+                assert!(tally.noticed > 0, "{:?}", tally.said);
             }
             "home/vault/vault.sqlite-wal" => {
-                let tally = flip(&tree, &file, 12, &vault_used, &|_, _| false);
+                let tally = flip(&crashed, &file, 6, &vault_used, &|_, _| false);
                 assert_eq!(tally.harmless, 0);
                 assert!(
                     tally.said.keys().all(|said| said.contains("vault.sqlite-wal was flipped")),
@@ -295,23 +294,23 @@ fn a_bit_flipped_in_any_file_of_a_vault_is_noticed_or_changes_nothing() {
                 );
             }
             "backup" => {
-                let tally = flip(&tree, &file, 12, &restored, &|_, _| false);
+                let tally = flip(ended, &file, 8, &restored, &|_, _| false);
                 assert_eq!(tally.harmless, 0);
             }
             "export" => {
-                let tally = flip(&tree, &file, 30, &exported, &|_, ()| false);
+                let tally = flip(ended, &file, 20, &exported, &|_, ()| false);
                 assert_eq!(tally.harmless, 0);
             }
             // A line that carries its own check: whoever reads it refuses it.
             "invite" => {
-                let tally = flip(&tree, &file, 60, &invited, &|_, _| false);
+                let tally = flip(ended, &file, 60, &invited, &|_, _| false);
                 assert!(tally.noticed > 20, "{:?}", tally.said);
             }
             other => panic!("{other} is a file of an officer that nothing is known of"),
         }
     }
     assert_eq!(tried.len(), 5, "{tried:?}");
-    told_by_the_officer(&tree);
+    told_by_the_officer(&crashed);
 }
 
 fn restored(place: &Path) -> Result<look::VaultSeen, String> {
@@ -347,7 +346,7 @@ fn told_by_the_officer(tree: &Tree) {
         }
         lay(&tree, place.path());
         let passphrase = place.path().join("passphrase");
-        std::fs::write(&passphrase, PASSPHRASE).unwrap();
+        std::fs::write(&passphrase, PASSPHRASES[1]).unwrap();
         chmod(&passphrase, 0o600);
         let mut log = crate::officer::program();
         log.arg("--vault")
