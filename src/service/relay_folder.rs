@@ -185,6 +185,9 @@ impl RelayFolder {
         match read_bounded(&self.0.join(CONFIG), CONFIG_BYTES_MAX) {
             Ok(text) => Ok(RelayConfig::parse(&text)?),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(RelayConfig::default()),
+            Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
+                Err(ConfigError::Malformed(cause.to_string()).into())
+            }
             Err(cause) => Err(failed(&self.0.join(CONFIG))(cause).into()),
         }
     }

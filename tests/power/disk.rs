@@ -14,7 +14,7 @@
 use crate::record::{Op, Recorded};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -276,4 +276,59 @@ pub fn read(place: &Path, top: &str) -> Tree {
         }
     }
     tree
+}
+
+#[test]
+fn what_was_synced_stays_and_all_else_may_be_there_or_not() {
+    let record = |op, path: &str| Recorded { op, path: PathBuf::from(path), end: 0 };
+    let write = |bytes: &[u8]| Op::Write { at: 0, bytes: bytes.to_vec() };
+    let mut disk = Disk::new(&["m"]);
+    let mut apply = |recorded: &[Recorded]| {
+        recorded.iter().for_each(|recorded| disk.apply(recorded));
+        let outcomes = (0..200).map(|seed| disk.after("m", Fate::Drawn(seed)));
+        let outcomes: BTreeSet<Tree> = outcomes.collect();
+        assert!(
+            outcomes.contains(&disk.after("m", Fate::Lost))
+                && outcomes.contains(&disk.after("m", Fate::Kept))
+        );
+        let names = |tree: &Tree| {
+            let names =
+                tree.keys().skip(1).map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let texts = |name: &str| {
+            let file = PathBuf::from("m").join(name);
+            let texts = outcomes.iter().filter_map(|tree| tree.get(&file)?.1.clone());
+            texts.collect::<BTreeSet<Vec<u8>>>()
+        };
+        (outcomes.iter().map(names).collect::<BTreeSet<String>>(), texts("a"), texts("b"))
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    // A file's own sync saves its bytes and not its name.
+    let (names, a, _) = apply(&[
+        record(Op::Create { mode: 0o600 }, "m/a"),
+        record(write(b"one"), "m/a"),
+        record(Op::Sync, "m/a"),
+    ]);
+    assert_eq!((names, a.len()), (set(&["", "a"]), 1));
+    let (names, a, _) = apply(&[record(Op::Sync, "m"), record(write(b"two"), "m/a")]);
+    assert_eq!(names, set(&["a"]));
+    // Torn within its sector, too.
+    assert!(
+        [&b"one"[..], b"two", b"twe", b"onr"].iter().filter(|text| a.contains(**text)).count() >= 2,
+        "{a:?}"
+    );
+    assert!(
+        a.iter().all(|text| text
+            .iter()
+            .zip(b"one")
+            .zip(b"two")
+            .all(|((is, old), new)| is == old || is == new))
+    );
+    // A name moves as a whole or not at all.
+    let (names, _, b) =
+        apply(&[record(Op::Sync, "m/a"), record(Op::Rename { to: PathBuf::from("m/b") }, "m/a")]);
+    assert_eq!((names, b), (set(&["a", "b"]), BTreeSet::from([b"two".to_vec()])));
+    let (names, ..) = apply(&[record(Op::Sync, "m"), record(Op::Remove, "m/b")]);
+    assert_eq!(names, set(&["", "b"]));
 }

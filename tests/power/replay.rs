@@ -14,8 +14,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// Moments tried by default on each machine, and moments from which all go on until they agree.
-const MOMENTS: usize = 60;
-const PEACES: usize = 3;
+const MOMENTS: usize = 30;
+const PEACES: usize = 2;
 const SEED: u64 = 20;
 
 /// How many are tried: moments of each machine, and of those from which all go on.

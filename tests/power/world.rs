@@ -53,7 +53,7 @@ pub struct OfficerLedger {
 pub struct Ledger {
     pub relay: Option<Span>,
     pub officers: [OfficerLedger; 2],
-    /// Tokens that were handed out.
+    /// Tokens that were handed out, to no officer.
     pub issued: Told<Token>,
     /// And those that opened a queue.
     pub spent: Told<Token>,
@@ -163,11 +163,17 @@ impl World {
         (serde_json::from_str(&out).unwrap(), span)
     }
 
-    fn pass(&mut self) -> String {
+    fn pass(&self) -> (String, Span) {
         let dir = self.root.join(RELAY);
-        let (pass, span) = self.operate(&["pass", dir.to_str().unwrap()]);
-        self.ledger.issued.extend(tokens(&pass).into_iter().map(|token| (token, span)));
-        pass
+        self.operate(&["pass", dir.to_str().unwrap()])
+    }
+
+    /// A pass that no officer gets: which of its tokens are spent is known here.
+    fn own_pass(&mut self) -> Vec<Token> {
+        let (pass, span) = self.pass();
+        let tokens = tokens(&pass);
+        self.ledger.issued.extend(tokens.iter().map(|token| (*token, span)));
+        tokens
     }
 
     fn serve(&mut self) {
@@ -214,7 +220,7 @@ impl World {
             self.ledger.officers[who].made = Some(span);
             self.officer(machine, &["settings", "--receipts-at-once"]);
         }
-        let (pass, invite) = (self.pass(), self.root.join("velmara/invite"));
+        let (pass, invite) = (self.pass().0, self.root.join("velmara/invite"));
         let out = invite.to_str().unwrap();
         let (line, at) =
             (self.line.clone(), ["--relay", &self.line.clone(), "--pass", &pass].map(str::to_owned));
@@ -222,7 +228,7 @@ impl World {
         let (_, span) =
             self.officer("velmara", &[&["invite", "--label", "tarrun", "--out", out], &at[..]].concat());
         self.keep_file(&invite, span);
-        let pass = self.pass();
+        let (pass, _) = self.pass();
         let at = ["--relay", &line, "--pass", &pass];
         self.officer(
             "tarrun",
@@ -253,7 +259,7 @@ impl World {
     /// Both officers speak, and a third client puts, fetches and drops.
     async fn talk(&mut self) {
         let place = RelayLine::parse(&self.line).unwrap().place;
-        let (queue, token) = (Queue::seeded(SEED), tokens(&self.pass())[0]);
+        let (queue, token) = (Queue::seeded(SEED), self.own_pass()[0]);
         let begun = self.recorder.now();
         let (mut reader, reply) = Client::open(&place, &queue, token).await;
         assert!(matches!(reply, Reply::Serving { .. }), "{reply:?}");
@@ -317,7 +323,7 @@ impl World {
             self.sync(who);
         }
         self.sync(0);
-        self.pass();
+        self.own_pass();
         let mut child = self.serving.take().unwrap();
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
