@@ -16,8 +16,12 @@ use truceline::wire::deposit::key_digest;
 
 const THREAD: u8 = 3;
 const STATEMENT: u8 = 4;
+const MARK: u8 = 5;
 const CELL: u8 = 6;
 const OPENED: u8 = 9;
+const UNREAD: u8 = 16;
+/// The kind of a note.
+const NOTE: u16 = 4;
 
 /// What a commit changes of a vault, as far as it is checked: rows written, and whether a statement went.
 pub struct Changes {
@@ -44,6 +48,18 @@ struct Stored {
     id: Hash,
     peer_count: u64,
     cells: u64,
+}
+
+/// A place in a channel: the channel, whose chain, the sequence number.
+pub type Place = (Hash, u8, u64);
+
+/// A cell that is a part of a statement.
+pub struct Part {
+    pub place: Place,
+    /// The statement's id.
+    pub id: Hash,
+    /// Whether whoever sealed it was the only one who could.
+    pub sure: bool,
 }
 
 /// What is durable in one vault.
@@ -74,7 +90,7 @@ pub struct Checks {
     nonces: BTreeMap<Vec<u8>, Hash>,
     deposits: BTreeSet<(usize, u32, u64, u8)>,
     /// Cells that are parts of statements.
-    parts: BTreeSet<Hash>,
+    parts: BTreeMap<Hash, Part>,
     /// Cells whose bytes were looked through.
     seen: BTreeSet<Hash>,
 }
@@ -188,7 +204,8 @@ impl Checks {
             let cells = vault.cells.entry((thread, sequence)).or_default();
             *cells += 1;
             assert!(*cells <= said.cells, "a statement was sealed again");
-            self.parts.insert(hash);
+            let sure = !self.doubtful.contains(&node);
+            self.parts.insert(hash, Part { place: (channel, role, sequence), id: said.id, sure });
         }
     }
 
@@ -212,9 +229,9 @@ impl Checks {
         }
     }
 
-    /// Whether a cell is known to be a part of a statement.
-    pub fn is_of_a_statement(&self, hash: &Hash) -> bool {
-        self.parts.contains(hash)
+    /// What is known of a cell that is a part of a statement.
+    pub fn part(&self, hash: &Hash) -> Option<&Part> {
+        self.parts.get(hash)
     }
 
     /// Whether a vault has taken in a cell, for good.
@@ -297,16 +314,26 @@ impl Checks {
         }
     }
 
-    /// All that was ever stored lies on the disk, as it was stored.
+    /// All that was ever stored lies on the disk, as it was stored. What the counterpart said is marked as read, or waits
+    /// to be: a notice that was lost in a crash loses nothing.
     pub fn all_there(&self, node: usize, disk: &OfficerDisk) {
         let Some(vault) = self.vaults.get(&node) else { return };
         let mut found: BTreeMap<(u32, u8), Vec<Hash>> = BTreeMap::new();
-        let mut visit = |key: &[u8], value: &[u8]| {
-            found.entry((thread_of(key), key[4])).or_default().push(layout::header(value).id);
-        };
         disk.store(|store| {
-            let rows = store.rows().filter(|(table, ..)| table.0 == STATEMENT);
-            rows.for_each(|(_, key, value)| visit(key, value));
+            let keys: BTreeSet<(u8, &[u8])> = store.rows().map(|(table, key, _)| (table.0, key)).collect();
+            for (_, key, value) in store.rows().filter(|(table, ..)| table.0 == STATEMENT) {
+                let (thread, header) = (thread_of(key), layout::header(value));
+                found.entry((thread, key[4])).or_default().push(header.id);
+                if header.kind == NOTE && vault.roles[&thread] != key[4] {
+                    let (unread, read) = ([&key[..4], &key[5..]].concat(), [key, &[4]].concat());
+                    let waits = keys.contains(&(UNREAD, &unread[..]));
+                    assert_ne!(
+                        waits,
+                        keys.contains(&(MARK, &read[..])),
+                        "a statement neither read nor unread"
+                    );
+                }
+            }
         });
         let ids = |chain: &Vec<Stored>| chain.iter().map(|stored| stored.id).collect::<Vec<_>>();
         let kept: BTreeMap<_, _> = vault.statements.iter().map(|(of, chain)| (*of, ids(chain))).collect();
@@ -345,7 +372,7 @@ impl Checks {
         }
     }
 
-    /// Somebody else uses this vault's keys from now on.
+    /// Somebody else uses this vault's keys from now on, or a copy of it.
     pub fn doubt(&mut self, node: usize) {
         self.doubtful.insert(node);
     }
