@@ -7,7 +7,8 @@ mod pair;
 mod sim;
 
 use pair::{CHANNEL, fresh, place, rng, run, secret};
-use sim::{World, depositor};
+use sim::relays::depositor;
+use sim::world::World;
 use std::collections::BTreeMap;
 use truceline::codec::{self, CELL_BYTES};
 use truceline::crypto::digest::{Digest, hex, unhex};

@@ -4,8 +4,8 @@
 
 mod sim;
 
-use sim::World;
 use sim::forge::Forger;
+use sim::world::World;
 use truceline::crypto::digest::{Digest, hex, unhex};
 use truceline::deal::body::{Content as Deal, Note};
 use truceline::deal::word::Text;

@@ -1,7 +1,7 @@
 //! An exchange played by two engines, from the words to a handover that the sides tell differently, with another case
 //! and notes beside it; and a bundle of every kind from it.
 
-use crate::sim::World;
+use crate::sim::world::World;
 use std::sync::LazyLock;
 use truceline::deal::body::{Accept, Confirm, Content, Lines, Note, Reject};
 use truceline::deal::handover::{

@@ -1,12 +1,12 @@
 //! Who holds a party's keys, or a queue's, and does with them what no engine of ours does.
 
-use super::World;
+use super::lie::cell_key;
+use super::world::World;
 use truceline::crypto::sign::QueueSecret;
-use truceline::host::store::Store;
 use truceline::officer::engine::Officer;
 use truceline::officer::table;
 use truceline::officer::thread::{Session, Stage, Thread};
-use truceline::relay::message::{CellKey, ConnId, Input};
+use truceline::relay::message::{ConnId, Input};
 use truceline::relay::table as relay_table;
 use truceline::session::content::{Content, fragments};
 use truceline::statement::header::{Header, StatementId};
@@ -29,6 +29,7 @@ impl Forger {
     /// Takes over a node's keys; the node itself is disconnected.
     pub fn of(world: &mut World, node: usize, number: u32) -> Self {
         world.set_connected(node, false);
+        world.checks.doubt(node);
         let store = world.nodes[node].store.clone();
         let row = store.read(table::THREAD, &table::thread_key(number)).unwrap().unwrap();
         let thread = truceline::codec::decode(&row, usize::MAX).unwrap();
@@ -106,11 +107,9 @@ impl World {
 
     /// A relay loses every cell it holds.
     pub fn lose_cells(&mut self, at: usize) {
-        let mut keys = Vec::new();
-        self.relays[at].store.scan(relay_table::CELL, &mut |key, _| keys.push(key.to_vec())).unwrap();
-        for key in keys {
-            let number = |at: usize| u64::from_be_bytes(key[at..at + 8].try_into().unwrap());
-            self.relay_input(at, Input::Lost { cell: CellKey { queue: number(0), index: number(8) } });
-        }
+        self.wire.forget(at);
+        let rows = self.relays[at].store.rows().filter(|(table, ..)| *table == relay_table::CELL);
+        let cells: Vec<_> = rows.map(|(_, key, _)| cell_key(key)).collect();
+        cells.into_iter().for_each(|cell| self.relay_input(at, Input::Lost { cell }));
     }
 }

@@ -1,16 +1,108 @@
-//! A relay that lies: what it may make of an honest answer.
+//! What a relay sends once its records are durable, and what a relay that lies makes of it.
 
+use super::relays::depositor;
+use super::world::World;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use truceline::codec::CellBytes;
 use truceline::crypto::digest::Digest;
 use truceline::crypto::sign::QueueSignature;
+use truceline::host::store::Store;
 use truceline::relay::deposit::Answer;
-use truceline::relay::message::{ConnId, Send};
+use truceline::relay::message::{CellKey, ConnId, HeldCell, Input, Send};
+use truceline::relay::table;
 use truceline::time::UnixMillis;
 use truceline::wire::frame::Framed;
 use truceline::wire::queue::CellHash;
 use truceline::wire::reply::{Bound, PutProof, Reply};
+
+impl World {
+    fn lies(&mut self, at: usize, how: &'static str, in_a_thousand: u32) -> bool {
+        self.relays[at].lies && self.strikes(how, in_a_thousand)
+    }
+
+    /// An answer goes out, or what the relay makes of it.
+    pub fn relay_answers(&mut self, at: usize, conn: u64, honest: Framed<Reply>) {
+        if matches!(honest.said, Reply::Serving { .. }) {
+            self.copies.serving(conn, at, self.now);
+        }
+        let reply = if self.lies(at, "make_up", self.faults.make_up) {
+            made_up(&mut self.rng)
+        } else if self.lies(at, "forge_deposit", self.faults.forge_deposit) {
+            forged(&mut self.rng, &honest, self.relays[at].last_proof.clone())
+        } else {
+            honest.clone()
+        };
+        if matches!(honest.said, Reply::Stored { .. }) {
+            self.relays[at].last_proof = honest.cell;
+        }
+        if self.lies(at, "reorder", self.faults.reorder) {
+            // It goes out after the next one, or never.
+            let before = self.relays[at].held_back.insert(conn, reply);
+            return before.into_iter().for_each(|before| self.relay_says(at, conn, before));
+        }
+        if self.lies(at, "repeat", self.faults.repeat) {
+            self.relay_says(at, conn, reply.clone());
+        }
+        self.relay_says(at, conn, reply);
+        if let Some(before) = self.relays[at].held_back.remove(&conn) {
+            self.relay_says(at, conn, before);
+        }
+    }
+
+    /// Cells go out, up to the first that cannot be read, which is given.
+    pub fn relay_hands_out(&mut self, at: usize, conn: u64, cells: &[HeldCell]) -> Option<CellKey> {
+        if self.lies(at, "withhold", self.faults.withhold) {
+            let empty = Reply::Empty { low: cells[0].low, next: cells[0].key.index };
+            self.relay_says(at, conn, Framed::<Reply>::new(empty, None));
+            return None;
+        }
+        let swaps = self.lies(at, "swap_cells", self.faults.swap_cells);
+        for (place, cell) in cells.iter().enumerate() {
+            let mut read = if swaps { cells[cells.len() - 1 - place].key } else { cell.key };
+            if self.lies(at, "other_queue", self.faults.other_queue) {
+                read = self.any_cell(at).unwrap_or(read);
+            }
+            let bytes = self.relays[at].store.read(table::CELL, &read.bytes()).ok().flatten();
+            let bytes =
+                bytes.and_then(|bytes| <Box<CellBytes>>::try_from(bytes.to_vec().into_boxed_slice()).ok());
+            let Some(bytes) = bytes else {
+                self.count("lost cell met");
+                self.relay_says(at, conn, Framed::<Reply>::new(cell.gone(), None));
+                return Some(cell.key);
+            };
+            let reply = Framed::<Reply>::new(cell.reply(), Some(bytes));
+            if self.lies(at, "replay_cell", self.faults.replay_cell) {
+                self.relay_says(at, conn, reply.clone());
+            }
+            self.relay_says(at, conn, reply);
+        }
+        None
+    }
+
+    /// Some cell that the relay holds, of whichever queue.
+    fn any_cell(&mut self, at: usize) -> Option<CellKey> {
+        let rows = self.relays[at].store.rows().filter(|(table, ..)| *table == table::CELL);
+        let keys: Vec<CellKey> = rows.map(|(_, key, _)| cell_key(key)).collect();
+        let number = self.rng.next_u32() as usize;
+        (!keys.is_empty()).then(|| keys[number % keys.len()])
+    }
+
+    /// A lying relay loses a cell that it has acknowledged.
+    pub fn forget_some_cell(&mut self, at: usize) {
+        if self.lies(at, "forget_cell", self.faults.forget_cell)
+            && let Some(cell) = self.any_cell(at)
+        {
+            self.relay_input(at, Input::Lost { cell });
+        }
+    }
+}
+
+/// Queue and index of a cell's row.
+pub fn cell_key(key: &[u8]) -> CellKey {
+    let number = |at: usize| u64::from_be_bytes(key[at..at + 8].try_into().unwrap());
+    CellKey { queue: number(0), index: number(8) }
+}
 
 fn number(rng: &mut ChaCha20Rng) -> u64 {
     match rng.next_u32() % 4 {
@@ -27,7 +119,7 @@ pub fn forged(
     honest: &Framed<Reply>,
     before: Option<Box<CellBytes>>,
 ) -> Framed<Reply> {
-    let (other, _) = super::depositor(99);
+    let (other, _) = depositor(99);
     let mut reply = honest.clone();
     match (&mut reply.said, rng.next_u32() % 6) {
         (Reply::Serving { .. }, kind) => {

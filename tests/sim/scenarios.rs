@@ -1,11 +1,7 @@
 //! What can go wrong between two officers, each as a story of its own, through the real engines.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-
-mod sim;
-
-use sim::World;
-use sim::forge::Forger;
+use crate::sim::forge::Forger;
+use crate::sim::world::World;
 use truceline::deal::body::{Accept, Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::host::store::StoreError;

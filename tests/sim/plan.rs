@@ -1,0 +1,123 @@
+//! What a seed says: how many relays there are, what goes wrong, and how often.
+
+use super::world::Faults;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+/// All that can go wrong, and what must have come of it at least once in a run of many seeds.
+pub const KINDS: [&str; 32] = [
+    "cut",
+    "one_way",
+    "partition",
+    "slow",
+    "kill_officer",
+    "kill_relay",
+    "clock_jump",
+    "relay_clock_jump",
+    "full_officer",
+    "full_relay",
+    "no_room_relay",
+    "fsync_officer",
+    "fsync_relay",
+    "failed, and nothing was written",
+    "failed, and all was written",
+    "vault's row rotten",
+    "vault's damage met",
+    "vault's damage met at a start",
+    "relay's record rotten",
+    "relay's cell rotten",
+    "relay begun anew",
+    "relay restored without damaged rows",
+    "lost cell met",
+    "forget_cell",
+    "replay_cell",
+    "swap_cells",
+    "other_queue",
+    "withhold",
+    "reorder",
+    "repeat",
+    "make_up",
+    "forge_deposit",
+];
+
+/// Faults and relays of a seed. Each fault is on in every third run, weak or strong.
+pub fn of_a_seed(seed: u64) -> (Faults, usize) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x5eed);
+    let relays = 1 + (rng.next_u32() % 3) as usize;
+    let mut often = |usual: u32| {
+        let strength = 1 + rng.next_u32() % (2 * usual);
+        if rng.next_u32().is_multiple_of(3) { strength } else { 0 }
+    };
+    let faults = Faults {
+        cut: often(15),
+        one_way: often(3),
+        partition: often(5),
+        slow: often(200),
+        kill_officer: often(5),
+        kill_relay: often(3),
+        clock_jump: often(20),
+        relay_clock_jump: often(20),
+        full_officer: often(20),
+        full_relay: often(10),
+        fsync_officer: often(10),
+        fsync_relay: often(5),
+        rot_vault: often(20),
+        rot_relay: often(20),
+        forget_cell: often(300),
+        replay_cell: often(200),
+        swap_cells: often(300),
+        other_queue: often(100),
+        withhold: often(200),
+        reorder: often(50),
+        repeat: often(50),
+        make_up: often(60),
+        forge_deposit: often(100),
+    };
+    (faults, relays)
+}
+
+/// What may go wrong in an introduction: relays are honest and keep what they store, for an invite whose offer is gone
+/// leads nowhere; clocks are right, for it expires.
+pub fn of_an_introduction(faults: Faults) -> Faults {
+    Faults { clock_jump: 0, relay_clock_jump: 0, rot_relay: 0, ..faults }
+}
+
+impl Faults {
+    /// Whether the first relay lies.
+    pub fn lies(&self) -> bool {
+        let lies = [
+            self.forget_cell,
+            self.replay_cell,
+            self.swap_cells,
+            self.other_queue,
+            self.withhold,
+            self.reorder,
+            self.repeat,
+            self.make_up,
+            self.forge_deposit,
+        ];
+        lies.iter().any(|often| *often > 0)
+    }
+}
+
+/// Says which seed failed, and how to run it again.
+pub struct Seed(pub u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self(seed) = self;
+            println!(
+                "seed {seed} failed: run it again with `FIRST_SEED={seed} SEEDS=1 cargo test --test sim`"
+            );
+        }
+    }
+}
+
+/// Runs so many seeds from the first on, or as many as `SEEDS` says from `FIRST_SEED` on; how many.
+pub fn for_seeds(default: u64, run: impl FnMut(u64)) -> u64 {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (first, count) = (number("FIRST_SEED").unwrap_or(0), number("SEEDS").unwrap_or(default));
+    (first..first + count).for_each(run);
+    count
+}
