@@ -46,6 +46,18 @@ struct Stored {
     cells: u64,
 }
 
+/// A place in a channel: the channel, whose chain, the sequence number.
+pub type Place = (Hash, u8, u64);
+
+/// A cell that is a part of a statement.
+pub struct Part {
+    pub place: Place,
+    /// The statement's id.
+    pub id: Hash,
+    /// Whether whoever sealed it was the only one who could.
+    pub sure: bool,
+}
+
 /// What is durable in one vault.
 #[derive(Default)]
 struct Vault {
@@ -74,7 +86,7 @@ pub struct Checks {
     nonces: BTreeMap<Vec<u8>, Hash>,
     deposits: BTreeSet<(usize, u32, u64, u8)>,
     /// Cells that are parts of statements.
-    parts: BTreeSet<Hash>,
+    parts: BTreeMap<Hash, Part>,
     /// Cells whose bytes were looked through.
     seen: BTreeSet<Hash>,
 }
@@ -188,7 +200,8 @@ impl Checks {
             let cells = vault.cells.entry((thread, sequence)).or_default();
             *cells += 1;
             assert!(*cells <= said.cells, "a statement was sealed again");
-            self.parts.insert(hash);
+            let sure = !self.doubtful.contains(&node);
+            self.parts.insert(hash, Part { place: (channel, role, sequence), id: said.id, sure });
         }
     }
 
@@ -212,9 +225,9 @@ impl Checks {
         }
     }
 
-    /// Whether a cell is known to be a part of a statement.
-    pub fn is_of_a_statement(&self, hash: &Hash) -> bool {
-        self.parts.contains(hash)
+    /// What is known of a cell that is a part of a statement.
+    pub fn part(&self, hash: &Hash) -> Option<&Part> {
+        self.parts.get(hash)
     }
 
     /// Whether a vault has taken in a cell, for good.
@@ -345,7 +358,7 @@ impl Checks {
         }
     }
 
-    /// Somebody else uses this vault's keys from now on.
+    /// Somebody else uses this vault's keys from now on, or a copy of it.
     pub fn doubt(&mut self, node: usize) {
         self.doubtful.insert(node);
     }

@@ -1,34 +1,27 @@
 //! Copies of a vault, looked at from outside: no two different statements of one party at one place lie at relays,
 //! unless nothing that the later sender had heard could tell it of the earlier.
 
+use super::check::{Checks, Place};
+use super::layout::{self, Hash};
 use std::collections::BTreeMap;
-use truceline::crypto::digest::Digest;
-use truceline::officer::cell::Carries;
-use truceline::officer::engine::Officer;
-use truceline::party::role::Role;
-use truceline::statement::header::StatementId;
-use truceline::wire::queue::CellHash;
-
-/// A place in a channel: the channel, whose chain, the sequence number.
-type Place = (Digest, Role, u64);
 
 struct Sent {
     node: usize,
     place: Place,
-    id: StatementId,
+    id: Hash,
     at: u64,
 }
 
 struct Stored {
     node: usize,
-    id: StatementId,
+    id: Hash,
     relay: usize,
     at: u64,
 }
 
 #[derive(Default)]
 pub struct Copies {
-    sent: BTreeMap<CellHash, Sent>,
+    sent: BTreeMap<Hash, Sent>,
     stored: BTreeMap<Place, Vec<Stored>>,
     /// What a relay said first on a connection, and when.
     serving: BTreeMap<u64, (usize, u64)>,
@@ -43,18 +36,10 @@ impl Copies {
         self.told.remove(&node);
     }
 
-    pub fn sent(&mut self, node: usize, cell: Option<&[u8; 16_128]>, officer: &Officer, at: u64) {
-        let Some(hash) = cell.map(CellHash::of) else { return };
-        for channel in officer.channels() {
-            let carries =
-                channel.outbox.cells.values().find(|cell| cell.hash == hash).map(|cell| cell.carries);
-            let (Some(Carries::Fragment { sequence, .. }), Some(session)) = (carries, channel.session())
-            else {
-                continue;
-            };
-            let role = channel.thread.role;
-            let id = channel.header_at(role, sequence).unwrap().id();
-            self.sent.insert(hash, Sent { node, place: (session.channel, role, sequence), id, at });
+    pub fn sent(&mut self, node: usize, cell: Option<&[u8; 16_128]>, checks: &Checks, at: u64) {
+        let Some(hash) = cell.map(|cell| layout::cell_hash(cell)) else { return };
+        if let Some(part) = checks.part(&hash) {
+            self.sent.insert(hash, Sent { node, place: part.place, id: part.id, at });
         }
     }
 
@@ -69,8 +54,7 @@ impl Copies {
     }
 
     pub fn stored(&mut self, relay: usize, cell: Option<&[u8]>, at: u64) {
-        let cell = cell.and_then(|cell| <&[u8; 16_128]>::try_from(cell).ok());
-        let Some(sent) = cell.and_then(|cell| self.sent.get(&CellHash::of(cell))) else { return };
+        let Some(sent) = cell.and_then(|cell| self.sent.get(&layout::cell_hash(cell))) else { return };
         let there = self.stored.entry(sent.place).or_default();
         let told = self.told.get(&sent.node).map_or(&[][..], Vec::as_slice);
         for other in there.iter().filter(|other| other.id != sent.id) {

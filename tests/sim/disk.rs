@@ -185,7 +185,7 @@ pub struct OfficerDisk(Arc<Disk<SimStore>>);
 
 impl Clone for OfficerDisk {
     fn clone(&self) -> Self {
-        Self::new(self.store(SimStore::clone))
+        Self::new(self.store(|store| store.clone()))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::relays::RelayNode;
 use super::world::World;
-use rand_core::CryptoRng;
 use truceline::crypto::digest::Digest;
 use truceline::host::store::Store;
 use truceline::officer::fetch;

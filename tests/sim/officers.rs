@@ -188,12 +188,15 @@ impl World {
     /// How the next commit of an officer fails, if it does.
     fn fails_to_commit(&mut self) -> Option<Failure> {
         self.commits += 1;
-        match self.fail_commit_at {
-            Some((at, failure)) if at == self.commits => Some(failure),
-            _ if self.strikes("full_officer", self.faults.full_officer) => Some(Failure::Full),
-            _ if self.strikes("fsync_officer", self.faults.fsync_officer) => Some(self.lost_or_kept()),
-            _ => None,
+        if let Some((at, failure)) = self.fail_commit_at
+            && at == self.commits
+        {
+            return Some(failure);
         }
+        if self.strikes("full_officer", self.faults.full_officer) {
+            return Some(Failure::Full);
+        }
+        self.strikes("fsync_officer", self.faults.fsync_officer).then(|| self.lost_or_kept())
     }
 
     fn officer_sends(&mut self, node: usize, send: LinkSend) {
@@ -210,7 +213,7 @@ impl World {
                 let frame = request.encode().unwrap();
                 self.checks.frame(&frame[..], &self.needles);
                 self.checks.sent(node, send.link, &frame[..]);
-                self.copies.sent(node, request.cell.as_deref(), &self.nodes[node].officer, self.now);
+                self.copies.sent(node, request.cell.as_deref(), &self.checks, self.now);
                 self.carry(conn, To::Relay, Event::ToRelay(conn, frame));
             }
         }
@@ -263,6 +266,7 @@ impl World {
         copy.officer.begin_sync(Pace::Watch);
         self.nodes.push(copy);
         let node = self.nodes.len() - 1;
+        (0..node).for_each(|other| self.checks.doubt(other));
         self.checks.adopt(node, &self.nodes[node].store);
         node
     }
