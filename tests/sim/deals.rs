@@ -26,7 +26,7 @@ use truceline::time::{Millis, UnixMillis};
 
 const SEEDS: u64 = 10;
 /// The second reckoning takes 128 statements; receipts and words are among them.
-const ACTS: u32 = 34;
+const ACTS: u32 = 46;
 
 /// Prisoners by name from the one who offers, and a number of the other's.
 const WITH_A_LIST: &str = "[[leg]]\ngiver = \"me\"\npersons = \"list.csv\"\n[[leg]]\ngiver = \"them\"\ncount = 2\n\
@@ -38,12 +38,12 @@ struct Scene {
     list_seed: u8,
 }
 
-/// How willingly an act is chosen: what leads on, more than what ends the matter.
+/// How willingly an act is chosen: what leads on, more than what ends the matter or begins it anew.
 const fn weight(act: &Act) -> usize {
     match act {
         Act::Accept(_) | Act::Confirm(_) | Act::Go { .. } | Act::Ready { .. } | Act::Lock { .. } => 12,
-        Act::AcknowledgeTransport(_) | Act::Transport(_) | Act::Lines { .. } | Act::Close(_) => 8,
-        Act::Offer { .. } | Act::Lapse(_) => 4,
+        Act::AcknowledgeTransport(_) | Act::Lines { .. } | Act::Close(_) => 8,
+        Act::Offer { base: 0, .. } | Act::Lapse(_) => 4,
         _ => 1,
     }
 }
@@ -134,7 +134,7 @@ impl Scene {
         };
         let state = ledger.case(&case).unwrap();
         let mut acts: Vec<Act> = Vec::new();
-        if self.below(2) == 0 {
+        if self.below(4) > 0 {
             acts.extend(owed(&state, me));
         }
         if acts.is_empty() {
@@ -257,8 +257,12 @@ fn a_deal(seed: u64) -> BTreeMap<&'static str, u32> {
 #[test]
 fn two_officers_who_hold_the_same_are_in_one_state_of_their_deals() {
     let mut found = BTreeMap::<&str, u32>::new();
-    for_seeds(SEEDS, |seed| {
+    let run = for_seeds(SEEDS, |seed| {
         a_deal(seed).into_iter().for_each(|(name, times)| *found.entry(name).or_default() += times);
     });
     println!("{found:?}");
+    if run >= SEEDS {
+        let never: Vec<_> = found.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
+        assert!(never.is_empty(), "never reached: {never:?}");
+    }
 }

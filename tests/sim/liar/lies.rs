@@ -46,7 +46,7 @@ pub enum Lie {
     OtherRole,
     /// Under another number than its fragments say.
     OtherNumber,
-    /// A signature of which one half does not hold.
+    /// A signature of which one half does not hold, also under a claim.
     WrongSignature,
     /// Another body than was signed.
     OtherBody,
@@ -157,8 +157,8 @@ impl Lie {
     /// Those that prove that their author forked.
     pub const FORKS: [Self; 3] = [Self::Fork, Self::ForkPast, Self::ForkAhead];
 
-    /// Those by which the liar makes its own chain end.
-    pub const JAMS: [Self; 2] = [Self::Jam, Self::Flood];
+    /// Other ends of a channel.
+    pub const ENDS: [Self; 3] = [Self::Jam, Self::Flood, Self::TrueNotice];
 }
 
 impl Liar {
@@ -308,7 +308,9 @@ impl Liar {
     }
 
     fn wrong_signature(&mut self, world: &mut World) {
-        let mut statement = self.note(world, |_| ());
+        // Some claim what only a signature could make a claim.
+        let more = self.below(2) * (1 + self.below(3));
+        let mut statement = self.note(world, |header| header.peer_count += more);
         // Nobody can show it as signed.
         self.unsign(&statement);
         let at = self.below(3_373) as usize;

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{ML_DSA_65, UnparsedPublicKey};
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::officer::check::{Source, check};
 use truceline::officer::engine::{Channel, Notice};
+use truceline::officer::link::Trouble;
 use truceline::officer::table;
 use truceline::officer::thread::Halt;
 use truceline::officer::view::check_export;
@@ -65,6 +66,10 @@ impl Watch {
     /// Looks at what has come since: halts are true, nothing is said of the other channel, memory is bounded.
     pub fn look(&mut self, world: &World, liar: &Liar) {
         self.bounded(world);
+        let troubles = &self.channel(world, self.thread()).troubles;
+        if troubles.values().any(|trouble| *trouble == Trouble::Flooded) {
+            self.told.insert("flooded".into());
+        }
         let notices = &world.nodes[self.node].notices;
         for notice in &notices[self.noticed..] {
             match notice {
