@@ -16,8 +16,12 @@ use truceline::wire::deposit::key_digest;
 
 const THREAD: u8 = 3;
 const STATEMENT: u8 = 4;
+const MARK: u8 = 5;
 const CELL: u8 = 6;
 const OPENED: u8 = 9;
+const UNREAD: u8 = 16;
+/// The kind of a note.
+const NOTE: u16 = 4;
 
 /// What a commit changes of a vault, as far as it is checked: rows written, and whether a statement went.
 pub struct Changes {
@@ -311,16 +315,26 @@ impl Checks {
         }
     }
 
-    /// All that was ever stored lies on the disk, as it was stored.
+    /// All that was ever stored lies on the disk, as it was stored. What the counterpart said is marked as read, or waits
+    /// to be: a notice that was lost in a crash loses nothing.
     pub fn all_there(&self, node: usize, disk: &OfficerDisk) {
         let Some(vault) = self.vaults.get(&node) else { return };
         let mut found: BTreeMap<(u32, u8), Vec<Hash>> = BTreeMap::new();
-        let mut visit = |key: &[u8], value: &[u8]| {
-            found.entry((thread_of(key), key[4])).or_default().push(layout::header(value).id);
-        };
         disk.store(|store| {
-            let rows = store.rows().filter(|(table, ..)| table.0 == STATEMENT);
-            rows.for_each(|(_, key, value)| visit(key, value));
+            let keys: BTreeSet<(u8, &[u8])> = store.rows().map(|(table, key, _)| (table.0, key)).collect();
+            for (_, key, value) in store.rows().filter(|(table, ..)| table.0 == STATEMENT) {
+                let (thread, header) = (thread_of(key), layout::header(value));
+                found.entry((thread, key[4])).or_default().push(header.id);
+                if header.kind == NOTE && vault.roles[&thread] != key[4] {
+                    let (unread, read) = ([&key[..4], &key[5..]].concat(), [key, &[4]].concat());
+                    let waits = keys.contains(&(UNREAD, &unread[..]));
+                    assert_ne!(
+                        waits,
+                        keys.contains(&(MARK, &read[..])),
+                        "a statement neither read nor unread"
+                    );
+                }
+            }
         });
         let ids = |chain: &Vec<Stored>| chain.iter().map(|stored| stored.id).collect::<Vec<_>>();
         let kept: BTreeMap<_, _> = vault.statements.iter().map(|(of, chain)| (*of, ids(chain))).collect();

@@ -62,6 +62,7 @@ impl<'a> Reader<'a> {
 pub struct Header {
     pub id: Hash,
     pub author: u8,
+    pub kind: u16,
     pub channel: Hash,
     pub sequence: u64,
     pub previous: Hash,
@@ -81,12 +82,13 @@ pub fn header(bytes: &[u8]) -> Header {
     let mut at = Reader(bytes);
     assert_eq!(at.u8(), 1, "the version of a header");
     let author = at.u8();
-    at.take(2);
+    let kind = u16::from_le_bytes(at.take(2).try_into().unwrap());
     let channel = at.hash();
     at.take(32);
     Header {
         id,
         author,
+        kind,
         channel,
         sequence: at.u64(),
         previous: at.hash(),

@@ -105,6 +105,7 @@ impl World {
                 return (ours, theirs);
             }
         }
+        self.tell();
         panic!("the channel does not stand");
     }
 
@@ -133,6 +134,19 @@ impl World {
         let leave = self.leave(relays, self.tokens);
         self.command(node, |officer, now, rng| officer.join("peer".into(), &invite, &offer, &leave, now, rng))
             .unwrap()
+    }
+
+    /// Says what waits for what, where something never comes to an end.
+    pub fn tell(&self) {
+        println!("{:?}, so far {:?}", self.faults, self.struck);
+        for channel in self.nodes.iter().flat_map(|node| node.officer.channels()) {
+            println!("{}: links in trouble: {:?}", channel.thread.label, channel.troubles);
+            let waiting = channel.outbox.cells.values().map(|cell| (cell.carries, &cell.places));
+            println!("waiting: {:?}", waiting.collect::<Vec<_>>());
+            let inbound = channel.thread.inbound.iter();
+            let inbound = inbound.map(|it| (it.opened, it.cursor, it.tokens.len(), it.rekey.is_some()));
+            println!("reading: {:?}", inbound.collect::<Vec<_>>());
+        }
     }
 
     /// Counts and heads of both chains as a node has them.

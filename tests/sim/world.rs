@@ -19,7 +19,7 @@ use truceline::wire::frame::Framed;
 use truceline::wire::request::Request;
 
 /// What may go wrong, each in a thousand.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
     /// A connection breaks when a frame is sent on it.
     pub cut: u32,
