@@ -8,9 +8,8 @@
 //! `TRUCELINE_DEPTH` sets how many statements the longest have from the opening offer on. From states after the seal,
 //! where more can be said, it is so many less as [`EXPLORED`] says.
 
-use crate::histories::{
-    agrees_with_the_oracle, effective, never_two_agreements, no_dead_end, nobody_moves_unprepared, sealed,
-};
+use crate::histories::{effective, never_two_agreements, no_dead_end, nobody_moves_unprepared, sealed};
+use crate::oracle::agrees_with_the_oracle;
 use crate::talk::{
     Talk, content_of, given_deal, gone_deal, locked_deal, offer_of, ready_deal, sealed_deal, settled_deal,
 };

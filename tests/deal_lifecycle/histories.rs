@@ -1,7 +1,7 @@
 //! Random histories, and what must hold in every one of them.
 
 use crate::alone::every_case_alone_is_what_it_is_among_all;
-use crate::oracle::Oracle;
+use crate::oracle::agrees_with_the_oracle;
 use crate::talk::{
     Dice, Spoken, Talk, accept, amended_deal, content_of, given_deal, gone_deal, lapse, locked_deal, ready,
     ready_deal, sealed_deal, settled_deal, two_offers,
@@ -233,33 +233,6 @@ fn one_effective_go_a_case(talk: &Talk, ledger: &Ledger) {
         assert_eq!(found.insert(case, (version, round)), None, "two effective goes in one case");
     }
     assert_eq!(found, effective(ledger), "an effective go does not stand for ever");
-}
-
-/// The table written down twice says the same of every statement, and of what stands in the end.
-pub fn agrees_with_the_oracle(talk: &Talk, ledger: &Ledger) {
-    let oracle = Oracle::of(talk);
-    for (at, it) in talk.said.iter().enumerate() {
-        let verdict = ledger.verdict(&it.id).unwrap();
-        assert_eq!(verdict.is_ok(), oracle.valid(at), "statement {at}, {verdict:?}: {it:?}");
-    }
-    for case in ledger.cases() {
-        let world = oracle.world(case.id());
-        assert_eq!(case.version(), world.version());
-        let Some(handover) = case.handover() else { continue };
-        let (version, round) = (case.version(), world.round(case.version()));
-        assert_eq!(handover.round(), round);
-        assert_eq!(handover.is_effective(), world.effective(version));
-        if handover.is_cancelled() {
-            continue;
-        }
-        assert_eq!(handover.is_locked(), world.locked());
-        assert_eq!(handover.transport_settled(), world.settled());
-        for role in Role::BOTH {
-            assert_eq!(handover.is_ready(role), world.is_ready(role, version, round));
-            assert_eq!(handover.is_gone(role), world.gone(role));
-            assert_eq!(handover.closed(role).is_some(), world.closed(role));
-        }
-    }
 }
 
 /// Whatever was said before, two parties that see everything and want an agreement seal one within 5 statements,

@@ -5,6 +5,7 @@ use crate::talk::{Spoken, Talk};
 use truceline::crypto::digest::Digest;
 use truceline::deal::body::{Content, Offer};
 use truceline::deal::handover::{Round, lists_digest};
+use truceline::deal::judge::Ledger;
 use truceline::deal::terms::Category;
 use truceline::party::role::Role;
 use truceline::statement::kind::Kind;
@@ -358,6 +359,33 @@ impl<'a> World<'a> {
             Content::BreachAnswered(it) => self.any(|of, content| {
                 of.id == it.breach && of.author == other && matches!(content, Content::Breach(_))
             }),
+        }
+    }
+}
+
+/// The table written down twice says the same of every statement, and of what stands in the end.
+pub fn agrees_with_the_oracle(talk: &Talk, ledger: &Ledger) {
+    let oracle = Oracle::of(talk);
+    for (at, it) in talk.said.iter().enumerate() {
+        let verdict = ledger.verdict(&it.id).unwrap();
+        assert_eq!(verdict.is_ok(), oracle.valid(at), "statement {at}, {verdict:?}: {it:?}");
+    }
+    for case in ledger.cases() {
+        let world = oracle.world(case.id());
+        assert_eq!(case.version(), world.version());
+        let Some(handover) = case.handover() else { continue };
+        let (version, round) = (case.version(), world.round(case.version()));
+        assert_eq!(handover.round(), round);
+        assert_eq!(handover.is_effective(), world.effective(version));
+        if handover.is_cancelled() {
+            continue;
+        }
+        assert_eq!(handover.is_locked(), world.locked());
+        assert_eq!(handover.transport_settled(), world.settled());
+        for role in Role::BOTH {
+            assert_eq!(handover.is_ready(role), world.is_ready(role, version, round));
+            assert_eq!(handover.is_gone(role), world.gone(role));
+            assert_eq!(handover.closed(role).is_some(), world.closed(role));
         }
     }
 }

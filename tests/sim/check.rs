@@ -234,9 +234,10 @@ impl Checks {
         self.parts.get(hash)
     }
 
-    /// Whether a vault has taken in a cell, for good.
+    /// Whether a vault has taken in a cell, for good; or sealed it itself, and was handed it back.
     pub fn has_opened(&self, node: usize, hash: &Hash) -> bool {
-        let opened = self.vaults.get(&node).is_some_and(|vault| vault.opened.contains(hash));
+        let knows = |vault: &Vault| vault.opened.contains(hash) || vault.sealed.contains(hash);
+        let opened = self.vaults.get(&node).is_some_and(knows);
         opened || self.doubtful.contains(&node)
     }
 

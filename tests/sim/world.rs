@@ -79,6 +79,8 @@ pub struct World {
     pub history: u64,
     /// Points at which a program could die, so far; and one at which it does.
     pub points: u64,
+    /// How many there were of each kind of program.
+    pub points_of: BTreeMap<&'static str, u64>,
     pub crash_at: Option<u64>,
     /// Commits of officers that could fail, so far; and one that does.
     pub commits: u64,
@@ -115,6 +117,7 @@ impl World {
             struck: BTreeMap::new(),
             history: 0,
             points: 0,
+            points_of: BTreeMap::new(),
             crash_at: None,
             commits: 0,
             fail_commit_at: None,
@@ -152,6 +155,7 @@ impl World {
     /// Whether the program that comes to a point at which it can die does so.
     pub fn crashes(&mut self, what: &'static str, in_a_thousand: u32) -> bool {
         self.points += 1;
+        *self.points_of.entry(what).or_default() += 1;
         self.crash_at == Some(self.points) || self.strikes(what, in_a_thousand)
     }
 
