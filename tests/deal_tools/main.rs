@@ -7,6 +7,7 @@ mod build;
 mod change;
 mod criteria;
 mod discrepancy;
+mod identity;
 mod law;
 mod lines;
 mod part;

@@ -78,6 +78,36 @@ fn a_put_and_an_opening_fit_into_their_last_byte_of_room_and_no_less() {
 }
 
 #[test]
+fn an_opening_takes_its_room_and_leaves_the_rest() {
+    let (mut bench, ..) = Bench::open();
+    bench.give(Input::Space { free_bytes: LIMITS.reserve_bytes + 2 * 4_096 });
+    let fits = [(30, 2), (40, 3), (50, 4)].map(|(n, token)| {
+        let conn = bench.connect();
+        matches!(bench.ask(conn, Request::Open(opening(n, token, conn))), Some(Reply::Serving { .. }))
+    });
+    assert_eq!(fits, [true, true, false]);
+}
+
+#[test]
+fn a_drop_takes_what_lies_below_it_and_no_more_where_earlier_ones_went_before() {
+    let (mut bench, reader, writer) = Bench::open();
+    (0..4).for_each(|index| assert_eq!(bench.put(writer, index, 1), stored(index, NOW)));
+    for below in [1, 2] {
+        assert_eq!(bench.ask(reader, Request::Drop { below }), Some(Reply::Dropped { low: below }));
+    }
+    assert_eq!(indexes(&bench.get(reader, 0, 4, 0)), [2, 3]);
+}
+
+#[test]
+fn a_sweep_takes_the_tokens_that_have_ended_and_leaves_the_others() {
+    let mut bench = Bench::new();
+    let hashes = [Token([77; 32]).hash(), Token([78; 32]).hash()].into();
+    bench.give(Input::Tokens { hashes, expires: NOW.plus(Millis::days(2)) });
+    assert_eq!(bench.tick_after(Millis::days(1)), [Notice::TokensExpired(9)]);
+    assert_eq!((bench.count(TOKEN), bench.relay.totals().tokens), (2, 2));
+}
+
+#[test]
 fn a_cell_that_is_lost_is_told_at_once_and_its_rows_go() {
     let (mut bench, _, writer) = Bench::open();
     bench.put(writer, 0, 1);
