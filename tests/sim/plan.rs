@@ -40,7 +40,7 @@ pub const KINDS: [&str; 32] = [
     "forge_deposit",
 ];
 
-/// Faults and relays of a seed. Each fault is on in every third run, weak or strong.
+/// Faults and relays of a seed. Each fault is on in every third run, weak or strong; in every second all relays are honest.
 pub fn of_a_seed(seed: u64) -> (Faults, usize) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed ^ 0x5eed);
     let relays = 1 + (rng.next_u32() % 3) as usize;
@@ -54,7 +54,7 @@ pub fn of_a_seed(seed: u64) -> (Faults, usize) {
         partition: often(5),
         slow: often(200),
         kill_officer: often(5),
-        kill_relay: often(3),
+        kill_relay: often(15),
         clock_jump: often(20),
         relay_clock_jump: often(20),
         full_officer: often(20),
@@ -73,7 +73,19 @@ pub fn of_a_seed(seed: u64) -> (Faults, usize) {
         make_up: often(60),
         forge_deposit: often(100),
     };
-    (faults, relays)
+    let honest = Faults {
+        forget_cell: 0,
+        replay_cell: 0,
+        swap_cells: 0,
+        other_queue: 0,
+        withhold: 0,
+        reorder: 0,
+        repeat: 0,
+        make_up: 0,
+        forge_deposit: 0,
+        ..faults
+    };
+    (if rng.next_u32().is_multiple_of(2) { honest } else { faults }, relays)
 }
 
 /// What may go wrong in an introduction: relays are honest and keep what they store, for an invite whose offer is gone

@@ -23,7 +23,7 @@ struct Said {
     perhaps: BTreeSet<(usize, u64)>,
 }
 
-/// The parties talk for a while, open what they got, and whatever goes wrong goes wrong.
+/// The parties talk for a while, come and go, open what they got, and whatever goes wrong goes wrong.
 fn talk(world: &mut World, threads: [u32; 2], statements: u64) -> Said {
     let mut said = Said::default();
     for at in 0..statements {
@@ -45,6 +45,12 @@ fn talk(world: &mut World, threads: [u32; 2], statements: u64) -> Said {
                 Ok(((), officer.open_statement(thread, sequence, now, rng)))
             });
         }
+        // Officers come and go: what is said to one who is away waits at the relays.
+        if world.rng.next_u32().is_multiple_of(3) {
+            let away = (world.rng.next_u32() % 2) as usize;
+            let connected = world.nodes[away].connected;
+            world.set_connected(away, !connected);
+        }
         let longest = if world.rng.next_u32().is_multiple_of(4) { 90_000 } else { 3_000 };
         let pause = u64::from(world.rng.next_u32() % longest);
         world.run_for(Millis(pause));
@@ -55,6 +61,7 @@ fn talk(world: &mut World, threads: [u32; 2], statements: u64) -> Said {
 /// Faults stop, and time passes until both transcripts agree.
 fn converge(world: &mut World, threads: [u32; 2]) {
     world.calm();
+    (0..2).for_each(|node| world.set_connected(node, true));
     let equal = |world: &World| world.heads(0, threads[0]) == world.heads(1, threads[1]);
     for minute in 0..30 {
         if minute > 2 && equal(world) {
