@@ -187,7 +187,9 @@ impl World {
         let mut exporter = [0; 32];
         self.rng.fill_bytes(&mut exporter);
         self.relay_input(relay, Input::Connected { conn: ConnId(conn), exporter: Exporter(exporter) });
-        self.carry(conn, To::Officer, Event::ToOfficer(conn, LinkEvent::Up(Exporter(exporter))));
+        // A handshake that does not come to an end is no connection.
+        let delay = 1 + u64::from(self.rng.next_u32() % 80);
+        self.arrives(conn, To::Officer, delay, Event::ToOfficer(conn, LinkEvent::Up(Exporter(exporter))));
     }
 
     pub fn unreachable(&mut self, node: usize, key: LinkKey) {
