@@ -800,3 +800,10 @@ fn what_would_be_refused_is_not_written() {
     let go = Content::Go(Go { version: 1, round: Round::default(), window });
     assert!(go.encode().unwrap_err().to_string().ends_with("give an end later than the begin"));
 }
+
+#[test]
+fn a_transport_notice_names_as_many_vehicles_as_its_limit_says() {
+    let vehicle = Vehicle { mark: text("A"), description: None };
+    let of = |count| Content::Transport(Transport { vehicles: vec![vehicle.clone(); count], ..transport() });
+    assert_eq!([64, 65].map(|count| of(count).encode().is_ok()), [true, false]);
+}

@@ -4,14 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use truceline::crypto::digest::Digest;
-use truceline::deal::body::{Accept, Answer, Confirm, Content, Lapse, Lines, Offer, Query, Reply, Withdraw};
+use truceline::deal::body::{
+    Accept, Answer, Confirm, Content, Lapse, Lines, Offer, Query, Reject, Reply, Withdraw,
+};
 use truceline::deal::consistent::{Fit, Place, Untruth, compares, fit, reads};
-use truceline::deal::delay::{Asked, End, delays, waits};
+use truceline::deal::delay::{Asked, End, Wait, delays, median, waits};
 use truceline::deal::embargo::{MayTell, may_tell};
 use truceline::deal::figures::figures;
 use truceline::deal::handover::{
-    Cause, Closed, Go, HandoverLine, LinesBody, Lock, Mode, Outcome, Ready, Remedy, Round, Subject,
-    Transport, TransportAcknowledged, lists_digest,
+    Breach, BreachAnswer, BreachAnswered, Cause, Closed, Go, HandoverLine, LinesBody, Lock, Mode, Outcome,
+    Ready, Remedy, Round, Subject, Transport, TransportAcknowledged, lists_digest,
 };
 use truceline::deal::history::{History, Spoken, at};
 use truceline::deal::import::{Sources, proposal_from_toml};
@@ -415,6 +417,7 @@ fn interest_counts_lists_and_questions_by_person() {
     let expected = [("Вельгин Андрей", 2, 1), ("Кадошев Игорь", 1, 0), ("bag B-7", 1, 0)];
     assert_eq!(told, expected.map(|(name, asked, answered)| (name.to_owned(), asked, answered)));
     assert_eq!(all[0].asked, [(case, UnixMillis(3 * HOUR)), (asked, UnixMillis(4 * HOUR))]);
+    assert_eq!(all[0].span(), Some((UnixMillis(3 * HOUR), UnixMillis(4 * HOUR))));
 }
 
 #[test]
@@ -620,4 +623,177 @@ fn figures_come_from_what_was_sealed_and_from_the_receivers_lines() {
     let [still, back] = &after.longest;
     assert_eq!(still.as_ref().unwrap().since.to_string(), "2031-02");
     assert_eq!(back.as_ref().unwrap().since.to_string(), "2030-12-05");
+}
+
+/// What waits in a talk, by its name, and how that ended.
+fn ends(talk: &Talk) -> Vec<(&'static str, &'static str)> {
+    let ledger = talk.ledger();
+    let end = |wait: &Wait| match wait.end {
+        End::Waits => "waits",
+        End::Answered(..) => "answered",
+        End::Moot => "moot",
+    };
+    waits(&talk.history(&ledger, Inviter)).iter().map(|wait| (wait.asked.name(), end(wait))).collect()
+}
+
+fn accept(offer: Digest) -> Content {
+    Content::Accept(Accept { offer, hold_until: UnixMillis(u64::MAX), remark: None })
+}
+
+#[test]
+fn each_question_waits_until_its_own_answer_comes() {
+    let (mut talk, case) = under_way();
+    let breach = Content::Breach(Breach {
+        offer: case,
+        condition: 0,
+        lines: Vec::new(),
+        on: None,
+        facts: Text::new("seen in arms").unwrap(),
+        remedy: Remedy::None,
+        answer_by: None,
+    });
+    let breach = talk.say(Inviter, Some(case), breach);
+    let mut expected = ["offer", "acceptance", "transport notice", "transport notice"]
+        .map(|asked| (asked, "answered"))
+        .to_vec();
+    expected.push(("breach", "waits"));
+    assert_eq!(ends(&talk), expected);
+    let answered = BreachAnswered { breach, answer: BreachAnswer::Admitted, text: None };
+    talk.say(Joiner, Some(case), Content::BreachAnswered(answered));
+    expected[4].1 = "answered";
+    assert_eq!(ends(&talk), expected);
+}
+
+#[test]
+fn an_offer_is_answered_by_one_who_saw_it_while_it_stood_and_by_nobody_else() {
+    let made = || {
+        let mut talk = Talk::new();
+        let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+        talk.say(Inviter, Some(case), proposal(Inviter, 0, Some(case), EXCHANGE));
+        (talk, case)
+    };
+    let (mut talk, case) = made();
+    let counter = talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), EXCHANGE));
+    talk.say(Inviter, Some(case), Content::Reject(Reject { offer: counter, reason: None }));
+    assert_eq!(ends(&talk), [("offer", "answered"); 3]);
+
+    let (mut talk, case) = made();
+    talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), EXCHANGE));
+    talk.said.last_mut().unwrap().0.peer_count -= 1;
+    assert_eq!(ends(&talk), [("offer", "answered"), ("offer", "waits"), ("offer", "waits")], "one unseen");
+
+    let (mut talk, case) = made();
+    talk.say(Inviter, Some(case), Content::Withdraw(Withdraw { offer: case, reason: None }));
+    assert_eq!(ends(&talk), [("offer", "moot"), ("offer", "waits")]);
+    talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), EXCHANGE));
+    assert_eq!(ends(&talk), [("offer", "moot"), ("offer", "answered"), ("offer", "waits")]);
+}
+
+#[test]
+fn an_acceptance_that_crosses_another_waits_for_nothing() {
+    let mut talk = Talk::new();
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, EXCHANGE));
+    let counter = talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), EXCHANGE));
+    talk.say(Inviter, Some(case), accept(counter));
+    assert_eq!(ends(&talk)[2], ("acceptance", "waits"));
+    talk.say(Joiner, Some(case), accept(case));
+    talk.said.last_mut().unwrap().0.peer_count -= 1;
+    assert_eq!(ends(&talk)[2..], [("acceptance", "moot"); 2]);
+}
+
+#[test]
+fn a_transport_notice_takes_the_place_of_its_authors_last_and_of_nothing_else() {
+    let mut talk = Talk::new();
+    let exchange = proposal(Inviter, 0, None, EXCHANGE);
+    let case = talk.say(Inviter, None, exchange.clone());
+    seal(&mut talk, case, case);
+    let lists = lists_digest(1, &case, &offer(&exchange).body().lists);
+    for role in Role::BOTH {
+        talk.say(role, Some(case), Content::Lock(Lock { version: 1, lists }));
+    }
+    talk.seen(Inviter);
+    talk.say(Joiner, Some(case), transport(1));
+    talk.say(Inviter, Some(case), query("Who leads the convoy?", None));
+    talk.say(Inviter, Some(case), transport(2));
+    let notice = "transport notice";
+    assert_eq!(ends(&talk)[2..], [(notice, "waits"), ("query", "waits"), (notice, "waits")]);
+    talk.say(Inviter, Some(case), transport(2));
+    assert_eq!(
+        ends(&talk)[2..],
+        [(notice, "waits"), ("query", "waits"), (notice, "moot"), (notice, "waits")]
+    );
+}
+
+#[test]
+fn who_answers_in_the_last_moment_is_not_late_and_the_median_is_of_the_middle() {
+    let (id, at) = (Digest([1; 32]), UnixMillis(5));
+    let wait = |end| {
+        let (asked, whose, since) = (Asked::Query, Inviter, UnixMillis(1));
+        Wait { id, asked, whose, case: None, since, until: Some(at), end }
+    };
+    let all = [wait(End::Answered(id, at)), wait(End::Waits)];
+    assert_eq!((delays(&all, Inviter, at).late, delays(&all, Inviter, at).overdue), (0, 0));
+    assert_eq!(delays(&all, Inviter, UnixMillis(6)).overdue, 1);
+    let middle = |spans: &[u64]| median(spans.iter().map(|span| Millis(*span)).collect());
+    assert_eq!(middle(&[]), None);
+    assert_eq!([middle(&[9, 1, 4]), middle(&[8, 1, 9, 4])], [Some(Millis(4)), Some(Millis(4))]);
+}
+
+#[test]
+fn more_than_our_last_estimate_and_more_or_fewer_than_a_leg_allows_are_contradictions() {
+    let leg = |giver: &str, count: &str| {
+        format!("[[leg]]\ngiver = \"{giver}\"\ncategory = \"prisoner of war\"\ncount = {count}\n")
+    };
+    let mut talk = Talk::new();
+    let estimates = leg("me", "\"3 to 5\"") + &leg("them", "\"10 to 20\"");
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, &estimates));
+    talk.say(Joiner, Some(case), proposal(Joiner, 0, Some(case), &leg("me", "\"1 to 2\"")));
+    let draft = |mine: &str| {
+        let draft = proposal(Inviter, 0, Some(case), &(leg("me", mine) + &leg("them", "15")));
+        told(&fit_of(&talk, &[], Some(case), &draft))
+            .iter()
+            .map(|it| (it.2.to_owned(), it.3.to_owned()))
+            .collect()
+    };
+    let (none, more): (Vec<(String, String)>, _) = (draft("5"), draft("6"));
+    assert_eq!((none, more), (vec![], vec![("at most 5".to_owned(), "6".to_owned())]));
+
+    let mut talk = Talk::new();
+    let tolerant = format!("{EXCHANGE}{}tolerance = 1\n", leg("me", "5"));
+    let case = gone(&mut talk, Inviter, &tolerant);
+    for (persons, said) in [(5, Some("6 to 8")), (6, None), (8, None), (9, Some("6 to 8"))] {
+        let found = fit_of(&talk, &[], Some(case), &transport(persons));
+        assert_eq!(told(&found).first().map(|it| it.2), said, "{persons}");
+    }
+}
+
+#[test]
+fn figures_keep_cases_apart_and_count_what_came_otherwise() {
+    let counts = "[[leg]]\ngiver = \"me\"\ncategory = \"prisoner of war\"\ncount = 5\n";
+    let mut talk = Talk::new();
+    gone(&mut talk, Inviter, &format!("{EXCHANGE}{counts}"));
+    let second = gone(&mut talk, Inviter, &format!("{EXCHANGE}{counts}"));
+    let count = |outcome| line(Subject::Counted { leg: 2, number: 3 }, outcome);
+    talk.say(
+        Joiner,
+        Some(second),
+        lines(1, &[count(Outcome::Substituted), listed(0, 0, Outcome::Delivered)]),
+    );
+    for role in Role::BOTH {
+        talk.say(role, Some(second), Content::Closed(Closed { version: 1, remark: None }));
+    }
+    let ledger = talk.ledger();
+    let all = figures(&talk.history(&ledger, Inviter));
+    let told: Vec<_> = all.iter().map(|it| (it.closed, it.returned_in_all(), it.otherwise)).collect();
+    assert_eq!(told, [(false, (0, 0), 0), (true, (1, 0), 3)]);
+}
+
+#[test]
+fn the_latest_agreement_tells_what_may_be_told_wherever_it_stands_among_the_cases() {
+    let mut talk = Talk::new();
+    let earlier = gone(&mut talk, Inviter, EXCHANGE);
+    talk.say(Joiner, Some(earlier), lines(1, &[listed(0, 0, Outcome::Delivered)]));
+    let later = gone(&mut talk, Inviter, EXCHANGE);
+    assert!(earlier < later);
+    assert_eq!(tell(&talk, EXCHANGE, 0), MayTell::NoLine);
 }

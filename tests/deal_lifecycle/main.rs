@@ -14,3 +14,4 @@ mod oracle;
 mod races;
 mod scale;
 mod talk;
+mod turn;

@@ -5,7 +5,7 @@ use truceline::deal::body::{Content, Note};
 use truceline::deal::judge::{Entry, Said, judge};
 use truceline::deal::state::{Duty, OfferState};
 use truceline::deal::terms::Category;
-use truceline::deal::verdict::VoidReason;
+use truceline::deal::verdict::{Act, VoidReason};
 use truceline::party::role::Role::{Inviter, Joiner};
 use truceline::statement::kind::Kind;
 
@@ -23,6 +23,20 @@ fn whoever_has_accepted_hangs_and_owes_no_answer_to_another_offer() {
     assert_eq!([Inviter, Joiner].map(|role| state.is_hanging(role)), [true, false]);
     assert_eq!(owes(&talk), [], "{other:?} waits");
     assert_eq!(state.owes(Joiner), [Duty::Confirm(accepted)]);
+    let ids: Vec<_> = state.acceptances().map(|acceptance| acceptance.id).collect();
+    assert_eq!(ids, [accepted]);
+    assert!(ledger.words_confirmed() && !judge(&[]).words_confirmed());
+    let may = state.may(Joiner);
+    assert_eq!(may.first(), Some(&Act::Offer { base: 0, remains_only: false }));
+    assert!(may.contains(&Act::Confirm(accepted)), "{may:?}");
+}
+
+#[test]
+fn lines_may_be_said_once_the_go_is_effective() {
+    let (talk, case) = gone_deal();
+    let ledger = talk.ledger();
+    let may = ledger.case(&case).unwrap().may(Inviter);
+    assert!(may.iter().any(|act| matches!(act, Act::Lines { .. })), "{may:?}");
 }
 
 #[test]

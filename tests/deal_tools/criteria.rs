@@ -173,3 +173,13 @@ fn lines_that_do_not_fit_are_told_in_a_sentence_for_each_leg() {
         ]
     );
 }
+
+#[test]
+fn one_possible_age_is_told_as_one_and_ages_on_both_sides_of_the_leg_exclude_nobody() {
+    let child = ages(15, 17);
+    assert_eq!(verdict(Category::Person, Some(child.clone()), "birth_date", "2001..2025"), Some(false));
+    assert_eq!(verdict(Category::Person, Some(child), "birth_date", "2021..2025"), Some(true));
+    let on = Date::parse("2031-05-01");
+    let rule = |found| FitRule::Age { found: Some(found), asked: 15..=17, on }.to_string();
+    assert!(rule(30..=30).starts_with("30 years old") && rule(30..=31).starts_with("30 to 31 years old"));
+}

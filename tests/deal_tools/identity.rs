@@ -1,9 +1,11 @@
 //! Whether two records are of one: each rule where it begins to hold, and every fact by which records differ.
 
-use crate::build::{bags, persons, record};
+use crate::build::{bags, named, offer, persons, record};
 use truceline::deal::identity::Likeness::{self, Maybe, Other, Same};
-use truceline::deal::identity::{Register, likeness};
+use truceline::deal::identity::{Register, likeness, title};
 use truceline::deal::person::Line;
+use truceline::deal::repeat::repeats;
+use truceline::deal::terms::Category;
 use truceline::party::role::Role;
 
 fn two_persons(columns: &str, one: &str, other: &str) -> Likeness {
@@ -36,6 +38,9 @@ fn names_are_shared_where_both_know_one_part_or_where_one_is_only_called_so() {
     assert_eq!(named("Velgin,,", ",Andrei,"), Other, "nothing that both know");
     assert_eq!(named("Velgin,,", ",,Velgin"), Maybe);
     assert_eq!(named("Velgin,,", ",,Kadoshev"), Other);
+    assert_eq!(named("Velgin,,Falcon", ",,Falcon"), Other, "an alias is not what one with a name is called");
+    let list = persons("surname,aliases\nVelgin,Falcon\n,Falcon\n");
+    assert_eq!([0, 1].map(|line| title(&record(&list, line))), ["Velgin", "“Falcon”"]);
 }
 
 #[test]
@@ -76,4 +81,14 @@ fn of_more_than_sixteen_bags_that_clash_each_further_one_stands_alone() {
     let list = bags(&format!("bag,extent,place\n{places}1,partial,place 16\n1,partial,place 17\n"));
     let lines: Vec<Line> = (0..19).map(|at| record(&list, at)).collect();
     assert_eq!(firsts(&lines)[15..], [15, 16, 15, 18]);
+}
+
+#[test]
+fn namesakes_of_one_year_are_perhaps_listed_twice_and_of_one_day_surely() {
+    for (born, surely) in [("1994", false), ("1994-03-17..1994-03-18", false), ("1994-03-17", true)] {
+        let list = persons(&format!("surname,rank,birth_date\nVelgin,private,{born}\nVelgin,major,{born}\n"));
+        let offer = offer(vec![named(Role::Inviter, Category::Person, 0)], &[list]);
+        let found: Vec<_> = repeats(&offer).into_iter().map(|it| (it.leg, it.lines, it.surely)).collect();
+        assert_eq!(found, [(0, vec![0, 1], surely)], "{born}");
+    }
 }

@@ -98,6 +98,13 @@ fn legs_without_names_are_judged_by_their_category() {
     assert_eq!(for_soldiers(Category::RetainedMedical), whole(Rule::RetainedPriced));
     assert_eq!(for_soldiers(Category::Remains), whole(Rule::RemainsPricedInLiving));
     assert_eq!(for_soldiers(Category::WoundedOrSick), []);
+    for category in [Category::SeriouslyWounded, Category::CivilianInternee, Category::RetainedMedical] {
+        let count = Quantity::Count(10);
+        assert_eq!(rules(&offer(vec![leg(US, category, count)], &[])), [], "for nothing in return");
+    }
+    let civilians = vec![leg(US, Category::CivilianInternee, Quantity::Count(1)); 1];
+    let for_civilians = [civilians, vec![leg(THEM, Category::CivilianInternee, Quantity::Count(1))]].concat();
+    assert_eq!(rules(&offer(for_civilians, &[])), [], "for no soldier");
     let dead = vec![named(US, Category::Remains, 0), leg(THEM, Category::Remains, Quantity::Count(3))];
     assert_eq!(rules(&offer(dead, &[bags("bag\nK-1\n")])), []);
 }

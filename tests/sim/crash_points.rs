@@ -108,12 +108,11 @@ impl Exchange {
     }
 
     fn notes(&self, node: usize) -> Vec<(Role, String)> {
-        let notes = self.channel(node).unwrap().statements().into_iter().filter_map(|shown| {
-            match shown.content() {
+        let notes =
+            self.channel(node).unwrap().statements().into_iter().filter_map(|shown| match shown.content() {
                 Some(Ok(Content::Note(note))) => Some((shown.header.author, note.text.as_str().to_owned())),
                 _ => None,
-            }
-        });
+            });
         notes.collect()
     }
 

@@ -83,7 +83,8 @@ impl Scene {
         let rows = 2 + self.below(4);
         let now = UnixMillis(self.world.now);
         let list_seed = &mut self.list_seed;
-        let csv: String = (0..rows).map(|row| format!("Koval-{row},Ola,T-{row:06},prisoner of war\n")).collect();
+        let csv: String =
+            (0..rows).map(|row| format!("Koval-{row},Ola,T-{row:06},prisoner of war\n")).collect();
         let csv = format!("surname,first_names,service_number,status\n{csv}");
         let mut list = |_: &str| Ok(csv.clone().into_bytes());
         let mut seed = || {
@@ -111,7 +112,12 @@ impl Scene {
     }
 
     /// Says it, unless the program ends before that.
-    fn say(&mut self, node: usize, case: Option<Digest>, act: Act) -> Result<Outcome<StatementId>, CommandError> {
+    fn say(
+        &mut self,
+        node: usize,
+        case: Option<Digest>,
+        act: Act,
+    ) -> Result<Outcome<StatementId>, CommandError> {
         let (content, lists) = self.content(node, act);
         let (thread, case) = (self.threads[node], case.map(StatementId));
         self.world.attempt(node, |officer, now, rng| officer.say(thread, case, &content, lists, now, rng))
@@ -160,13 +166,17 @@ impl Scene {
         let ids: Vec<Digest> = ids.iter().map(|shown| shown.id.0).collect();
         let one = ids[self.below(ids.len())];
         let version = self.below(3) as u32;
-        let acts = [Act::Accept(one), Act::Confirm(one), Act::Withdraw(one), Act::Lapse(one), Act::Close(version)];
+        let acts =
+            [Act::Accept(one), Act::Confirm(one), Act::Withdraw(one), Act::Lapse(one), Act::Close(version)];
         let act = acts[self.below(acts.len())];
         let void = ledger.case(&case).is_some_and(|state| state.would_be(me, &act).is_err());
         if void {
             let heads = self.world.heads(node, self.threads[node]);
             let said = self.say(node, Some(case), act);
-            assert!(matches!(said, Err(CommandError::Void(_)) | Ok(Outcome::Unknown)), "it says what is void");
+            assert!(
+                matches!(said, Err(CommandError::Void(_)) | Ok(Outcome::Unknown)),
+                "it says what is void"
+            );
             assert_eq!(self.world.heads(node, self.threads[node]), heads);
         }
     }

@@ -21,9 +21,7 @@ fn malformed(channel: &Channel, shown: &Shown<'_>) -> bool {
         Some(Kind::Read) => {
             Read::decode(&said.body, shown.header.peer_count).is_err() || !said.lists.is_empty()
         }
-        Some(Kind::WordsConfirmed) => {
-            !WordsConfirmed::confirms(&said.body, &words) || !said.lists.is_empty()
-        }
+        Some(Kind::WordsConfirmed) => !WordsConfirmed::confirms(&said.body, &words) || !said.lists.is_empty(),
         Some(Kind::Renewal) => Renewal::of(&shown.header, &said).is_none(),
         Some(_) => false,
     }
@@ -33,7 +31,8 @@ fn spoken(channel: &Channel, shown: &Shown<'_>) -> Spoken {
     let header = &shown.header;
     let (author, sequence, peer_count) = (header.author, header.sequence, header.peer_count);
     let case = (header.case != StatementId::NONE).then_some(header.case.0);
-    let of = |kind, case, content| Spoken { id: shown.id.0, author, sequence, peer_count, case, kind, content };
+    let of =
+        |kind, case, content| Spoken { id: shown.id.0, author, sequence, peer_count, case, kind, content };
     match shown.content() {
         Some(Ok(content)) => of(header.kind, case, Some(content)),
         None if !malformed(channel, shown) => of(header.kind, case, None),

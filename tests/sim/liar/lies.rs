@@ -398,7 +398,8 @@ impl Liar {
     fn introduce_again(&mut self, world: &mut World) {
         let ids: Vec<Digest> = (0..self.below(5)).map(|_| Digest(self.bytes())).collect();
         let signature = self.note(world, |header| header.channel = Digest([1; 32])).signature;
-        let welcome = truceline::session::content::Welcome { writers: ids.clone(), writer_keys: Vec::new(), signature };
+        let welcome =
+            truceline::session::content::Welcome { writers: ids.clone(), writer_keys: Vec::new(), signature };
         self.put_contents(world, [Content::Moved(ids), Content::Welcome(welcome)]);
     }
 
@@ -446,7 +447,8 @@ impl Liar {
                 (Kind::Renewal.number(), Renewal::new(some, [cited; 2]).encode().unwrap(), Vec::new())
             }
             Lie::ListsBeside => {
-                let kind = [Kind::Acknowledgement, Kind::Note, Kind::Read, Kind::Accept][self.below(4) as usize];
+                let kind =
+                    [Kind::Acknowledgement, Kind::Note, Kind::Read, Kind::Accept][self.below(4) as usize];
                 (kind.number(), vec![1], one)
             }
             _ => {
@@ -462,7 +464,8 @@ impl Liar {
         let (channel, role) = (self.channel(world), self.role(world));
         let ids: Vec<Digest> = channel.statements().iter().map(|shown| shown.id.0).collect();
         let cases = channel.case_ids();
-        let mut pick = |from: &[Digest]| from.get(self.below(from.len() as u64) as usize).copied().unwrap_or_default();
+        let mut pick =
+            |from: &[Digest]| from.get(self.below(from.len() as u64) as usize).copied().unwrap_or_default();
         let (case, one) = (pick(&cases), pick(&ids));
         let version = self.below(3) as u32;
         let round = Round { opener: self.below(2) as u32, other: self.below(2) as u32 };
@@ -498,7 +501,11 @@ impl Liar {
             let mut other = signed(&said);
             other.0.clock.0 += 1;
             // The same twice, and a second header that the honest party never signed.
-            pairs.extend([(signed(&said), signed(&said)), (signed(&said), other.clone()), (other.clone(), other)]);
+            pairs.extend([
+                (signed(&said), signed(&said)),
+                (signed(&said), other.clone()),
+                (other.clone(), other),
+            ]);
         }
         let (stored, other) = pairs.swap_remove(self.below(pairs.len() as u64) as usize);
         let body = ForkNotice::new(stored, other).encode().unwrap();

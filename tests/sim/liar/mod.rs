@@ -54,7 +54,15 @@ pub struct Liar {
 impl Liar {
     pub fn new(node: usize, thread: u32, seed: u64) -> Self {
         let rng = ChaCha20Rng::seed_from_u64(!seed);
-        Self { node, thread, signed: BTreeMap::new(), claims: BTreeSet::new(), stole: false, old: Vec::new(), rng }
+        Self {
+            node,
+            thread,
+            signed: BTreeMap::new(),
+            claims: BTreeSet::new(),
+            stole: false,
+            old: Vec::new(),
+            rng,
+        }
     }
 
     pub fn channel<'a>(&self, world: &'a World) -> &'a Channel {
@@ -85,13 +93,7 @@ impl Liar {
     }
 
     /// A statement at its next place after `change` was made to the header; signed, whatever it says.
-    fn forge(
-        &mut self,
-        world: &World,
-        kind: u16,
-        said: Said,
-        change: impl FnOnce(&mut Header),
-    ) -> Statement {
+    fn forge(&mut self, world: &World, kind: u16, said: Said, change: impl FnOnce(&mut Header)) -> Statement {
         let heading = Heading { kind, case: StatementId::NONE, clock: UnixMillis(world.now) };
         let role = self.role(world);
         let mut header = self.channel(world).transcript.next_header(role, heading, said.commitment());

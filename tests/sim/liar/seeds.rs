@@ -4,9 +4,9 @@
 use super::Liar;
 use super::lies::Lie;
 use super::watch::Watch;
+use crate::sim::plan::{Seed, for_seeds};
 use crate::sim::world::World;
 use crate::simulation::judged::judged;
-use crate::sim::plan::{Seed, for_seeds};
 use crate::talk;
 use rand_core::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,7 +187,9 @@ impl Scene {
         match self.end {
             End::Fork => assert!(forked, "a fork was not noticed"),
             End::Theft => assert_eq!(halt, Some(Halt::RolledBack), "a theft was not noticed"),
-            End::Honest | End::Jam | End::Flood => assert!(halt.is_none() || forked, "a doubt did not lift: {halt:?}"),
+            End::Honest | End::Jam | End::Flood => {
+                assert!(halt.is_none() || forked, "a doubt did not lift: {halt:?}")
+            }
         }
         if forked {
             let role = self.channel(0, ours).thread.role;
