@@ -127,9 +127,8 @@ impl World {
         let invite = UntrustedInvite::parse(line).unwrap().verify(self.clock()).unwrap();
         let invited = self.relays.iter().map(|relay| invite.relays().contains(&relay.place));
         let invited: Vec<bool> = invited.collect();
-        let mut cells = (0..invited.len()).filter(|at| invited[*at]).filter_map(|at| self.fetch(&invite, at));
-        let cell = cells.next().expect("the offer lies there");
-        drop(cells);
+        let mut invited = (0..invited.len()).filter(|at| invited[*at]);
+        let cell = invited.find_map(|at| self.fetch(&invite, at)).expect("the offer lies there");
         let offer = invite.open_offer(&cell).unwrap();
         let leave = self.leave(relays, self.tokens);
         self.command(node, |officer, now, rng| officer.join("peer".into(), &invite, &offer, &leave, now, rng))
