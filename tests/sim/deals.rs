@@ -36,14 +36,17 @@ struct Scene {
     world: World,
     threads: [u32; 2],
     list_seed: u8,
+    /// Whether they bargain rather than come to an end.
+    haggles: bool,
 }
 
 /// How willingly an act is chosen: what leads on, more than what ends the matter or begins it anew.
-const fn weight(act: &Act) -> usize {
+const fn weight(act: &Act, haggles: bool) -> usize {
     match act {
         Act::Accept(_) | Act::Confirm(_) | Act::Go { .. } | Act::Ready { .. } | Act::Lock { .. } => 12,
         Act::AcknowledgeTransport(_) | Act::Lines { .. } | Act::Close(_) => 8,
         Act::Offer { base: 0, .. } | Act::Lapse(_) => 4,
+        Act::Offer { .. } if haggles => 6,
         _ => 1,
     }
 }
@@ -55,7 +58,7 @@ impl Scene {
         let mut world = World::new(seed, &["Velmara", "Tarrun"], relays.len());
         (world.tick_every, world.tokens) = (2_000, 40);
         let (a, b) = world.introduce(0, 1, &relays, &relays);
-        let mut scene = Self { world, threads: [a, b], list_seed: 0 };
+        let mut scene = Self { world, threads: [a, b], list_seed: 0, haggles: seed % 2 == 1 };
         for (node, thread) in [(0, a), (1, b)] {
             let words = scene.channel(node).session().unwrap().words().to_string();
             scene
@@ -140,12 +143,13 @@ impl Scene {
         };
         let state = ledger.case(&case).unwrap();
         let mut acts: Vec<Act> = Vec::new();
-        if self.below(4) > 0 {
+        let haggles = self.haggles;
+        if self.below(4) > if haggles { 2 } else { 0 } {
             acts.extend(owed(&state, me));
         }
         if acts.is_empty() {
             let may = state.may(me).into_iter();
-            acts = may.flat_map(|act| std::iter::repeat_n(act, weight(&act))).collect();
+            acts = may.flat_map(|act| std::iter::repeat_n(act, weight(&act, haggles))).collect();
         }
         if acts.is_empty() {
             return;
