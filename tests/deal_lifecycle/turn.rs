@@ -37,6 +37,26 @@ fn lines_may_be_said_once_the_go_is_effective() {
     let ledger = talk.ledger();
     let may = ledger.case(&case).unwrap().may(Inviter);
     assert!(may.iter().any(|act| matches!(act, Act::Lines { .. })), "{may:?}");
+    let sealed = ledger.case(&case).unwrap().sealed()[0].offer;
+    assert!(may.contains(&Act::TransferNotice(sealed)), "{may:?}");
+    assert!(may.contains(&Act::Breach(sealed)), "of its condition: {may:?}");
+    assert_eq!(ledger.verdicts().count(), talk.said.len());
+}
+
+#[test]
+fn only_a_sound_confirmation_of_the_words_confirms_them() {
+    let entry = |kind: Kind, said| {
+        let id = truceline::crypto::digest::Digest([7; 32]);
+        let kind = kind.number();
+        Entry { id, author: Inviter, sequence: 0, peer_count: 0, case: None, kind, said }
+    };
+    let confirms = [
+        (Kind::WordsConfirmed, Said::Other),
+        (Kind::WordsConfirmed, Said::Malformed),
+        (Kind::Acknowledgement, Said::Other),
+    ]
+    .map(|(kind, said)| entry(kind, said).confirms_words());
+    assert_eq!(confirms, [true, false, false]);
 }
 
 #[test]
