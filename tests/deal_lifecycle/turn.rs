@@ -1,6 +1,6 @@
 //! Whose turn it is, who hangs, and what a statement's kind and its lines say: small histories, each for one rule.
 
-use crate::talk::{accept, gone_deal, lines, offer_of, ready_deal, text, two_offers};
+use crate::talk::{accept, given_deal, gone_deal, lines, offer_of, ready_deal, text, two_offers};
 use truceline::deal::body::{Content, Note};
 use truceline::deal::judge::{Entry, Said, judge};
 use truceline::deal::state::{Duty, OfferState};
@@ -116,4 +116,11 @@ fn an_offers_state_is_said_in_words() {
     ];
     let said = states.map(|state| state.to_string());
     assert_eq!(said, ["open", "withdrawn", "rejected", "superseded", "sealed as version 2"]);
+}
+
+#[test]
+fn who_gives_alone_is_ready_without_a_notice_of_the_other() {
+    let (talk, case) = given_deal();
+    let ready = || Act::Ready { version: 1, round: Default::default() };
+    assert_eq!([Inviter, Joiner].map(|role| talk.would_be(role, case, ready())), [Ok(()), Ok(())]);
 }
