@@ -105,9 +105,27 @@ fn counts_remains_and_moments_are_read() {
     assert_eq!((draft.terms.legs[0].giver, draft.terms.legs[1].giver), (Joiner, Inviter));
     let draft = read("valid_until = \"14 days\"\n", Inviter, &[]).unwrap();
     assert_eq!(draft.valid_until, Some(UnixMillis(NOW.0 + 14 * 86_400_000)));
+    let years = read("valid_until = \"2 years 3 months 1 day\"\n", Inviter, &[]).unwrap();
+    assert_eq!(years.valid_until, Some(UnixMillis(NOW.0 + (2 * 365 + 3 * 30 + 1) * 86_400_000)));
+    assert!(
+        fault("valid_until = 2030-03-17T17:46:40Z\n", &[]).contains("is not in the future"),
+        "this very moment"
+    );
     // Nothing to cancel on version 0, and an empty amendment on version 1 cancels it.
     assert_eq!(draft.offer(0, None), Err(BodyError::OffersNothing));
     assert!(draft.offer(1, None).is_ok());
+}
+
+#[test]
+fn a_cell_of_a_table_may_be_a_number_or_a_date_but_no_list_where_one_is_asked() {
+    let table =
+        |cells: &str| format!("[[leg]]\ngiver = \"me\"\n[[leg.person]]\nsurname = \"Velgin\"\n{cells}");
+    let draft = read(&table("service_number = 7\nbirth_date = 1994-03-17\n"), Inviter, &[]).unwrap();
+    let line = Line::decode_line(&draft.lists[0].lines()[0]).unwrap();
+    let person = line.person().unwrap();
+    assert_eq!(person.service_number.as_ref().unwrap().as_str(), "7");
+    assert_eq!(person.birth_date.unwrap().to_string(), "1994-03-17");
+    assert!(fault(&table("rank = [\"major\"]\n"), &[]).contains("is not text"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use truceline::deal::embargo::{MayTell, may_tell};
 use truceline::deal::figures::figures;
 use truceline::deal::handover::{
     Breach, BreachAnswer, BreachAnswered, Cause, Closed, Go, HandoverLine, LinesBody, Lock, Mode, Outcome,
-    Ready, Remedy, Round, Subject, Transport, TransportAcknowledged, lists_digest,
+    Ready, Remedy, Round, Subject, TransferNotice, Transport, TransportAcknowledged, lists_digest,
 };
 use truceline::deal::history::{History, Spoken, at};
 use truceline::deal::import::{Sources, proposal_from_toml};
@@ -796,4 +796,53 @@ fn the_latest_agreement_tells_what_may_be_told_wherever_it_stands_among_the_case
     let later = gone(&mut talk, Inviter, EXCHANGE);
     assert!(earlier < later);
     assert_eq!(tell(&talk, EXCHANGE, 0), MayTell::NoLine);
+}
+
+#[test]
+fn a_wish_once_said_is_not_dropped_and_whom_we_said_not_to_hold_is_not_offered() {
+    let wishing = EXCHANGE.replacen("surname", "consent = \"wishes\"\nsurname", 1);
+    let mut talk = Talk::new();
+    let case = talk.say(Inviter, None, proposal(Inviter, 0, None, &wishing));
+    let draft = proposal(Inviter, 0, Some(case), EXCHANGE);
+    let found = fit_of(&talk, &[], Some(case), &draft);
+    assert_eq!(told(&found), [("Вельгин Андрей", "consent", "wishes", "not asked")]);
+
+    let (mut talk, case) = under_way();
+    let gone = HandoverLine { cause: Cause::NotHeld, ..listed(0, 0, Outcome::NotDelivered) };
+    talk.say(Inviter, Some(case), lines(1, &[gone]));
+    let found = fit_of(&talk, &[], Some(case), &proposal(Inviter, 1, None, EXCHANGE));
+    let said = ("Вельгин Андрей", "what became of them", Cause::NotHeld.text(), "held by us");
+    assert_eq!(told(&found), [said]);
+}
+
+#[test]
+fn a_leg_is_not_as_agreed_where_who_has_closed_left_it_so_or_where_the_sides_differ() {
+    let open = |talk: &Talk| figures(&talk.history(&talk.ledger(), Inviter))[0].discrepancies;
+    let all = [(0, 0), (0, 1), (1, 0)].map(|(leg, row)| listed(leg, row, Outcome::Delivered));
+    let closed = || Content::Closed(Closed { version: 1, remark: None });
+    let (mut talk, case) = under_way();
+    talk.say(Inviter, Some(case), lines(1, &all));
+    talk.say(Inviter, Some(case), closed());
+    assert_eq!(open(&talk), 0, "the other has said nothing yet");
+    talk.say(Joiner, Some(case), lines(1, &[listed(0, 0, Outcome::NotDelivered)]));
+    assert_eq!(open(&talk), 1, "they differ");
+
+    let (mut talk, case) = under_way();
+    talk.say(Inviter, Some(case), lines(1, &all[..1]));
+    assert_eq!(open(&talk), 1, "one leg is half told");
+    talk.say(Inviter, Some(case), closed());
+    assert_eq!(open(&talk), 2, "nothing more will be said");
+}
+
+#[test]
+fn a_notice_of_a_transfer_is_of_the_offer_it_names() {
+    let (mut talk, case) = under_way();
+    let country = Text::new("Ostrava").unwrap();
+    let lines = Vec::new();
+    let (on, accommodation, reason) = (None, None, None);
+    let notice = TransferNotice { offer: case, leg: 0, lines, country, on, accommodation, reason };
+    talk.say(Inviter, Some(case), Content::TransferNotice(notice));
+    let ledger = talk.ledger();
+    let history = talk.history(&ledger, Inviter);
+    assert_eq!([case, Digest([9; 32])].map(|offer| history.notices(&offer).count()), [1, 0]);
 }

@@ -302,6 +302,32 @@ fn one_statement_shown_twice_proves_no_fork() {
 }
 
 #[test]
+fn a_fork_is_proved_by_two_signed_statements_of_one_author_at_one_place_of_the_channel() {
+    let (preamble, statements) = talk();
+    let stage = Stage::new(1);
+    let first = &statements[0];
+    let make = |clock, key| {
+        let header =
+            truceline::statement::header::Header { clock: UnixMillis(clock), ..first.header.clone() };
+        let other = Statement::sign(header, said(1), key).unwrap();
+        (other.header, other.signature)
+    };
+    let stored = (first.header.clone(), first.signature.clone());
+    let other = make(99, stage.inviter.key());
+    let key = preamble.cards[0].key();
+    let proves = |stored: &(_, _), other: &(_, _), channel, author| {
+        let body = ForkNotice::new(stored.clone(), other.clone()).encode().unwrap();
+        ForkNotice::proves(&body, channel, author, key)
+    };
+    assert!(proves(&stored, &other, &preamble.channel, Role::Inviter));
+    assert!(!proves(&stored, &other, &Digest([9; 32]), Role::Inviter), "of another channel");
+    assert!(!proves(&stored, &other, &preamble.channel, Role::Joiner), "of another author");
+    let forged = (other.0.clone(), stored.1.clone());
+    assert!(!proves(&stored, &forged, &preamble.channel, Role::Inviter), "not signed");
+    assert!(!proves(&forged, &stored, &preamble.channel, Role::Inviter), "not signed");
+}
+
+#[test]
 fn a_list_and_a_shown_line_are_printed_without_a_word_of_theirs() {
     let list = &said(2).lists[0];
     assert_eq!(format!("{list:?}"), "List(3 lines)");

@@ -1,6 +1,6 @@
 //! Whose turn it is, who hangs, and what a statement's kind and its lines say: small histories, each for one rule.
 
-use crate::talk::{accept, gone_deal, lines, offer_of, ready_deal, text, two_offers};
+use crate::talk::{accept, given_deal, gone_deal, lines, offer_of, ready_deal, text, two_offers};
 use truceline::deal::body::{Content, Note};
 use truceline::deal::judge::{Entry, Said, judge};
 use truceline::deal::state::{Duty, OfferState};
@@ -37,6 +37,26 @@ fn lines_may_be_said_once_the_go_is_effective() {
     let ledger = talk.ledger();
     let may = ledger.case(&case).unwrap().may(Inviter);
     assert!(may.iter().any(|act| matches!(act, Act::Lines { .. })), "{may:?}");
+    let sealed = ledger.case(&case).unwrap().sealed()[0].offer;
+    assert!(may.contains(&Act::TransferNotice(sealed)), "{may:?}");
+    assert!(may.contains(&Act::Breach(sealed)), "of its condition: {may:?}");
+    assert_eq!(ledger.verdicts().count(), talk.said.len());
+}
+
+#[test]
+fn only_a_sound_confirmation_of_the_words_confirms_them() {
+    let entry = |kind: Kind, said| {
+        let id = truceline::crypto::digest::Digest([7; 32]);
+        let kind = kind.number();
+        Entry { id, author: Inviter, sequence: 0, peer_count: 0, case: None, kind, said }
+    };
+    let confirms = [
+        (Kind::WordsConfirmed, Said::Other),
+        (Kind::WordsConfirmed, Said::Malformed),
+        (Kind::Acknowledgement, Said::Other),
+    ]
+    .map(|(kind, said)| entry(kind, said).confirms_words());
+    assert_eq!(confirms, [true, false, false]);
 }
 
 #[test]
@@ -96,4 +116,11 @@ fn an_offers_state_is_said_in_words() {
     ];
     let said = states.map(|state| state.to_string());
     assert_eq!(said, ["open", "withdrawn", "rejected", "superseded", "sealed as version 2"]);
+}
+
+#[test]
+fn who_gives_alone_is_ready_without_a_notice_of_the_other() {
+    let (talk, case) = given_deal();
+    let ready = || Act::Ready { version: 1, round: Default::default() };
+    assert_eq!([Inviter, Joiner].map(|role| talk.would_be(role, case, ready())), [Ok(()), Ok(())]);
 }

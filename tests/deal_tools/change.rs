@@ -84,6 +84,10 @@ fn legs_are_found_by_place_then_by_giver_and_category() {
     assert!(lines(&old, &all).contains(&"Velmara gives prisoner of war: 10 -> at least 3".to_owned()));
 }
 
+fn one_of() -> truceline::statement::list::List {
+    bags("bag,extent\nK-1,whole\nK-2,\n")
+}
+
 #[test]
 fn bags_and_the_rest_of_the_terms_are_told_too() {
     let (one, two) = (bags("bag,extent\nK-1,whole\nK-2,\n"), bags("bag,extent\nK-1,partial\nK-2,\n"));
@@ -91,6 +95,13 @@ fn bags_and_the_rest_of_the_terms_are_told_too() {
     let old = offer(legs(), &[one]);
     let new = offer_of(Terms { legs: legs(), remarks: Some(text("…")), ..Terms::default() }, &[two]);
     assert_eq!(lines(&old, &new), ["leg 1, line 1, K-1: extent: whole -> partial", "remarks: added"]);
+    let bare = offer(legs(), &[bags("bag,extent\nK-1,whole\nK-2,\n")]);
+    assert!(changes(&old, &bare).is_empty());
+    let said = offer_of(Terms { legs: legs(), remarks: Some(text("…")), ..Terms::default() }, &[one_of()]);
+    assert!(!changes(&old, &said).is_empty(), "terms alone");
+    assert!(!changes(&old, &new).is_empty());
+    let more = |count| offer(vec![leg(US, Category::PrisonerOfWar, Quantity::Count(count))], &[]);
+    assert!(!changes(&more(1), &more(2)).is_empty(), "a number alone");
 }
 
 #[test]
@@ -100,4 +111,33 @@ fn twenty_thousand_lines_are_compared() {
     let found = changes(&old, &new);
     let [LegChange::Changed { persons, .. }] = &found.legs[..] else { panic!("{:?}", found.legs.len()) };
     assert_eq!((persons.added.len(), persons.removed.len()), (20_000, 20_000));
+}
+
+#[test]
+fn conditions_are_told_by_their_place_and_a_group_from_1() {
+    use truceline::deal::pledge::{Condition, End, Obligation};
+    let condition = |obligation| Condition {
+        leg: 0,
+        lines: Vec::new(),
+        obligation,
+        text: None,
+        end: End::Seconds(60),
+        consequence: text("they are asked back"),
+        monitor: None,
+    };
+    let with = |conditions: Vec<Condition>, group| {
+        let one = Leg { group, ..leg(US, Category::PrisonerOfWar, Quantity::Count(2)) };
+        offer_of(Terms { legs: vec![one], conditions, ..Terms::default() }, &[])
+    };
+    let (arms, other) = (condition(Obligation::NoArms), condition(Obligation::Report));
+    let told = |old: &[&Condition], new: &[&Condition]| {
+        let of = |it: &[&Condition]| with(it.iter().map(|it| (*it).clone()).collect(), 0);
+        lines(&of(old), &of(new))
+    };
+    assert_eq!(told(&[&arms], &[&arms]), [""; 0]);
+    assert_eq!(told(&[], &[&arms]), ["condition: added"]);
+    assert_eq!(told(&[&arms], &[]), ["condition: removed"]);
+    assert_eq!(told(&[&arms], &[&other]), ["condition: changed"]);
+    assert_eq!(told(&[&arms, &arms], &[&arms, &other]), ["condition 2: changed"]);
+    assert_eq!(lines(&with(Vec::new(), 0), &with(Vec::new(), 1)), ["leg 1: group: not given -> 1"]);
 }

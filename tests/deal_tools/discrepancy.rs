@@ -266,6 +266,61 @@ fn a_third_country_needs_a_notice_that_covers_the_line() {
     assert_eq!(with(Some((1, &[]))), Some((vec![2, 5], 0)));
 }
 
+#[test]
+fn who_is_on_no_list_and_was_moved_is_counted_and_said_in_words() {
+    let moved = |number, outcome| HandoverLine { cause: Cause::ThirdCountry, ..counted(0, number, outcome) };
+    let some = |third_country: Option<&str>| {
+        let count = leg(US, Category::PrisonerOfWar, Quantity::Count(10));
+        offer(vec![Leg { third_country: third_country.map(text), ..count }], &[])
+    };
+    let of = |offer: &Offer, lines: &[HandoverLine]| {
+        let found = computed(offer, lines, &[]);
+        let leg = &found.legs[0];
+        let about = |it: &&Finding| matches!(it, Finding::ThirdCountryWithoutNotice(..));
+        leg.findings.iter().find(about).map(|it| leg.finding(it))
+    };
+    let both = [moved(3, Outcome::NotDelivered), moved(2, Outcome::Refused)];
+    assert!(of(&some(None), &both).unwrap().contains("5 on no list"));
+    assert!(of(&some(Some("Norland")), &[]).unwrap().contains("10 on no list"));
+    assert_eq!(of(&some(None), &[counted(0, 3, Outcome::NotDelivered)]), None);
+    let named = Leg { third_country: Some(text("Norland")), ..named(US, Category::PrisonerOfWar, 0) };
+    let said = of(&offer(vec![named], &[soldiers("A", 2)]), &[]).unwrap();
+    assert!(said.contains("lines 1-2") && !said.contains("on no list"), "{said}");
+}
+
+#[test]
+fn what_a_leg_asks_for_is_said_as_a_number_a_range_or_a_least() {
+    let asked = |quantity, tolerance| {
+        let legs = vec![Leg { tolerance, ..leg(US, Category::PrisonerOfWar, quantity) }];
+        let found = computed(&offer(legs, &[]), &[counted(0, 1, Outcome::Delivered)], &[]);
+        let leg = &found.legs[0];
+        leg.findings.iter().map(|it| leg.finding(it)).collect::<Vec<_>>().join("\n")
+    };
+    for (quantity, tolerance, words) in [
+        (Quantity::Count(10), 0, "asks for 10:"),
+        (Quantity::Count(10), 1, "asks for 9 to 11:"),
+        (Quantity::All { least: 80 }, 0, "asks for at least 80:"),
+    ] {
+        let said = asked(quantity, tolerance);
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn the_tolerance_of_a_ratio_goes_both_ways() {
+    let ratio = Quantity::Ratio { give: 1, per: 2, leg: 0, rounding: Rounding::Down };
+    let legs = vec![
+        leg(US, Category::PrisonerOfWar, Quantity::Count(10)),
+        Leg { tolerance: 1, ..leg(THEM, Category::PrisonerOfWar, ratio) },
+    ];
+    let offer = offer(legs, &[]);
+    let fulfilled = [3, 4, 5, 6, 7].map(|came| {
+        let lines = [counted(0, 10, Outcome::Delivered), counted(1, came, Outcome::Delivered)];
+        computed(&offer, &lines, &[]).legs[1].account(US).fulfilled
+    });
+    assert_eq!(fulfilled, [false, true, true, true, false]);
+}
+
 fn notice_of(leg: u16, lines: &[u32]) -> truceline::deal::handover::TransferNotice {
     notice(leg, lines)
 }

@@ -105,6 +105,12 @@ fn legs_without_names_are_judged_by_their_category() {
     let civilians = vec![leg(US, Category::CivilianInternee, Quantity::Count(1)); 1];
     let for_civilians = [civilians, vec![leg(THEM, Category::CivilianInternee, Quantity::Count(1))]].concat();
     assert_eq!(rules(&offer(for_civilians, &[])), [], "for no soldier");
+    let listed = vec![
+        leg(US, Category::CivilianInternee, Quantity::Count(1)),
+        named(THEM, Category::CivilianInternee, 0),
+    ];
+    let civilian = persons("surname,status\nA,civilian internee\n");
+    assert_eq!(rules(&offer(listed, &[civilian])), [], "for no soldier on the list");
     let dead = vec![named(US, Category::Remains, 0), leg(THEM, Category::Remains, Quantity::Count(3))];
     assert_eq!(rules(&offer(dead, &[bags("bag\nK-1\n")])), []);
 }

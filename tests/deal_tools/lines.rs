@@ -161,3 +161,13 @@ fn a_statement_takes_twenty_thousand_lines_and_no_more() {
     let fits = template.trim_end().rsplit_once('\n').unwrap().0;
     assert_eq!(read(fits).unwrap().len(), 20_000);
 }
+
+#[test]
+fn outcomes_that_a_leg_without_a_list_or_a_detail_allows_are_read() {
+    let one = |line: &str| {
+        read(&format!("leg,line,number,outcome,detail,surname\n{line}\n")).map(|it| it[0].outcome)
+    };
+    assert_eq!(one("3,,,delivered as listed,,Ward"), Ok(Outcome::Delivered));
+    assert_eq!(one("1,1,,substituted,Ward came,"), Ok(Outcome::Substituted));
+    assert!(one("1,1,,substituted,,").unwrap_err().contains("name who came in the place"));
+}

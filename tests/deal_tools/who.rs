@@ -153,3 +153,21 @@ fn the_place_told_is_the_first_of_those_that_match_as_well() {
     assert_eq!(place(vec![named(Inviter, Category::Person, 0)], &[two]), Some((1, Some(1))));
     assert_eq!(place(vec![counts(Category::Person), counts(Category::Child)], &[]), Some((1, None)));
 }
+
+#[test]
+fn a_bag_is_found_by_its_category_and_by_nothing_that_only_the_living_have() {
+    use truceline::deal::person::{Judicial, Wish};
+    let list = [bags("bag\nK-1\n")];
+    let dead = named(Inviter, Category::Remains, 0);
+    let living = [
+        Who { status: vec![Status::PrisonerOfWar], ..Who::default() },
+        healthy(&[Health::Good]),
+        Who { judicial: vec![Judicial::SentencedToDeath], ..Who::default() },
+        Who { consent: vec![Wish::Wishes], ..Who::default() },
+        Who { rank: strings(&["major"]), ..Who::default() },
+        Who { service_number: strings(&["7"]), ..Who::default() },
+        Who { name: strings(&["Velgin"]), ..Who::default() },
+    ];
+    assert_eq!(found(&Who::default(), &dead, &list), 'y');
+    assert_eq!(living.map(|who| found(&who, &dead, &list)), ['-'; 7]);
+}
