@@ -86,7 +86,7 @@ impl World {
 
     /// Breaks a connection. The officer notices at once; the relay too, or once it has handled what was on its way.
     pub fn cut(&mut self, conn: u64) {
-        let frames_lost = self.rng.next_u32() % 2 == 0;
+        let frames_lost = self.rng.next_u32().is_multiple_of(2);
         self.ends_at_officer(conn);
         if frames_lost {
             self.ends_at_relay(conn);
