@@ -109,7 +109,7 @@ impl Scene {
                 let records = lines.lines().iter().map(|line| line.encode_line().unwrap()).collect();
                 let list = List::new([7; 32], records).unwrap();
                 let body = LinesBody { version: lines.body().version, lines: list.root() };
-                (Content::Lines(Lines::join(body, &[list.clone()]).unwrap()), vec![list])
+                (Content::Lines(Lines::join(body, std::slice::from_ref(&list)).unwrap()), vec![list])
             }
         }
     }

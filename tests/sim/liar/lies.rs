@@ -308,17 +308,18 @@ impl Liar {
     }
 
     fn wrong_signature(&mut self, world: &mut World) {
-        // Some claim what only a signature could make a claim.
-        let more = self.below(2) * (1 + self.below(3));
-        let mut statement = self.note(world, |header| header.peer_count += more);
-        // Nobody can show it as signed.
-        self.unsign(&statement);
-        let at = self.below(3_373) as usize;
-        match at.checked_sub(64) {
-            None => statement.signature.ed25519[at] ^= 1 << self.below(8),
-            Some(at) => statement.signature.mldsa[at] ^= 1 << self.below(8),
+        // The second claims what only a signature could make a claim.
+        for more in [0, 1 + self.below(3)] {
+            let mut statement = self.note(world, |header| header.peer_count += more);
+            // Nobody can show it as signed.
+            self.unsign(&statement);
+            let at = self.below(3_373) as usize;
+            match at.checked_sub(64) {
+                None => statement.signature.ed25519[at] ^= 1 << self.below(8),
+                Some(at) => statement.signature.mldsa[at] ^= 1 << self.below(8),
+            }
+            self.put_statement(world, &statement);
         }
-        self.put_statement(world, &statement);
     }
 
     fn unsign(&mut self, statement: &Statement) {

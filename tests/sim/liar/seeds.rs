@@ -59,7 +59,7 @@ impl Scene {
         let relays: Vec<usize> = (0..1 + (seed % 2) as usize).collect();
         let mut world = World::new(seed, &["Velmara", "Tarrun", "Ostrava"], relays.len());
         world.tick_every = 2_000;
-        let (ours, theirs) = if seed % 3 == 0 {
+        let (ours, theirs) = if seed.is_multiple_of(3) {
             let (theirs, ours) = world.introduce(1, 0, &relays, &relays);
             (ours, theirs)
         } else {
@@ -92,7 +92,7 @@ impl Scene {
     }
 
     fn chance(&mut self, of: u32) -> bool {
-        self.world.rng.next_u32() % of == 0
+        self.world.rng.next_u32().is_multiple_of(of)
     }
 
     /// What both would say were there no lies; nothing where a halt forbids it.
@@ -152,7 +152,7 @@ impl Scene {
             let lie = match self.end {
                 End::Fork if round + 2 >= ROUNDS => self.pick(&Lie::FORKS),
                 End::Jam if round >= 2 => Lie::Jam,
-                End::Flood if round >= 2 => Lie::Flood,
+                End::Flood if round >= 1 => Lie::Flood,
                 End::Theft if round + 1 == ROUNDS => Lie::TrueNotice,
                 _ => self.next_harmless(),
             };
