@@ -27,7 +27,7 @@ fn sum(before: [u8; 8], bytes: &[u8], big: bool) -> [u8; 8] {
         one = one.wrapping_add(word([a, b, c, d])).wrapping_add(two);
         two = two.wrapping_add(word([e, f, g, h])).wrapping_add(one);
     }
-    (u64::from(one) << 32 | u64::from(two)).to_be_bytes()
+    ((u64::from(one) << 32) | u64::from(two)).to_be_bytes()
 }
 
 /// What each frame is held against.

@@ -166,7 +166,7 @@ impl Disk {
         let mut rng = ChaCha20Rng::seed_from_u64(if let Fate::Drawn(seed) = fate { seed } else { 0 });
         let mut names = self.durable.clone();
         for naming in &self.since {
-            if fate == Fate::Kept || fate != Fate::Lost && rng.next_u32() % 2 == 0 {
+            if fate == Fate::Kept || fate != Fate::Lost && rng.next_u32().is_multiple_of(2) {
                 naming.apply(&mut names);
             }
         }
@@ -211,7 +211,7 @@ impl Body {
             Fate::Drawn(_) => {
                 // Mostly lost, mostly there, or in between.
                 let share = [64, 128, 192, 240][rng.next_u32() as usize % 4];
-                let unwritten = if rng.next_u32() % 2 == 0 { 0 } else { 0xa5 };
+                let unwritten = if rng.next_u32().is_multiple_of(2) { 0 } else { 0xa5 };
                 for change in &self.since {
                     match change {
                         Change::Size(_) if rng.next_u32() % 256 < share => change.apply(&mut file),
@@ -234,14 +234,14 @@ fn draw(file: &mut Vec<u8>, at: usize, bytes: &[u8], share: u32, unwritten: u8, 
         from = to;
         if rng.next_u32() % 256 >= share {
             // The file may have grown, and what should be there is not.
-            if rng.next_u32() % 2 == 0 {
+            if rng.next_u32().is_multiple_of(2) {
                 file.resize(file.len().max(at + part.end), unwritten);
             }
             continue;
         }
-        if rng.next_u32() % 8 == 0 {
+        if rng.next_u32().is_multiple_of(8) {
             let torn = part.start + rng.next_u32() as usize % part.len();
-            part = if rng.next_u32() % 2 == 0 { part.start..torn } else { torn..part.end };
+            part = if rng.next_u32().is_multiple_of(2) { part.start..torn } else { torn..part.end };
         }
         file.resize(file.len().max(at + part.end), unwritten);
         file[at + part.start..at + part.end].copy_from_slice(&bytes[part]);

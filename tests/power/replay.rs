@@ -106,7 +106,7 @@ impl Looked {
             let place = scratch();
             lay(tree, place.path());
             let changed = ledger.officers[0].passphrase.is_some_and(|span| span.begun < moment.asked);
-            look::machine(place.path(), machine, changed, states % 8 == 0)
+            look::machine(place.path(), machine, changed, states.is_multiple_of(8))
         });
         looked.clone()?.check(ledger, moment.now, moment.asked)
     }
