@@ -1,6 +1,6 @@
 //! Whose turn it is, who hangs, and what a statement's kind and its lines say: small histories, each for one rule.
 
-use crate::talk::{accept, given_deal, gone_deal, lines, offer_of, ready_deal, text, two_offers};
+use crate::talk::{accept, confirm, given_deal, gone_deal, lines, offer_of, ready_deal, text, two_offers};
 use truceline::deal::body::{Content, Note};
 use truceline::deal::judge::{Entry, Said, judge};
 use truceline::deal::state::{Duty, OfferState};
@@ -123,4 +123,15 @@ fn who_gives_alone_is_ready_without_a_notice_of_the_other() {
     let (talk, case) = given_deal();
     let ready = || Act::Ready { version: 1, round: Default::default() };
     assert_eq!([Inviter, Joiner].map(|role| talk.would_be(role, case, ready())), [Ok(()), Ok(())]);
+}
+
+#[test]
+fn nothing_is_broken_before_its_agreement_is_sealed() {
+    let (mut talk, case, counter) = two_offers();
+    let accepted = talk.say(Inviter, Some(case), accept(counter));
+    talk.say(Joiner, Some(case), confirm(accepted));
+    assert_eq!(talk.would_be(Joiner, case, Act::Breach(counter)), Err(VoidReason::OfferNotSealed));
+    talk.acknowledge(Inviter);
+    talk.acknowledge(Joiner);
+    assert_eq!(talk.would_be(Joiner, case, Act::Breach(counter)), Ok(()));
 }

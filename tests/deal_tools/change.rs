@@ -141,3 +141,30 @@ fn conditions_are_told_by_their_place_and_a_group_from_1() {
     assert_eq!(told(&[&arms, &arms], &[&arms, &other]), ["condition 2: changed"]);
     assert_eq!(lines(&with(Vec::new(), 0), &with(Vec::new(), 1)), ["leg 1: group: not given -> 1"]);
 }
+
+#[test]
+fn legs_alike_are_compared_place_by_place_and_a_leg_of_the_other_giver_is_another() {
+    let two = |legs: [(Role, u32); 2]| {
+        offer(
+            legs.map(|(giver, count)| leg(giver, Category::PrisonerOfWar, Quantity::Count(count))).into(),
+            &[],
+        )
+    };
+    let [same, again] = [(); 2].map(|()| two([(US, 10), (US, 20)]));
+    assert!(changes(&same, &again).is_empty());
+    let one = |giver, tolerance| {
+        let counts = leg(giver, Category::PrisonerOfWar, Quantity::Count(10));
+        offer(vec![Leg { tolerance, ..counts }], &[])
+    };
+    assert!(!changes(&one(US, 0), &one(US, 1)).is_empty(), "a tolerance alone");
+    let [first, second] = [US, THEM].map(|giver| one(giver, 0));
+    let told = lines(&first, &second);
+    let ends = [
+        "leg 1: added: Tarrun gives 10, prisoner of war",
+        "leg 1 before: removed: Velmara gives 10, prisoner of war",
+    ];
+    assert!(ends.iter().all(|end| told.iter().any(|it| it == end)), "{told:?}");
+    let list = |count| offer(vec![named(US, Category::Person, 0)], &[soldiers("A", count)]);
+    assert!(!changes(&list(1), &list(2)).is_empty() && !changes(&list(2), &list(1)).is_empty());
+    assert!(lines(&list(1), &list(2)).iter().any(|it| it.contains("A 2")));
+}

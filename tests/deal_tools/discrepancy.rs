@@ -321,6 +321,15 @@ fn the_tolerance_of_a_ratio_goes_both_ways() {
     assert_eq!(fulfilled, [false, true, true, true, false]);
 }
 
+#[test]
+fn surplus_is_not_reported_of_those_agreed_and_no_stray_is_told_where_there_is_none() {
+    let ten = offer(vec![leg(US, Category::PrisonerOfWar, Quantity::Count(10))], &[]);
+    let lines = [counted(0, 5, Outcome::Delivered), counted(0, 3, Outcome::Surplus)];
+    let found = computed(&ten, &lines, &[]);
+    assert_eq!(found.legs[0].account(US).not_reported, 5);
+    assert!(!found.to_string().contains("do not count"), "{found}");
+}
+
 fn notice_of(leg: u16, lines: &[u32]) -> truceline::deal::handover::TransferNotice {
     notice(leg, lines)
 }

@@ -169,5 +169,18 @@ fn outcomes_that_a_leg_without_a_list_or_a_detail_allows_are_read() {
     };
     assert_eq!(one("3,,,delivered as listed,,Ward"), Ok(Outcome::Delivered));
     assert_eq!(one("1,1,,substituted,Ward came,"), Ok(Outcome::Substituted));
+    assert_eq!(one("1,1,,duplicate,line 2,"), Ok(Outcome::Duplicate));
     assert!(one("1,1,,substituted,,").unwrap_err().contains("name who came in the place"));
+}
+
+#[test]
+fn a_table_has_the_columns_of_those_it_is_about() {
+    let only = |category| offer(vec![leg(US, category, Quantity::Count(2))], &[]);
+    let has = |csv: &str| {
+        ["surname", "bag"].map(|column| csv.lines().next().unwrap().split(',').any(|it| it == column))
+    };
+    assert_eq!(has(&template_of(&only(Category::Person), |_| true)), [true, false]);
+    assert_eq!(has(&template_of(&only(Category::Remains), |_| true)), [false, true]);
+    let counts = only(Category::Person);
+    assert_eq!(has(&lines_to_csv(&all_delivered(&counts), &counts, US)), [false, false]);
 }
