@@ -119,3 +119,21 @@ fn unequal_numbers_are_a_package_by_their_least_and_by_their_most() {
         offer_of(Terms { legs: vec![named(Inviter, Category::Person, 0)], ..Terms::default() }, &[list]);
     assert_eq!(formulas(&named), [Formula::NamedPersons, Unilateral]);
 }
+
+#[test]
+fn a_span_is_written_in_the_largest_unit_that_it_is_a_whole_number_of() {
+    let written = |every| {
+        let frame = Some(Frame { until: MOMENT_MAX, every });
+        let offer = offer_of(Terms { frame, ..one_leg() }, &[]);
+        let toml = truceline::deal::write::proposal_to_toml(&offer, Inviter);
+        let line = toml.lines().find(|line| line.starts_with("every")).map(str::to_owned);
+        line.unwrap_or_default()
+    };
+    let spans = [0, 1, 61, 60, 3_660, 3_600, 90_000, 86_400, 172_800];
+    let said =
+        ["", "1 seconds", "61 seconds", "1 minutes", "61 minutes", "1 hours", "25 hours", "1 days", "2 days"];
+    for (span, said) in spans.into_iter().zip(said) {
+        let line = if said.is_empty() { String::new() } else { format!("every = \"{said}\"") };
+        assert_eq!(written(span), line);
+    }
+}
