@@ -187,11 +187,21 @@ pub fn write_whole<T, E: From<FolderError>>(
         .map_err(failed(path))?;
     let filled = fill(making.as_file_mut())?;
     making.as_file().sync_all().map_err(failed(path))?;
-    // The system refuses to give a name that is taken: no other program can come between a look and the renaming.
-    let named = if over { making.persist(path) } else { making.persist_noclobber(path) };
-    named.map_err(|refused| match refused.error.kind() {
+    // The system refuses to give a name that is taken: no other program can come between a look and the naming.
+    let named = if over {
+        making.persist(path).map(drop).map_err(|refused| refused.error)
+    } else {
+        match std::fs::hard_link(making.path(), path) {
+            // A disk that knows but one name for a file may still move it.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                making.persist_noclobber(path).map(drop).map_err(|refused| refused.error)
+            }
+            linked => linked.and_then(|()| making.close()),
+        }
+    };
+    named.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => FolderError::Exists { path: path.to_owned() },
-        _ => failed(path)(refused.error),
+        _ => failed(path)(error),
     })?;
     sync_parent(path)?;
     Ok(filled)

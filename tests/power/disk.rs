@@ -128,6 +128,7 @@ impl Disk {
                 assert_eq!(from.0, to.0, "a move from one folder to another is not modelled");
                 self.rename(Naming::Move(from, to, node));
             }
+            Op::Link { to } => self.rename(Naming::Put(self.name(to), self.find(path))),
             Op::Write { at, bytes } => {
                 let change = Change::Bytes { at: *at as usize, bytes: bytes.clone() };
                 let node = self.find(path);

@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { CREATE = 1, WRITE, SIZE, SYNC, RENAME, REMOVE, MKDIR, OTHER };
+enum { CREATE = 1, WRITE, SIZE, SYNC, RENAME, REMOVE, MKDIR, LINK, OTHER };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int out = -1;
@@ -228,11 +228,19 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 int renameat(int from_dir, const char *from, int to_dir, const char *to) { return renameat2(from_dir, from, to_dir, to, 0); }
 int rename(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0); }
 
-/* What the replay has no model of: it refuses a log in which one of these is. */
-int linkat(int from_dir, const char *from, int dir, const char *name, int flags) {
-    NAMED(OTHER, 0, dir, name, syscall(SYS_linkat, from_dir, from, dir, name, flags))
+int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
+    char old[PATH_MAX], new[PATH_MAX];
+    int one = of_name(from_dir, from, old), other = of_name(to_dir, to, new);
+    if (!one && !other) return syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+    enter();
+    int done = syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+    if (done == 0) record(one && other ? LINK : OTHER, 0, old, new, strlen(new));
+    leave();
+    return done;
 }
-int link(const char *from, const char *name) { return linkat(AT_FDCWD, from, AT_FDCWD, name, 0); }
+int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
+
+/* What the replay has no model of: it refuses a log in which one of these is. */
 int symlinkat(const char *to, int dir, const char *name) { NAMED(OTHER, 0, dir, name, syscall(SYS_symlinkat, to, dir, name)) }
 int symlink(const char *to, const char *name) { return symlinkat(to, AT_FDCWD, name); }
 int truncate(const char *name, off_t to) { NAMED(OTHER, 0, AT_FDCWD, name, syscall(SYS_truncate, name, to)) }

@@ -16,6 +16,8 @@ pub enum Op {
     Sync,
     /// Another name, over what may have had it.
     Rename { to: PathBuf },
+    /// A further name of a file.
+    Link { to: PathBuf },
     /// A file or an empty folder goes.
     Remove,
     /// A new folder.
@@ -90,6 +92,7 @@ impl Recorder {
                 5 => Op::Rename { to: below(data) },
                 6 => Op::Remove,
                 7 => Op::MakeFolder { mode: number as u32 },
+                8 => Op::Link { to: below(data) },
                 _ => panic!("{}: a change that the replay has no model of", path.display()),
             };
             recorded.push(Recorded { op, path, end: (log.len() - rest.len()) as u64 });
