@@ -187,17 +187,17 @@ pub fn write_whole<T, E: From<FolderError>>(
         .map_err(failed(path))?;
     let filled = fill(making.as_file_mut())?;
     making.as_file().sync_all().map_err(failed(path))?;
-    // The system refuses to give a name that is taken: no other program can come between a look and the naming.
+    // Its first name goes with this, where it is still there.
+    let making = making.into_temp_path();
     let named = if over {
-        making.persist(path).map(drop).map_err(|refused| refused.error)
+        std::fs::rename(&making, path)
     } else {
-        match std::fs::hard_link(making.path(), path) {
+        // The system refuses to give a name that is taken: no other program can come between a look and the naming.
+        std::fs::hard_link(&making, path).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Err(error),
             // A disk that knows but one name for a file may still move it.
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                making.persist_noclobber(path).map(drop).map_err(|refused| refused.error)
-            }
-            linked => linked.and_then(|()| making.close()),
-        }
+            _ => making.persist_noclobber(path).map_err(|refused| refused.error),
+        })
     };
     named.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => FolderError::Exists { path: path.to_owned() },
