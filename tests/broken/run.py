@@ -82,7 +82,9 @@ def caught(name):
     if run.returncode == 0:
         print(f"{name}: NOT CAUGHT by: {check}")
     elif reason not in run.stdout:
-        print(f"{run.stdout[-4000:]}\n{name}: the check fails, and not with: {reason}")
+        lines = run.stdout.splitlines()
+        said_so = [line for at, line in enumerate(lines) if "panicked at" in "".join(lines[max(at - 1, 0) : at + 1]) or line.startswith("error")]
+        print("\n".join([*said_so, *lines[-10:], f"{name}: the check fails, and not with: {reason}"]))
     else:
         print(f"{name}: caught in {time.monotonic() - began:.0f} s by: {check}\n    {reason}", flush=True)
         return True
