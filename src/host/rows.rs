@@ -142,7 +142,7 @@ impl Rows {
                 return Err(failed(cause));
             }
         }
-        drop(folder::private_file(&making).map_err(failed)?);
+        folder::private_file(&making).map_err(|cause| FolderError::Failed { path: making.clone(), cause })?;
         let mut db = connect(&making)?;
         db.pragma_update(None, "synchronous", "EXTRA")?;
         transact(&mut db, |writer| {

@@ -1,6 +1,6 @@
 //! The simulation: stories with a name, and runs from a seed in which everything goes wrong that can.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "../deal_lifecycle/oracle.rs"]
 #[allow(dead_code, reason = "the simulation has no use for some of it")]
