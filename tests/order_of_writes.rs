@@ -36,7 +36,7 @@ use truceline::time::Millis;
 use truceline::wire::queue::CellHash;
 use zeroize::Zeroizing;
 
-/// How long a disk takes: long enough for what is sent too early to be there before.
+/// How long an officer's disk takes: long enough for what is sent too early to be on the relay's, which does not wait.
 const DISK: Duration = Duration::from_millis(4);
 /// Statements of each side.
 const EACH: u64 = 6;
@@ -170,7 +170,9 @@ impl Store for Disk {
     }
 
     fn commit(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
-        std::thread::sleep(DISK);
+        if self.whose != Whose::Relay {
+            std::thread::sleep(DISK);
+        }
         let number = {
             let mut commits = self.commits.lock().unwrap();
             *commits += 1;
