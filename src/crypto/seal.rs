@@ -1,7 +1,7 @@
 //! ChaCha20-Poly1305 (RFC 8439) with derived keys, and XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03)
 //! with random nonces. A (key, nonce) pair is used once, ever. The tag has 16 bytes and follows the text.
 
-use crate::crypto::secret::Secret;
+use crate::secret::Secret;
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce, XChaCha20Poly1305, XNonce};
 

@@ -1,9 +1,9 @@
 //! Ed25519 (RFC 8032) and ML-DSA-65 (FIPS 204, empty context): both sign `label ‖ message`, both must
 //! verify. A signing key does nothing else. Queues use Ed25519 alone: their keys live as long as a queue.
 
-use crate::crypto::digest::{Digest, digest};
-use crate::crypto::label::Label;
-use crate::crypto::secret::Secret;
+use crate::digest::{Digest, digest};
+use crate::label::Label;
+use crate::secret::Secret;
 use aws_lc_rs::signature::{KeyPair, ML_DSA_65, ML_DSA_65_SIGNING, PqdsaKeyPair, UnparsedPublicKey};
 use bincode::{Decode, Encode};
 use ed25519_dalek::Signer;

@@ -8,8 +8,8 @@
 //! ```
 //! The last chunk has 1 to 65,536 bytes of text; all before it are full. A stream is never empty.
 
-use crate::crypto::seal::{SealBroken, TAG_BYTES, open_random, seal_random};
-use crate::crypto::secret::Secret;
+use crate::seal::{SealBroken, TAG_BYTES, open_random, seal_random};
+use crate::secret::Secret;
 
 /// Bytes of text in every chunk but the last, which has no more.
 pub const CHUNK_TEXT_BYTES: usize = 65_536;

@@ -106,10 +106,11 @@ impl Framed<Reply> {
 fn encode<T: Encode>(said: &T, cell: Option<&CellBytes>) -> Result<FrameBytes, FrameError> {
     let mut content = vec![VERSION];
     content.extend(codec::encode(said, ENVELOPE_BYTES)?);
-    let mut frame = codec::pad(&content, ENVELOPE_BYTES)?;
-    frame.resize(FRAME_BYTES, 0);
-    if let (Some(cell), Some(to)) = (cell, frame.get_mut(ENVELOPE_BYTES..)) {
-        to.copy_from_slice(cell);
+    let mut frame = vec![0; FRAME_BYTES];
+    let (envelope, carried) = frame.split_at_mut(ENVELOPE_BYTES);
+    envelope.copy_from_slice(&codec::pad(&content, ENVELOPE_BYTES)?);
+    if let Some(cell) = cell {
+        carried.copy_from_slice(cell);
     }
     frame.into_boxed_slice().try_into().map_err(|_| FrameError::Envelope(CodecError::Malformed))
 }
@@ -124,7 +125,7 @@ fn decode<T: Encode + Decode<()>>(
         return Err(FrameError::VersionUnknown(*version));
     }
     let said: T = codec::decode(said, ENVELOPE_BYTES)?;
-    let empty = cell.iter().all(|byte| *byte == 0);
+    let empty = codec::is_zero(cell);
     let cell = match (carries(&said), empty) {
         (Carries::Nothing, false) => return Err(FrameError::CellUnexpected),
         (Carries::Nothing | Carries::Deposit, true) => None,

@@ -2,7 +2,7 @@
 //! closing: random histories checked against the table written down a second time and against what must hold in
 //! all of them, and the races by name.
 //!
-//! `TRUCELINE_HISTORIES` sets how many histories (2,000 by default), `TRUCELINE_SEED` the first one's seed.
+//! `TRUCELINE_HISTORIES` sets how many histories (1,000 by default), `TRUCELINE_SEED` the first one's seed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -14,6 +14,9 @@ use truceline::party::role::Role;
 use truceline::step::Record;
 use truceline::wire::deposit::key_digest;
 
+/// The place of a cell in a frame that carries none.
+static EMPTY: [u8; truceline::codec::CELL_BYTES] = [0; truceline::codec::CELL_BYTES];
+
 const THREAD: u8 = 3;
 const STATEMENT: u8 = 4;
 const MARK: u8 = 5;
@@ -260,7 +263,7 @@ impl Checks {
     pub fn frame(&mut self, frame: &[u8], needles: &Needles) {
         let (envelope, area) = frame.split_at(256);
         assert!(!needles.shown_in(envelope), "a frame shows what is said, or by whom");
-        if area.iter().any(|byte| *byte != 0) && self.seen.insert(layout::sha256(&[area])) {
+        if area != &EMPTY[..] && self.seen.insert(layout::sha256(&[area])) {
             assert!(!needles.shown_in(area), "a cell shows what is said, or by whom");
         }
     }
