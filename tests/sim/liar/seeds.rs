@@ -224,7 +224,7 @@ impl Scene {
 }
 
 fn between_a_liar_and_somebody_honest(seed: u64) -> (BTreeMap<Lie, u32>, BTreeSet<String>) {
-    let _told = Seed(seed);
+    let _told = Seed(seed, "liar");
     let mut scene = Scene::new(seed);
     (0..ROUNDS).for_each(|round| scene.round(round));
     scene.conclude();
