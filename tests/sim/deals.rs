@@ -55,7 +55,8 @@ const fn weight(act: &Act, haggles: bool) -> usize {
 
 /// Where each statement was said. Ids differ from run to run, since signatures do and the channel's id follows from one:
 /// so nothing is chosen in the order of ids.
-type Places = BTreeMap<Digest, (u64, Role)>;
+type Place = (u64, Role);
+type Places = BTreeMap<Digest, Place>;
 
 fn places(channel: &Channel) -> Places {
     let shown = channel.statements();
@@ -336,14 +337,15 @@ fn two_officers_who_hold_the_same_are_in_one_state_of_their_deals() {
     });
     println!("{found:?}");
     // Ten others may miss a stage.
-    if run >= if number_in("FIRST_SEED").is_none() { SEEDS } else { 100 } {
+    let enough = number_in("FIRST_SEED").map_or(SEEDS, |_| 100);
+    if run >= enough {
         let never: Vec<_> = found.iter().filter(|(_, times)| **times == 0).map(|(name, _)| name).collect();
         assert!(never.is_empty(), "never reached: {never:?}");
     }
 }
 
 /// What was said: by whom, of what kind, in which case, having seen how much.
-fn said(scene: &Scene) -> Vec<((u64, Role), u16, Option<(u64, Role)>, u64)> {
+fn said(scene: &Scene) -> Vec<(Place, u16, Option<Place>, u64)> {
     let channel = scene.channel(0);
     let places = places(channel);
     let of = |header: &Header| {
