@@ -38,14 +38,13 @@ impl Channel {
         let mut again = Vec::new();
         for (purpose, link) in &mut self.links {
             let halted = matches!(purpose, Purpose::Outbound(_)) && !may_send;
-            let silent = !link.serving
-                || link.unanswered > 0
-                || (link.getting && now.since(link.asked) > Millis(u64::from(GET_WAIT_MS)));
+            // A time ahead of the clock was given by a clock that was wrong.
+            let overdue = now < link.asked || now.since(link.asked) > Millis(u64::from(GET_WAIT_MS));
+            let silent = !link.serving || link.unanswered > 0 || (link.getting && overdue);
             if halted || !(link.blocked || silent) {
                 link.stuck_since = None;
                 continue;
             }
-            // A time ahead of the clock was given by a clock that was wrong.
             let since = link.stuck_since.map_or(now, |since| since.min(now));
             link.stuck_since = Some(since);
             if now.since(since) >= RETRY_AFTER {

@@ -25,12 +25,18 @@ pub enum Failure {
 type RowKey = (Table, Vec<u8>);
 type Value = Zeroizing<Vec<u8>>;
 
+/// A row, and the how manieth it was to be written.
+#[derive(Clone)]
+struct Written(u64, Value);
+
 /// Rows in memory. A clone is what a disk would hold after a crash at that moment.
 #[derive(Clone, Default)]
 pub struct SimStore {
-    rows: BTreeMap<RowKey, Value>,
+    rows: BTreeMap<RowKey, Written>,
+    /// How many rows were written.
+    written: u64,
     /// Damaged rows, and what was written there.
-    rotten: BTreeMap<RowKey, Value>,
+    rotten: BTreeMap<RowKey, Written>,
     /// Tables of a vault from which a damaged row was deleted: their sums hold no more.
     unsound: BTreeSet<Table>,
     /// A vault's rule: of all other tables a row is written once.
@@ -55,23 +61,26 @@ impl SimStore {
 
     /// The rows as they lie there, damaged or not.
     pub fn rows(&self) -> impl Iterator<Item = (Table, &[u8], &[u8])> {
-        self.rows.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_slice()))
+        self.rows.iter().map(|((table, key), Written(_, value))| (*table, key.as_slice(), value.as_slice()))
     }
 
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Turns over one bit of the row with this number, if it has any.
+    /// Turns over one bit of the row with this number, if it has any. Rows are counted as they were written: some keys
+    /// are ids, which differ from run to run.
     pub fn rot(&mut self, number: usize, bit: u64) -> Option<Table> {
-        let (key, value) = self.rows.iter_mut().nth(number)?;
-        let bits = value.len() as u64 * 8;
+        let mut rows: Vec<_> = self.rows.iter_mut().collect();
+        rows.sort_unstable_by_key(|(_, Written(at, _))| *at);
+        let (key, row) = rows.into_iter().nth(number)?;
+        let bits = row.1.len() as u64 * 8;
         if bits == 0 || self.rotten.contains_key(key) {
             return None;
         }
         let at = bit % bits;
-        self.rotten.insert(key.clone(), value.clone());
-        value[(at / 8) as usize] ^= 1 << (at % 8);
+        self.rotten.insert(key.clone(), row.clone());
+        row.1[(at / 8) as usize] ^= 1 << (at % 8);
         Some(key.0)
     }
 
@@ -116,7 +125,7 @@ impl Store for SimStore {
     fn scan(&self, table: Table, visit: &mut dyn FnMut(&[u8], Value)) -> Result<(), StoreError> {
         for (key, value) in self.rows.range((table, Vec::new())..).take_while(|((of, _), _)| *of == table) {
             self.whole(key)?;
-            visit(&key.1, value.clone());
+            visit(&key.1, value.1.clone());
         }
         if self.unsound.contains(&table) {
             return Err(corrupt(table, "rows are missing, or were put back"));
@@ -127,7 +136,7 @@ impl Store for SimStore {
     fn read(&self, table: Table, key: &[u8]) -> Result<Option<Value>, StoreError> {
         let key = (table, key.to_vec());
         self.whole(&key)?;
-        Ok(self.rows.get(&key).cloned())
+        Ok(self.rows.get(&key).map(|Written(_, value)| value.clone()))
     }
 
     fn range(
@@ -143,7 +152,7 @@ impl Store for SimStore {
         }
         for (key, value) in rows {
             self.whole(key)?;
-            if !visit(&key.1, value.clone()) {
+            if !visit(&key.1, value.1.clone()) {
                 break;
             }
         }
@@ -170,7 +179,8 @@ impl Store for SimStore {
             self.rotten.remove(&key);
             match value {
                 Some(value) => {
-                    let before = self.rows.insert(key, value);
+                    self.written += 1;
+                    let before = self.rows.insert(key, Written(self.written, value));
                     assert!(!once || before.is_none(), "a row of table {} was written again", table.0);
                 }
                 None => drop(self.rows.remove(&key)),

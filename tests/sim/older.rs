@@ -276,7 +276,7 @@ fn a_fork_of_the_counterpart_makes_no_restored_vault_speak_before_its_doubt_is_o
 
 /// A disk is copied at a random step and used later; with the one that it was copied from, or in its place.
 fn copied(seed: u64, at_once: bool, faults: Faults, relays: usize) {
-    let _told = Seed(seed);
+    let _told = Seed(seed, "older");
     let mut world = World::new(seed, &["Velmara", "Tarrun"], relays);
     let all: Vec<usize> = (0..relays).collect();
     let (a, b) = world.introduce(0, 1, &all, &all);

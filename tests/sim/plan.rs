@@ -112,24 +112,29 @@ impl Faults {
     }
 }
 
-/// Says which seed failed, and how to run it again.
-pub struct Seed(pub u64);
+/// Says which seed failed, and how to run it again: by which tests, and with what other variables.
+pub struct Seed(pub u64, pub &'static str);
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let Self(seed) = self;
+            let Self(seed, tests) = self;
+            let acts = std::env::var("ACTS").map(|acts| format!("ACTS={acts} ")).unwrap_or_default();
             println!(
-                "seed {seed} failed: run it again with `FIRST_SEED={seed} SEEDS=1 cargo test --test sim`"
+                "seed {seed} failed: run it again with `FIRST_SEED={seed} SEEDS=1 {acts}cargo test --test sim {tests}`"
             );
         }
     }
 }
 
+/// The number that a variable of the environment holds, if there is one.
+pub fn number_in(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// Runs so many seeds from the first on, or as many as `SEEDS` says from `FIRST_SEED` on; how many.
 pub fn for_seeds(default: u64, run: impl FnMut(u64)) -> u64 {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let (first, count) = (number("FIRST_SEED").unwrap_or(0), number("SEEDS").unwrap_or(default));
+    let (first, count) = (number_in("FIRST_SEED").unwrap_or(0), number_in("SEEDS").unwrap_or(default));
     (first..first + count).for_each(run);
     count
 }

@@ -1,7 +1,7 @@
 //! What can go wrong between two officers, each as a story of its own, through the real engines.
 
 use crate::sim::forge::Forger;
-use crate::sim::world::World;
+use crate::sim::world::{Faults, World};
 use truceline::deal::body::{Accept, Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::host::store::StoreError;
@@ -194,6 +194,21 @@ fn what_a_relay_let_expire_is_put_again_until_the_counterpart_has_it() {
     world.set_connected(0, true);
     world.set_connected(1, true);
     world.run_for(Millis::days(1));
+    assert_eq!(world.heads(0, a), world.heads(1, b));
+}
+
+#[test]
+fn a_link_that_went_silent_is_connected_anew_though_the_clock_was_days_ahead_when_it_was_asked() {
+    let (mut world, a, b) = pair();
+    world.nodes[1].clock_ahead = 10 * 86_400_000;
+    world.run_for(Millis::minutes(2));
+    // Nothing arrives any more, and nobody is told; meanwhile the clock is put right.
+    world.faults = Faults { one_way: 1_000, ..Faults::default() };
+    world.run_for(Millis::secs(30));
+    world.faults = Faults::default();
+    world.nodes[1].clock_ahead = 0;
+    say(&mut world, 0, a, "said while the line was dead");
+    world.run_for(Millis::minutes(10));
     assert_eq!(world.heads(0, a), world.heads(1, b));
 }
 

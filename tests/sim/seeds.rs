@@ -4,7 +4,7 @@
 use crate::sim::disk::SimStore;
 use crate::sim::officers::Outcome;
 use crate::sim::plan::{self, Seed};
-use crate::sim::world::{Faults, World};
+use crate::sim::world::{Faults, QUIET_HOURS, World};
 use rand_core::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use truceline::deal::body::{Content, Note};
@@ -70,7 +70,7 @@ fn converge(world: &mut World, threads: [u32; 2]) {
         world.run_for(Millis::minutes(1));
     }
     world.tick_every = 60_000;
-    for _ in 0..400 {
+    for _ in 0..QUIET_HOURS {
         if equal(world) {
             break;
         }
@@ -110,7 +110,7 @@ fn holds(world: &World, node: usize, thread: u32, said: &Said) {
 }
 
 fn exchange(seed: u64, faults: Faults, relays: usize, statements: u64) -> World {
-    let _told = Seed(seed);
+    let _told = Seed(seed, "seeds");
     let mut world = World::new(seed, &["Velmara", "Tarrun"], relays);
     world.tokens = 40;
     let all: Vec<usize> = (0..relays).collect();

@@ -18,6 +18,12 @@ use truceline::time::{Millis, UnixMillis};
 use truceline::wire::frame::Framed;
 use truceline::wire::request::Request;
 
+/// How many hours it takes at most, once nothing goes wrong any more, until both hold the same. A cell that a relay lost after
+/// it had stored it is put again after 96 hours at the latest, 6 more where the clock was so far ahead when it was put. A
+/// lost receipt waits for such a cell of the counterpart's; it lets the first pass where it was put again itself in
+/// the 68 hours before it, and goes with the second.
+pub const QUIET_HOURS: u64 = 2 * (96 + 6);
+
 /// What may go wrong, each in a thousand.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {

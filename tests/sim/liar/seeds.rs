@@ -193,7 +193,10 @@ impl Scene {
         let forked = matches!(halt, Some(Halt::Forked { .. }));
         match self.end {
             End::Fork => assert!(forked, "a fork was not noticed"),
-            End::Theft => assert_eq!(halt, Some(Halt::RolledBack), "a theft was not noticed"),
+            // In a channel that froze before, what comes before the notice is not taken any more, nor the notice then.
+            End::Theft => {
+                assert!(forked || halt == Some(Halt::RolledBack), "a theft was not noticed: {halt:?}")
+            }
             End::Honest | End::Jam | End::Flood => {
                 assert!(halt.is_none() || forked, "a doubt did not lift: {halt:?}")
             }
@@ -224,7 +227,7 @@ impl Scene {
 }
 
 fn between_a_liar_and_somebody_honest(seed: u64) -> (BTreeMap<Lie, u32>, BTreeSet<String>) {
-    let _told = Seed(seed);
+    let _told = Seed(seed, "liar");
     let mut scene = Scene::new(seed);
     (0..ROUNDS).for_each(|round| scene.round(round));
     scene.conclude();
