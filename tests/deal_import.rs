@@ -56,6 +56,26 @@ fn shipped(name: &str, me: Role) -> Offer {
 }
 
 #[test]
+fn a_leg_asks_for_whoever_meets_the_one_thing_that_is_said() {
+    let criteria = |said: &str| {
+        let text = format!("[[leg]]\ngiver = \"me\"\ncount = 2\n{said}\n");
+        let Content::Offer(offer) = read(&text, Inviter, &[]).unwrap().offer(0, None).unwrap() else {
+            panic!()
+        };
+        offer.legs()[0].criteria.clone()
+    };
+    assert_eq!(criteria(""), None);
+    for said in [
+        "ages = \"18..25 on 2031-05-01\"",
+        "health = [\"good\"]",
+        "status = [\"civilian internee\"]",
+        "sex = \"male\"",
+    ] {
+        assert!(criteria(said).is_some(), "{said}");
+    }
+}
+
+#[test]
 fn the_shipped_exchange_is_forty_for_forty_and_names_come_back_byte_for_byte() {
     let offer = shipped("exchange.toml", Inviter);
     assert_eq!(offer.given_by(Inviter), [(Category::Person, 40)].into());

@@ -7,7 +7,7 @@ use truceline::crypto::digest::Digest;
 use truceline::crypto::label;
 use truceline::crypto::merkle::{Frontier, consistency_proof, inclusion_proof, leaf_hash};
 use truceline::crypto::sign::SIGNATURE_BYTES;
-use truceline::party::card::Identity;
+use truceline::party::card::{CARD_BYTES_MAX, Identity, NAME_CHARS_MAX};
 use truceline::party::role::Role::{self, Inviter, Joiner};
 use truceline::party::words::SafetyWords;
 use truceline::statement::evidence::check::check;
@@ -543,6 +543,15 @@ fn a_case_is_whole_with_its_headers_its_bodies_and_the_words() {
     let (again, id) = case_with(2, |it| it.kind = Kind::WordsConfirmed.number());
     assert_eq!(gap(&again, [0, 1], &[(Joiner, 0)], id), Some(Gap::Run(Joiner)));
     assert_eq!(gap(&again, [0, 2], &[(Joiner, 0)], id), None);
+}
+
+#[test]
+fn cards_of_the_longest_names_fit() {
+    let mut forged = Forged::new();
+    forged.keys[0] = pair::identity(&"𝒱".repeat(NAME_CHARS_MAX), 1);
+    forged.say(Inviter, 0, |_| ());
+    let bundle = found(&forged.whole()).unwrap();
+    assert_eq!(bundle.preamble.cards[0].encode().unwrap().len(), CARD_BYTES_MAX);
 }
 
 #[test]
