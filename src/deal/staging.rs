@@ -252,7 +252,7 @@ mod tests {
             bag: Text::new("K-0117").unwrap(),
             place: None,
             date: None,
-            extent: Extent::Complete,
+            extent: Extent::Whole,
             claimed_identity: None,
             disc: None,
             dna_reference: None,
