@@ -90,6 +90,7 @@ fn an_export_comes_back_byte_for_byte() {
     let bytes = write(&preamble, &all);
     let checked = check(&bytes).unwrap();
     assert_eq!((&checked.preamble, &checked.statements), (&preamble, &statements));
+    assert_eq!(checked.transcript.channel(), &preamble.channel);
     assert_eq!(checked.heads(), [(2, statements[3].id()), (2, statements[2].id())]);
     assert_eq!(write(&checked.preamble, &checked.statements.iter().collect::<Vec<_>>()), bytes);
     assert!(String::from_utf8(checked.statements[1].said.body.clone()).unwrap().ends_with(NAMES));
@@ -317,6 +318,8 @@ fn one_statement_shown_twice_proves_no_fork() {
         let body = ForkNotice::new(signed(one), signed(other)).encode().unwrap();
         ForkNotice::proves(&body, &preamble.channel, Role::Inviter, preamble.cards[0].key())
     };
+    let notice = |at: usize| ForkNotice::new(signed(at), signed(at));
+    assert_eq!([0, 3].map(|at| notice(at).sequence()), [0, 1]);
     assert!(!proves(0, 0) && !proves(0, 3));
 }
 

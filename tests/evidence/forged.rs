@@ -571,6 +571,11 @@ fn a_count_that_cannot_be_is_refused_before_room_is_made_for_it() {
         let refused = check(&bytes, |_, _| Ok(())).map(drop);
         assert_eq!(refused, Err(BundleError::Malformed(CodecError::TooLong { found, max })));
     }
+    let whole = bare.encode().unwrap();
+    let refused = |bytes: &[u8]| check(bytes, |_, _| Ok(())).map(drop);
+    assert_eq!(refused(&[&whole[..], &[0]].concat()), Err(BundleError::Malformed(CodecError::Trailing(1))));
+    let (last, before) = whole.split_last().unwrap();
+    assert_eq!(refused(&[before, &[last ^ 1]].concat()), Err(BundleError::Damaged));
     // As many as fit: each withheld at a place that is shown takes no more than 17 bytes.
     let withheld = |at| Element { disclosure: Disclosure::Withheld, ..one.shown(Inviter, at) };
     let statements = [0, 1, 2].map(withheld).to_vec();

@@ -262,10 +262,9 @@ def try_all(parts, secs_max):
             tried[name] = result
             if not result["by"]:
                 print(f"lives after {result['tests']} of {result['of']} tests: {name}", flush=True)
+            keep("tried", tried)
             if nth % 50 == 0:
-                keep("tried", tried)
                 print(f"{nth} of {len(asked)}", flush=True)
-    keep("tried", tried)
     print(f"{sum(not tried[it['name']]['by'] for it in asked)} of {len(asked)} live")
 
 
