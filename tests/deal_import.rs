@@ -326,6 +326,8 @@ fn every_bad_cell_of_a_list_is_told_and_past_twenty_how_many_more() {
     let message = fault(inline, &[]);
     assert!(message.contains("leg 1, person 1, sex: \"x\" is not known"), "{message}");
     assert!(message.contains("leg 1, person 2, surname: is empty"), "{message}");
+    let error = read(inline, Inviter, &[]).unwrap_err();
+    assert_eq!(error.each(), message.lines().collect::<Vec<_>>());
 }
 
 #[test]

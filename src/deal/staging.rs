@@ -225,6 +225,11 @@ mod tests {
         assert_eq!(to_tell([&[&all], &[]]), [2]);
         assert_eq!(to_tell([&[], &[&all]]), [0, 2]);
         assert_eq!(to_tell([&[&all, &line(2, 1)], &[&all]]), [1]);
+        let joiner = |said: [&[&HandoverLine]; 2]| -> Vec<u8> {
+            super::to_tell(&offer, said, Role::Joiner).into_iter().collect()
+        };
+        assert_eq!(joiner([&[&all], &[]]), [0, 2]);
+        assert_eq!(joiner([&[], &[&all]]), [2]);
     }
 
     #[test]
