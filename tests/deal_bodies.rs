@@ -7,8 +7,8 @@
 use std::fmt::Write;
 use truceline::crypto::digest::{Digest, hex, unhex};
 use truceline::deal::body::{
-    Accept, Answer, BODY_BYTES_MAX, Body, Confirm, Content, Lapse, Lines, Note, Offer, OfferBody, Query,
-    Reject, Reply, Standby, Withdraw,
+    Accept, Answer, BODY_BYTES_MAX, Body, BodyError, Confirm, Content, Lapse, Lines, Note, Offer, OfferBody,
+    Query, Reject, Reply, Standby, Withdraw,
 };
 use truceline::deal::date::{Date, PartialDate};
 use truceline::deal::handover::{
@@ -21,13 +21,15 @@ use truceline::deal::person::{
 };
 use truceline::deal::pledge::{Condition, End, Frame, Guarantor, Obligation, Part, Sight};
 use truceline::deal::remains::{Extent, Remains};
+use truceline::deal::shown::Shown;
 use truceline::deal::stage::{Abort, Corridor, Order, Place, Point, Stage, Window};
 use truceline::deal::terms::{
-    Ages, Category, Criteria, Firmness, Leg, Quantity, Rounding, Selection, Substitution, Terms,
+    Ages, Category, Criteria, Firmness, LEGS_MAX, Leg, Quantity, Rounding, Selection, Substitution, Terms,
 };
 use truceline::deal::terms_rules::{MOMENT_MAX, SPAN_SECS_MAX};
 use truceline::deal::word::Text;
 use truceline::party::role::Role;
+use truceline::statement::evidence::{PartList, PartSaid};
 use truceline::statement::kind::Kind;
 use truceline::statement::list::{List, ListRoot};
 use truceline::time::UnixMillis;
@@ -792,6 +794,55 @@ fn a_body_past_its_limit_is_refused_before_it_is_signed_and_when_it_comes() {
     assert!(
         Body::parse(Kind::Offer, &bytes, &lists).unwrap_err().to_string().contains("where at most 262144")
     );
+}
+
+/// A body with every line of its lists shown.
+fn in_part(body: &impl bincode::Encode, lists: &[List]) -> PartSaid {
+    let shown = |list: &List| PartList {
+        root: list.root(),
+        lines: (0..list.root().lines).map(|at| list.show(at).unwrap()).collect(),
+    };
+    PartSaid { salt: [0; 32], body: raw(body), lists: lists.iter().map(shown).collect() }
+}
+
+#[test]
+fn lines_that_are_shown_of_an_offer_are_read_by_the_leg_that_names_their_list() {
+    let (mut body, lists) = full_offer();
+    let all = leg(Role::Joiner, Category::SeriouslyWounded, Quantity::All { least: 3 });
+    body.terms.legs.push(Leg { except: Some(2), ..all });
+    let lists = [&lists[..], &[list(3, &[person()])]].concat();
+    body.lists = lists.iter().map(List::root).collect();
+    let good = in_part(&body, &lists);
+    let Shown::Offer(_, records) = Shown::parse(Kind::Offer, &good).unwrap() else { panic!() };
+    let places: Vec<_> = records.iter().map(|it| (it.leg, it.line, it.excepted)).collect();
+    assert_eq!(places, [(0, 0, false), (2, 0, false), (3, 0, true)]);
+    assert_eq!(records.iter().map(|it| it.record.clone()).collect::<Vec<_>>(), [person(), bag(), person()]);
+    let refused = |change: fn(&mut PartSaid)| {
+        let mut other = good.clone();
+        change(&mut other);
+        Shown::parse(Kind::Offer, &other).map(drop).unwrap_err()
+    };
+    let fewer = refused(|it| drop(it.lists.pop()));
+    assert_eq!(fewer, BodyError::ListCount { found: 2, named: 3 });
+    assert_eq!(refused(|it| it.lists[1].root.lines += 1), BodyError::ListMismatch(2));
+    let malformed = BodyError::LineMalformed { list: 2, line: 1 };
+    assert_eq!(refused(|it| it.lists[1].lines[0].line = person().encode_line().unwrap()), malformed);
+    assert_eq!(refused(|it| it.lists[1].lines[0].line.truncate(3)), malformed);
+}
+
+#[test]
+fn lines_that_are_shown_of_a_handover_name_a_leg_that_an_offer_can_have() {
+    let line = |leg: usize| HandoverLine {
+        subject: Subject::Counted { leg: leg as u16, number: 5 },
+        ..handover_lines().remove(0)
+    };
+    let shown = |leg: usize| {
+        let (body, list) = lines_of(&[line(0), line(leg)]);
+        Shown::parse(Kind::Lines, &in_part(&body, &[list]))
+    };
+    let Ok(Shown::Lines(_, lines)) = shown(LEGS_MAX - 1) else { panic!() };
+    assert_eq!(lines, [(0, line(0)), (1, line(LEGS_MAX - 1))]);
+    assert_eq!(shown(LEGS_MAX).map(drop), Err(BodyError::LineMalformed { list: 1, line: 2 }));
 }
 
 #[test]

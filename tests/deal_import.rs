@@ -56,6 +56,26 @@ fn shipped(name: &str, me: Role) -> Offer {
 }
 
 #[test]
+fn a_leg_asks_for_whoever_meets_the_one_thing_that_is_said() {
+    let criteria = |said: &str| {
+        let text = format!("[[leg]]\ngiver = \"me\"\ncount = 2\n{said}\n");
+        let Content::Offer(offer) = read(&text, Inviter, &[]).unwrap().offer(0, None).unwrap() else {
+            panic!()
+        };
+        offer.legs()[0].criteria.clone()
+    };
+    assert_eq!(criteria(""), None);
+    for said in [
+        "ages = \"18..25 on 2031-05-01\"",
+        "health = [\"good\"]",
+        "status = [\"civilian internee\"]",
+        "sex = \"male\"",
+    ] {
+        assert!(criteria(said).is_some(), "{said}");
+    }
+}
+
+#[test]
 fn the_shipped_exchange_is_forty_for_forty_and_names_come_back_byte_for_byte() {
     let offer = shipped("exchange.toml", Inviter);
     assert_eq!(offer.given_by(Inviter), [(Category::Person, 40)].into());
@@ -306,6 +326,8 @@ fn every_bad_cell_of_a_list_is_told_and_past_twenty_how_many_more() {
     let message = fault(inline, &[]);
     assert!(message.contains("leg 1, person 1, sex: \"x\" is not known"), "{message}");
     assert!(message.contains("leg 1, person 2, surname: is empty"), "{message}");
+    let error = read(inline, Inviter, &[]).unwrap_err();
+    assert_eq!(error.each(), message.lines().collect::<Vec<_>>());
 }
 
 #[test]

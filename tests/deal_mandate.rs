@@ -767,6 +767,11 @@ fn a_mandate_that_cannot_be_read_says_where_and_what_to_do() {
         (of("give", "reserved", "bottom = 1"), "bottom: has no use where the principal decides: remove it"),
         (of("frame", "negotiable", "bottom = 1"), "bottom: does not belong to the issue 'frame': remove it"),
         (of("give", "negotiable", "country = []"), "country: does not belong to the issue 'give'"),
+        (of("give", "negotiable", "sight = [\"nothing\"]"), "part: does not belong to the issue 'give'"),
+        (
+            error(&(head.to_owned() + &rule("a\tb", "give", "negotiable", ""))),
+            "none of them control characters",
+        ),
         (
             of("give", "negotiable", "over_all_cases = true"),
             "over_all_cases: counts nothing without a bottom",
@@ -784,4 +789,11 @@ fn a_mandate_that_cannot_be_read_says_where_and_what_to_do() {
     }
     assert_eq!(Mandate::parse(&[0xff]), Err(MandateError::NotText));
     assert!(matches!(Mandate::parse(&vec![b'#'; (256 << 10) + 1]), Err(MandateError::TooLong(_))));
+    let longest = head.to_owned() + &"#".repeat((256 << 10) - head.len());
+    assert!(Mandate::parse(longest.as_bytes()).is_ok());
+    let rules = |count: usize| {
+        (0..count).fold(head.to_owned(), |text, at| text + &rule(&at.to_string(), "give", "reserved", ""))
+    };
+    assert_eq!(Mandate::parse(rules(256).as_bytes()).unwrap().rules.len(), 256);
+    assert!(error(&rules(257)).contains("rule: 257 rules; at most 256 are allowed"));
 }

@@ -6,7 +6,9 @@ mod sim;
 
 use sim::forge::Forger;
 use sim::world::World;
+use truceline::codec;
 use truceline::crypto::digest::{Digest, hex, unhex};
+use truceline::crypto::sign::SIGNATURE_BYTES;
 use truceline::deal::body::{Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::officer::adopt::{AdoptError, Adopted};
@@ -16,13 +18,18 @@ use truceline::officer::evidence::{Asked, MakeError, check};
 use truceline::officer::renewal::{Counterpart, Old};
 use truceline::officer::thread::{Halt, Stage};
 use truceline::officer::view::check_export;
-use truceline::party::role::Role;
+use truceline::party::role::Role::{self, Inviter, Joiner};
+use truceline::party::words::SafetyWords;
 use truceline::session::invite::UntrustedInvite;
 use truceline::statement::export::CheckedExport;
-use truceline::statement::header::StatementId;
+use truceline::statement::header::{Header, StatementId, VERSION};
 use truceline::statement::kind::Kind;
-use truceline::statement::receipt::ForkNotice;
-use truceline::statement::renewal::{CitationError, Cited, Renewal, Succession, SuccessionError, succession};
+use truceline::statement::list::List;
+use truceline::statement::receipt::{ForkNotice, WordsConfirmed};
+use truceline::statement::renewal::{
+    CitationError, Cited, Renewal, Succession, SuccessionError, renewal_by, succession,
+};
+use truceline::statement::signed::{Said, Statement};
 use truceline::time::{Millis, UnixMillis};
 
 fn pair(names: &[&str]) -> (World, u32, u32) {
@@ -345,4 +352,76 @@ fn a_renewals_body_is_what_it_was_and_each_defect_is_refused() {
     assert!(
         Renewal::decode(&bytes[..176]).is_err() && Renewal::decode(&[&bytes[..], &[0]].concat()).is_err()
     );
+}
+
+/// Who says what, and how many of the other's statements it acknowledges.
+type Spoken<'a> = (Role, Kind, &'a [u8], u64);
+
+/// Nobody's signatures are on these: who reads them checked that before.
+fn spoken(all: &[Spoken], lists: &[List]) -> Vec<Statement> {
+    let mut next = [0, 0];
+    let statement = |&(author, kind, body, peer_count): &Spoken| {
+        let sequence = &mut next[usize::from(author.number())];
+        *sequence += 1;
+        let header = Header {
+            version: VERSION,
+            author,
+            kind: kind.number(),
+            channel: Digest([1; 32]),
+            case: StatementId::NONE,
+            sequence: *sequence - 1,
+            previous: StatementId::NONE,
+            own_root: Digest::default(),
+            peer_count,
+            peer_head: StatementId::NONE,
+            peer_root: Digest::default(),
+            clock: UnixMillis(7),
+            commitment: Digest::default(),
+        };
+        let signature = codec::decode(&[0; SIGNATURE_BYTES], SIGNATURE_BYTES).unwrap();
+        let said = Said { salt: [2; 32], body: body.to_vec(), lists: lists.to_vec() };
+        Statement { header, signature, said }
+    };
+    all.iter().map(statement).collect()
+}
+
+#[test]
+fn a_renewal_counts_with_both_confirmations_of_the_words_in_its_past() {
+    let words = [3, 4].map(|byte| SafetyWords::of(&Digest([1; 32]), &Digest([2; 32]), &Digest([byte; 32])));
+    let [right, wrong] = words.each_ref().map(|words| WordsConfirmed::new(words).encode().unwrap());
+    let body = renewal().encode().unwrap();
+    let (own, peer) =
+        ((Inviter, Kind::WordsConfirmed, &right[..], 0), (Joiner, Kind::WordsConfirmed, &right[..], 1));
+    let renews = |acknowledged| (Inviter, Kind::Renewal, &body[..], acknowledged);
+    let by = |all: &[Spoken], lists: &[List]| renewal_by(Inviter, &words[0], spoken(all, lists).iter());
+    let counts = |all: &[Spoken]| by(all, &[]).is_some();
+    assert_eq!(by(&[own, peer, renews(1)], &[]), Some(renewal()));
+    assert!(counts(&[peer, own, renews(1)]));
+    assert!(counts(&[renews(0), own, peer, renews(1)]), "one that came too early does not count");
+    assert!(!counts(&[own, renews(1)]) && !counts(&[peer, renews(1)]));
+    assert!(!counts(&[own, peer, renews(0)]), "the other's is not in its past");
+    assert!(!counts(&[own, peer, (Joiner, Kind::Renewal, &body, 1)]), "it is the other's");
+    assert!(!counts(&[own, peer, (Inviter, Kind::Note, &body, 1)]), "it is none");
+    assert!(!counts(&[own, (Joiner, Kind::Note, &right, 1), renews(1)]), "it confirms nothing");
+    assert!(!counts(&[own, (Joiner, Kind::WordsConfirmed, &wrong, 1), renews(1)]), "it confirms other words");
+    let list = List::new([5; 32], vec![b"a line".to_vec()]).unwrap();
+    assert!(by(&[own, peer, renews(1)], &[list]).is_none(), "neither has a list");
+    let renews = |channel| {
+        let mut it = spoken(&[renews(1)], &[]).remove(0);
+        it.header.channel = channel;
+        Renewal::of(&it.header, &it.said)
+    };
+    assert_eq!(renews(Digest([1; 32])), Some(renewal()));
+    assert_eq!(renews(renewal().channel), None, "a channel renews none but another");
+}
+
+#[test]
+fn a_citation_fits_what_is_held_or_is_of_more_or_of_something_else() {
+    let whole = renewal();
+    let held = |of: Role, count: u64| Some(*whole.cited(of)).filter(|cited| cited.count == count);
+    assert_eq!(whole.check(held), Ok(()));
+    let fewer = |of: Role, count: u64| held(of, count).filter(|cited| cited.count < 7);
+    assert_eq!(whole.check(fewer), Err(CitationError::Beyond { of: Inviter, cited: 7 }));
+    let other = |of: Role, count: u64| held(of, count).map(|cited| Cited { root: Digest([9; 32]), ..cited });
+    assert_eq!(whole.check(other), Err(CitationError::Other { of: Inviter, cited: 7 }));
 }

@@ -7,6 +7,7 @@ mod pair;
 use pair::{Stage, identity, run, welcome};
 use truceline::crypto::digest::Digest;
 use truceline::crypto::sign::{SIGNATURE_BYTES, SignError};
+use truceline::party::card::{CARD_BYTES_MAX, NAME_CHARS_MAX};
 use truceline::party::role::Role;
 use truceline::session::content::{Content, fragments};
 use truceline::session::introduction::verify_role;
@@ -16,7 +17,7 @@ use truceline::statement::kind::Kind;
 use truceline::statement::list::{LINE_BYTES_MAX, LIST_LINES_MAX, List, ListError};
 use truceline::statement::receipt::{ForkNotice, READ_MAX, Read};
 use truceline::statement::renewal;
-use truceline::statement::signed::{LISTS_MAX, Said, Statement, StatementError};
+use truceline::statement::signed::{LISTS_MAX, STATEMENT_BYTES_MAX, Said, Statement, StatementError};
 use truceline::statement::transcript::{Heading, Transcript, TranscriptError};
 use truceline::time::UnixMillis;
 
@@ -89,6 +90,7 @@ fn an_export_comes_back_byte_for_byte() {
     let bytes = write(&preamble, &all);
     let checked = check(&bytes).unwrap();
     assert_eq!((&checked.preamble, &checked.statements), (&preamble, &statements));
+    assert_eq!(checked.transcript.channel(), &preamble.channel);
     assert_eq!(checked.heads(), [(2, statements[3].id()), (2, statements[2].id())]);
     assert_eq!(write(&checked.preamble, &checked.statements.iter().collect::<Vec<_>>()), bytes);
     assert!(String::from_utf8(checked.statements[1].said.body.clone()).unwrap().ends_with(NAMES));
@@ -229,9 +231,27 @@ fn limits_of_lists_hold_when_a_statement_is_read_as_when_it_is_made() {
     let empty = [&[5; 32][..], &[0; 8]].concat();
     let many = with(&empty.repeat(LISTS_MAX + 1), LISTS_MAX as u64 + 1);
     assert_eq!(Statement::decode(&many).err(), Some(StatementError::TooManyLists));
+    let least = [&[5; 32][..], &1u64.to_le_bytes(), &[0; 8]].concat();
+    assert!(Statement::decode(&with(&least.repeat(LISTS_MAX), LISTS_MAX as u64)).is_ok());
     let line = (LINE_BYTES_MAX as u64 + 1).to_le_bytes();
     let one = [&[5; 32][..], &1u64.to_le_bytes(), &line, &vec![0; LINE_BYTES_MAX + 1]].concat();
     assert_eq!(Statement::decode(&with(&one, 1)).err(), Some(StatementError::List(long)));
+}
+
+#[test]
+fn a_statement_and_a_card_may_be_as_long_as_their_limits() {
+    let (mut preamble, statements) = talk();
+    let around = HEADER_BYTES + SIGNATURE_BYTES + 32 + 8 + 8;
+    let mut long = statements[0].clone();
+    long.said.body = vec![7; STATEMENT_BYTES_MAX - around];
+    assert_eq!(long.encode().unwrap().len(), STATEMENT_BYTES_MAX);
+    long.said.body.push(7);
+    assert!(long.encode().is_err());
+    // No name takes more bytes than one of so many characters of four.
+    preamble.cards[0] = identity(&"𝒱".repeat(NAME_CHARS_MAX), 1).card().clone();
+    assert_eq!(preamble.cards[0].encode().unwrap().len(), CARD_BYTES_MAX);
+    let bytes = export::beginning(&preamble, 0).unwrap();
+    assert_eq!(export::Reader::new(&bytes[..]).beginning(), Ok((preamble, 0)));
 }
 
 #[test]
@@ -298,6 +318,8 @@ fn one_statement_shown_twice_proves_no_fork() {
         let body = ForkNotice::new(signed(one), signed(other)).encode().unwrap();
         ForkNotice::proves(&body, &preamble.channel, Role::Inviter, preamble.cards[0].key())
     };
+    let notice = |at: usize| ForkNotice::new(signed(at), signed(at));
+    assert_eq!([0, 3].map(|at| notice(at).sequence()), [0, 1]);
     assert!(!proves(0, 0) && !proves(0, 3));
 }
 

@@ -135,8 +135,11 @@ mod tests {
     use super::*;
     use crate::deal::body::OfferBody;
     use crate::deal::handover::{Cause, Remedy};
+    use crate::deal::person::Line;
+    use crate::deal::remains::{Extent, Remains};
     use crate::deal::stage::{Abort, Order, Stage};
     use crate::deal::terms::{Category, Firmness, Selection, Substitution, Terms};
+    use crate::deal::word::Text;
 
     fn leg(count: u32, stage: u8) -> Leg {
         Leg {
@@ -222,6 +225,11 @@ mod tests {
         assert_eq!(to_tell([&[&all], &[]]), [2]);
         assert_eq!(to_tell([&[], &[&all]]), [0, 2]);
         assert_eq!(to_tell([&[&all, &line(2, 1)], &[&all]]), [1]);
+        let joiner = |said: [&[&HandoverLine]; 2]| -> Vec<u8> {
+            super::to_tell(&offer, said, Role::Joiner).into_iter().collect()
+        };
+        assert_eq!(joiner([&[&all], &[]]), [0, 2]);
+        assert_eq!(joiner([&[], &[&all]]), [2]);
     }
 
     #[test]
@@ -238,6 +246,33 @@ mod tests {
         assert_eq!(told_in_all(&loose, &[]), (0, 16));
         assert_eq!(told_in_all(&loose, &[&line(0, 8), &line(2, 0)]), (11, 16));
         assert_eq!(told_in_all(&loose, &[&line(0, 7)]), (7, 16));
+    }
+
+    #[test]
+    fn who_is_named_where_a_number_was_agreed_is_one_of_it_unless_he_came_besides() {
+        let mut body = offer().body().clone();
+        body.terms.legs[2].category = Category::Remains;
+        let offer = Offer::join(body, &[]).unwrap();
+        let who = Line::Remains(Remains {
+            bag: Text::new("K-0117").unwrap(),
+            place: None,
+            date: None,
+            extent: Extent::Whole,
+            claimed_identity: None,
+            disc: None,
+            dna_reference: None,
+            laboratory: None,
+            parent_bag: None,
+            claimed_side: None,
+        });
+        let named = |outcome| HandoverLine {
+            subject: Subject::Unlisted { leg: 2, who: who.clone() },
+            outcome,
+            ..line(2, 0)
+        };
+        assert_eq!(told_in_all(&offer, &[&named(Outcome::Delivered)]), (1, 16));
+        assert_eq!(told_in_all(&offer, &[&named(Outcome::Surplus)]), (0, 16));
+        assert_eq!(told_in_all(&offer, &[&named(Outcome::Duplicate)]), (0, 16));
     }
 
     #[test]

@@ -398,6 +398,10 @@ mod tests {
         early.append_verified(&said[0]).unwrap();
         let answer = next(&early, Role::Joiner, "has the first", &keys[1]).header;
         transcript.clone().append_verified(&answer).unwrap();
+        let mut ended = transcript.clone();
+        ended.recall(&said[1]);
+        ended.forget();
+        assert_eq!([1, 2].map(|count| ended.chain(Role::Inviter).stand(count)), [None, None]);
         let ends = Role::BOTH.map(|role| transcript.chain(role).end().clone());
         let mut resumed = Transcript::resume(Digest([9; 32]), ends);
         assert_eq!(resumed.clone().append_verified(&answer), Err(TranscriptError::PeerMismatch));

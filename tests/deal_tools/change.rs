@@ -3,6 +3,7 @@
 use crate::build::{bags, leg, named, offer, offer_of, persons, soldiers, text};
 use truceline::deal::body::Offer;
 use truceline::deal::change::{Changes, LegChange, changes};
+use truceline::deal::stage::{Abort, Order, Stage};
 use truceline::deal::terms::{Category, Leg, Quantity, Terms};
 use truceline::party::role::Role;
 
@@ -46,6 +47,27 @@ fn persons_who_come_go_and_change_are_told_apart() {
             "leg 1, line 4, ADAM: surname: Adam -> ADAM; health: good -> sick",
         ]
     );
+}
+
+#[test]
+fn a_leg_that_moves_to_another_stage_is_told_by_the_stages_number() {
+    let stage = Stage {
+        name: None,
+        after: Vec::new(),
+        place: None,
+        window: None,
+        corridor: None,
+        order: Order::Simultaneous,
+        abort: Abort::Stop,
+    };
+    let of = |at: u8| {
+        let on =
+            |giver, at| Leg { stage: Some(at), ..leg(giver, Category::PrisonerOfWar, Quantity::Count(2)) };
+        let legs = vec![on(US, at), on(THEM, 1 - at)];
+        offer_of(Terms { legs, stages: vec![stage.clone(), stage.clone()], ..Terms::default() }, &[])
+    };
+    let told = lines(&of(0), &of(1));
+    assert!(told.contains(&"leg 1: stage: 1 -> 2".to_owned()), "{told:?}");
 }
 
 #[test]

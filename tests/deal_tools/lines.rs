@@ -130,6 +130,8 @@ fn every_bad_row_is_named_with_what_to_do() {
         assert!(error.starts_with(&expected), "{row}: {error}");
         assert!(error.contains(": "), "{row}: {error}");
     }
+    let custody = read("leg,outcome,surname,custody_evidence\n1,surplus,X,rumour\n").unwrap_err();
+    assert!(custody.starts_with("lines.csv, line 2, column custody_evidence: "), "{custody}");
     let twice = read(&format!("{head}1,1,,died,,,,,,\n1,1,,refused,,,,,,\n")).unwrap_err();
     assert_eq!(twice, "lines.csv, line 3: is about the same as line 2: keep one of them");
     assert!(read("leg,line\n1,1\n").unwrap_err().contains("column outcome: is missing"));

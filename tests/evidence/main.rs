@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod forged;
 mod frozen;
+#[path = "../pair/mod.rs"]
+mod pair;
 #[path = "../sim/mod.rs"]
 mod sim;
 mod story;

@@ -408,6 +408,7 @@ class Chain:
 
     def check_peer(self, other):
         for header in self.run:
+            want(header.count or header.peer_head == ZEROS, "peer head")
             if header.count >= other.first:
                 want(header.count <= other.tree.size, "a count past the other's run")
                 want(header.peer_root == other.tree.at(header.count), "peer root")

@@ -72,8 +72,11 @@ impl Tree {
     /// The `count`-th id and the root over so many, where the run shows them.
     fn at(&self, count: u64) -> (Option<StatementId>, Option<Digest>) {
         let at = |count: u64| usize::try_from(count.checked_sub(self.first)?).ok();
-        let id = count.checked_sub(1).and_then(at).and_then(|at| self.ids.get(at));
-        (id.copied(), at(count).and_then(|at| self.roots.get(at)).copied())
+        let id = match count.checked_sub(1) {
+            None => Some(StatementId::NONE),
+            Some(last) => at(last).and_then(|at| self.ids.get(at)).copied(),
+        };
+        (id, at(count).and_then(|at| self.roots.get(at)).copied())
     }
 }
 
