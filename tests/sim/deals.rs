@@ -254,7 +254,7 @@ fn a_deal(seed: u64) -> BTreeMap<&'static str, u32> {
     }
     scene.converge();
     scene.world.nodes.iter().for_each(|node| node.store.store(SimStore::heal));
-    let ledgers = [0, 1].map(|node| judged(scene.channel(node)));
+    let ledgers = [judged(scene.channel(0)), scene.channel(1).ledger()];
     assert_eq!(ledgers[0], ledgers[1], "two states of one transcript");
     for (id, verdict) in ledgers[0].verdicts() {
         assert_eq!(verdict, Ok(()), "a program signed what is void: {id:?}");
