@@ -188,7 +188,7 @@ impl World {
             self.nodes[node].is_durable = true;
             let keys = self.relays.iter().map(|relay| (&relay.place, relay.deposit));
             self.checks.deposits(node, &self.nodes[node].officer, &keys.collect());
-            if self.commits.is_multiple_of(16)
+            if self.commits.is_multiple_of(64)
                 && let Ok(restored) = self.nodes[node].store.start()
             {
                 restart::changes_nothing(&self.nodes[node].officer, &restored);
