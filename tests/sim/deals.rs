@@ -309,12 +309,10 @@ fn talk(seed: u64, acts: u64) -> Scene {
 fn a_deal(seed: u64) -> BTreeMap<&'static str, u32> {
     let _told = Seed(seed, "deals");
     let scene = talk(seed, acts());
-    let ledgers = [0, 1].map(|node| {
-        let channel = scene.channel(node);
-        let statements: u64 =
-            scene.world.heads(node, scene.threads[node]).iter().map(|(count, _)| count).sum();
-        if statements > RECKONED { channel.ledger() } else { judged(channel) }
-    });
+    let (said, ledger) = (scene.world.heads(0, scene.threads[0]), scene.channel(1).ledger());
+    // Longer talks than the second writing reckons are compared alone.
+    let short = said.iter().map(|(count, _)| count).sum::<u64>() <= RECKONED;
+    let ledgers = [if short { judged(scene.channel(0)) } else { scene.channel(0).ledger() }, ledger];
     assert_eq!(ledgers[0], ledgers[1], "two states of one transcript");
     for (id, verdict) in ledgers[0].verdicts() {
         assert_eq!(verdict, Ok(()), "a program signed what is void: {id:?}");

@@ -23,6 +23,9 @@ impl World {
 
     /// An answer goes out, or what the relay makes of it.
     pub fn relay_answers(&mut self, at: usize, conn: u64, honest: Framed<Reply>) {
+        if matches!(honest.said, Reply::Full { bound: Bound::Queue, .. }) {
+            self.count("queue full");
+        }
         if matches!(honest.said, Reply::Serving { .. }) {
             self.copies.serving(conn, at, self.now);
         }

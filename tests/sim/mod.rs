@@ -15,6 +15,7 @@ pub mod network;
 pub mod officers;
 pub mod plan;
 pub mod relays;
+pub mod restart;
 pub mod secrets;
 pub mod wire;
 pub mod world;

@@ -3,6 +3,7 @@
 use super::check::Changes;
 use super::disk::{Failure, OfficerDisk, SimStore};
 use super::network::{Event, To};
+use super::restart;
 use super::world::World;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
@@ -30,6 +31,8 @@ pub struct Node {
     /// Until when its program does not run, and its network is apart.
     pub asleep_until: u64,
     pub apart_until: u64,
+    /// Whether all that the engine holds was made durable.
+    pub is_durable: bool,
 }
 
 /// What became of a command.
@@ -63,6 +66,7 @@ impl Node {
             connected: false,
             asleep_until: 0,
             apart_until: 0,
+            is_durable: true,
         }
     }
 }
@@ -121,6 +125,7 @@ impl World {
         let stops = self.nodes[node].store.failure().is_some();
         if stops {
             self.count("vault's damage met");
+            self.nodes[node].is_durable = false;
             self.nodes[node].store.store(SimStore::heal);
             self.crash_officer(node);
         }
@@ -136,6 +141,7 @@ impl World {
         if step.records.is_empty() && step.sends.is_empty() && step.notices.is_empty() {
             return true;
         }
+        self.nodes[node].is_durable = step.records.is_empty();
         if may_die && self.crashes("kill_officer", kill) {
             self.crash_officer(node);
             return false;
@@ -179,8 +185,14 @@ impl World {
         }
         if committed {
             self.nodes[node].officer.committed();
+            self.nodes[node].is_durable = true;
             let keys = self.relays.iter().map(|relay| (&relay.place, relay.deposit));
             self.checks.deposits(node, &self.nodes[node].officer, &keys.collect());
+            if self.commits.is_multiple_of(64)
+                && let Ok(restored) = self.nodes[node].store.start()
+            {
+                restart::changes_nothing(&self.nodes[node].officer, &restored);
+            }
         }
         committed
     }
@@ -230,7 +242,7 @@ impl World {
         let conns: Vec<u64> = self.nodes[node].running.values().copied().collect();
         conns.into_iter().for_each(|conn| self.let_go(conn));
         self.nodes[node].retry_at.clear();
-        self.nodes[node].officer = loop {
+        let officer = loop {
             let store = &self.nodes[node].store;
             match store.start() {
                 Ok(officer) => break officer,
@@ -241,6 +253,10 @@ impl World {
                 }
             }
         };
+        let before = std::mem::replace(&mut self.nodes[node].officer, officer);
+        if std::mem::replace(&mut self.nodes[node].is_durable, true) {
+            restart::changes_nothing(&before, &self.nodes[node].officer);
+        }
         self.nodes[node].officer.begin_sync(Pace::Watch);
         self.checks.restarted(node, &self.nodes[node].officer);
     }
@@ -274,6 +290,7 @@ impl World {
     /// Puts an older copy of an officer's disk in place of its disk.
     pub fn restore_disk(&mut self, node: usize, store: OfficerDisk) {
         self.nodes[node].store = store;
+        self.nodes[node].is_durable = false;
         self.checks.adopt(node, &self.nodes[node].store);
         self.copies.forget(node);
         self.kill_officer(node);

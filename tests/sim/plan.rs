@@ -5,7 +5,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 /// All that can go wrong, and what must have come of it at least once in a run of many seeds.
-pub const KINDS: [&str; 32] = [
+pub const KINDS: [&str; 33] = [
     "cut",
     "one_way",
     "partition",
@@ -17,6 +17,7 @@ pub const KINDS: [&str; 32] = [
     "full_officer",
     "full_relay",
     "no_room_relay",
+    "queue full",
     "fsync_officer",
     "fsync_relay",
     "failed, and nothing was written",
@@ -72,6 +73,7 @@ pub fn of_a_seed(seed: u64) -> (Faults, usize) {
         repeat: often(50),
         make_up: often(60),
         forge_deposit: often(100),
+        queue_cells: if often(4) > 0 { 8 } else { 0 },
     };
     let honest = Faults {
         forget_cell: 0,

@@ -2,14 +2,17 @@
 
 use crate::sim::forge::Forger;
 use crate::sim::world::{Faults, World};
+use truceline::codec::{decode, encode};
+use truceline::crypto::secret::Secret;
 use truceline::deal::body::{Accept, Content as Deal, Note};
 use truceline::deal::word::Text;
 use truceline::host::store::StoreError;
+use truceline::officer::cell::{Carries, Placement};
 use truceline::officer::command::CommandError;
 use truceline::officer::engine::Notice;
 use truceline::officer::receipt::Marks;
 use truceline::officer::table;
-use truceline::officer::thread::{Halt, Stage};
+use truceline::officer::thread::{Halt, Stage, Thread};
 use truceline::party::role::Role;
 use truceline::session::content::{Content, FRAGMENT_BYTES, FRAGMENTS_MAX, Fragment, fragments};
 use truceline::statement::kind::Kind;
@@ -253,14 +256,81 @@ fn a_flood_of_pieces_is_bounded_and_the_rest_stays_at_the_relay() {
     let first = peer.transcript.chain(Role::Joiner).count();
     for piece in 0..1_100u64 {
         let (sequence, index) = (first + 1 + piece / 600, (piece % 600) as u32);
+        // Nor are more kept that would make a statement whole which is not due.
+        let (sequence, index, count) =
+            if piece < 1_024 { (sequence, index, 600) } else { (first + piece - 1_000, 0, 1) };
         let bytes = vec![1; FRAGMENT_BYTES];
-        peer.put(&mut world, 0, &Content::Fragment(Fragment { sequence, index, count: 600, bytes }));
+        peer.put(&mut world, 0, &Content::Fragment(Fragment { sequence, index, count, bytes }));
     }
     let pieces = |world: &World| world.nodes[0].officer.channel(a).unwrap().inbox.pieces();
     for _ in 0..2 {
         world.run_for(Millis::minutes(10));
         assert_eq!(pieces(&world), 1_024);
         assert_eq!(world.relays[0].relay.totals().cells, 76 + 1, "the offer, and what was not taken in");
+        world.kill_officer(0);
+    }
+}
+
+/// Puts rows into the vault of node 0 while its program is down.
+fn planted(world: &mut World, thread: &Thread, number: u32, mut records: Vec<Record>) {
+    let row = encode(thread, usize::MAX).unwrap();
+    records.push(Record::put(table::THREAD, table::thread_key(number), row));
+    world.nodes[0].store.commit(records).unwrap();
+    world.nodes[0].is_durable = false;
+    world.kill_officer(0);
+}
+
+fn thread(world: &World, number: u32) -> Thread {
+    let row = world.nodes[0].store.read(table::THREAD, &table::thread_key(number)).unwrap().unwrap();
+    decode(&row, usize::MAX).unwrap()
+}
+
+#[test]
+fn what_the_counterpart_has_not_acknowledged_is_sealed_up_to_1_024_cells() {
+    let (mut world, a, _) = pair();
+    world.set_connected(0, false);
+    let mut thread = thread(&world, a);
+    let held = world.nodes[0].officer.channel(a).unwrap().outbox.cells.len() as u64;
+    let mut records = Vec::new();
+    for _ in held..1_021 {
+        let at = table::number_key(a, thread.next_cell);
+        thread.next_cell += 1;
+        let carries = Carries::Fragment { sequence: u64::MAX, receipt: true };
+        let cell = encode(&(carries, vec![7u8; 16_128], None::<Secret<44>>), usize::MAX).unwrap();
+        let places = encode(&vec![Placement::default()], usize::MAX).unwrap();
+        records.extend([Record::put(table::CELL, at.clone(), cell), Record::put(table::PLACES, at, places)]);
+    }
+    planted(&mut world, &thread, a, records);
+    for _ in 0..3 {
+        say(&mut world, 0, a, &"\u{10348}".repeat(3_900));
+    }
+    let channel = world.nodes[0].officer.channel(a).unwrap();
+    let session = channel.session().unwrap();
+    assert_eq!((channel.outbox.cells.len(), session.sealed_fragments), (1_024, 1));
+    world.run_for(Millis::secs(2));
+    world.kill_officer(0);
+}
+
+#[test]
+fn of_the_cells_that_were_taken_in_the_last_4_096_are_remembered() {
+    let (mut world, a, b) = pair();
+    let mut thread = thread(&world, a);
+    let mut records = Vec::new();
+    while thread.next_opened < 4_096 {
+        let at = table::opened_key(a, thread.next_opened, 0);
+        let mut hash = [1; 32];
+        hash[..8].copy_from_slice(&thread.next_opened.to_le_bytes());
+        records.push(Record::put(table::OPENED, at, hash.to_vec()));
+        thread.next_opened += 1;
+    }
+    planted(&mut world, &thread, a, records);
+    say(&mut world, 1, b, "one");
+    say(&mut world, 1, b, "another");
+    for _ in 0..2 {
+        world.run_for(Millis::minutes(2));
+        let opened = &world.nodes[0].officer.channel(a).unwrap().inbox.opened;
+        let numbers: Vec<u64> = opened.values().map(|(number, _)| *number).collect();
+        assert_eq!((numbers.len(), numbers.iter().min()), (4_096, Some(&2)));
         world.kill_officer(0);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::check::Checks;
 use super::layout::{self, Hash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const RETENTION_MS: u64 = 21 * 86_400_000;
 
@@ -19,6 +19,7 @@ struct Queue {
 struct Conn {
     queue: Option<(usize, Hash)>,
     reads: bool,
+    writes: bool,
     node: usize,
     put: BTreeMap<u64, Hash>,
     /// From where the last get reads on.
@@ -30,6 +31,8 @@ pub struct Wire {
     queues: BTreeMap<(usize, Hash), Queue>,
     /// The queue that a writer id puts into.
     writers: BTreeMap<(usize, Hash), Hash>,
+    /// Ids by which queues are read.
+    readers: BTreeSet<Hash>,
     conns: BTreeMap<u64, Conn>,
     /// Cells handed out that were acknowledged before.
     pub handed_out: u64,
@@ -46,7 +49,7 @@ impl Wire {
                 let writes = at.u32() == 1;
                 let id = at.hash();
                 let reader = if writes { self.writers.get(&(relay, id)).copied() } else { Some(id) };
-                state.reads = !writes;
+                (state.reads, state.writes) = (!writes, writes);
                 state.queue = reader.map(|reader| (relay, reader));
             }
             1 => {
@@ -55,6 +58,7 @@ impl Wire {
                 state.reads = true;
                 state.queue = Some((relay, reader));
                 self.writers.insert((relay, writer), reader);
+                self.readers.insert(reader);
             }
             2 => drop(state.put.insert(at.u64(), layout::cell_hash(&frame[256..]))),
             3 => state.from = at.u64(),
@@ -66,10 +70,8 @@ impl Wire {
             }
             _ => {}
         }
-        let writes = self.conns.get(&conn).is_some_and(|state| state.queue.is_some() && !state.reads);
-        let readers = self.queues.keys().filter(|(of, _)| *of == relay);
         let shown = |id: &Hash| frame[..256].windows(32).any(|window| window == id);
-        assert!(!writes || !readers.into_iter().any(|(_, id)| shown(id)), "a writer shows a reader's id");
+        assert!(!self.conns[&conn].writes || !self.readers.iter().any(shown), "a writer shows a reader's id");
     }
 
     /// What is dropped is durable with its reader.

@@ -74,6 +74,8 @@ pub struct Faults {
     pub make_up: u32,
     /// A lying relay forges what it signs of a deposit, repeats another proof, or shows another key.
     pub forge_deposit: u32,
+    /// How many cells a queue of a relay holds at most; as many as ever where that is 0.
+    pub queue_cells: u32,
 }
 
 pub struct World {

@@ -2,12 +2,14 @@
 
 use super::pair::{NOW, identity};
 use super::{Input, body, seeds, told};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use truceline::deal::body::{Content, Offer};
+use truceline::deal::handover::{HandoverLine, Outcome, Subject};
 use truceline::deal::import::{Draft, ImportError, Sources, proposal_from_toml};
 use truceline::deal::lines::{lines_from_csv, lines_to_csv, template_of};
-use truceline::deal::mandate::Mandate;
 use truceline::deal::mandate::weigh::Totals;
+use truceline::deal::mandate::{Bounds, Class, Issue, Mandate};
 use truceline::deal::write::{proposal_to_files, proposal_to_toml};
 use truceline::desk::mandate::{ruling_json, ruling_text};
 use truceline::desk::names::Names;
@@ -117,6 +119,23 @@ pub fn templates() -> Vec<String> {
     OFFERS.iter().map(|offer| template_of(offer, |_| true)).collect()
 }
 
+/// Lines are about what was agreed, each about something else.
+fn of_the_offer(lines: &[HandoverLine], offer: &Offer) {
+    let mut seen = BTreeSet::new();
+    for line in lines {
+        let leg = &offer.legs()[usize::from(line.subject.leg())];
+        let of = match &line.subject {
+            Subject::Counted { leg, .. } => format!("{leg} {:?}", line.outcome),
+            subject => format!("{subject:?}"),
+        };
+        assert!(seen.insert(of), "two lines are about the same");
+        if let Subject::Listed { line: at, .. } = &line.subject {
+            assert!((*at as usize) < offer.lines(leg).len(), "a line that is on no list");
+            assert!(line.outcome != Outcome::Surplus, "who is listed is none too many");
+        }
+    }
+}
+
 /// `which u8 ‖ …`: handover lines of one of a few offers, as an officer fills them in. What is read reads back as it is written.
 pub fn lines(data: &[u8]) {
     let mut input = Input(data);
@@ -125,6 +144,7 @@ pub fn lines(data: &[u8]) {
     for me in Role::BOTH {
         match lines_from_csv(text, "lines.csv", offer, me, NOW) {
             Ok(lines) => {
+                of_the_offer(&lines, offer);
                 let again = lines_to_csv(&lines, offer, me);
                 let again = lines_from_csv(&again, "lines.csv", offer, me, NOW);
                 assert_eq!(again.as_ref(), Ok(&lines), "handover lines read back as others");
@@ -137,12 +157,31 @@ pub fn lines(data: &[u8]) {
 
 static MINISTRY: LazyLock<Identity> = LazyLock::new(|| identity("Ministry", 201));
 
+/// What docs/MANDATE.md says of every mandate.
+fn keeps_its_rules(mandate: &Mandate) {
+    assert!(mandate.number > 0 && mandate.rules.len() <= 256);
+    let names: BTreeSet<&str> = mandate.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names.len(), mandate.rules.len(), "two rules have one name");
+    for rule in &mandate.rules {
+        let chars = rule.name.chars().count();
+        assert!((1..=80).contains(&chars) && !rule.name.chars().any(char::is_control), "a rule's name");
+        assert_eq!(rule.price.is_some(), rule.class == Class::Conditional, "a price belongs to what has one");
+        if let Some(Bounds { opening, target, bottom }) = rule.bounds {
+            assert!(rule.class != Class::Reserved, "bounds where the principal decides");
+            let falls = matches!(rule.issue, Issue::Get(_));
+            let (first, last) = if falls { (bottom, opening) } else { (opening, bottom) };
+            assert!(!first.is_over(target) && !target.is_over(last), "bounds in another order");
+        }
+    }
+}
+
 /// A mandate's file. One that is read can be signed, and rules on every offer.
 pub fn mandate(data: &[u8]) {
     let mandate = match Mandate::parse(data) {
         Ok(mandate) => mandate,
         Err(error) => return told(&error, data.len()),
     };
+    keeps_its_rules(&mandate);
     let totals =
         Totals { cases: vec![OFFERS.iter().take(2).map(|offer| (offer.clone(), Role::Joiner)).collect()] };
     for offer in OFFERS.iter() {

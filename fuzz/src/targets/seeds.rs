@@ -314,12 +314,30 @@ pub fn lines() -> Vec<Vec<u8>> {
     let filled = "leg,line,outcome,cause,detail,evidence,remedy,deadline\n1,1,not delivered,list error,\"a, b\",photograph,none,14 days\n";
     let mut seeds: Vec<_> =
         deal::templates().iter().zip(0..).map(|(template, at)| with(at, template.as_bytes())).collect();
+    // Twice the same, a line past the list's end, and one of a leg that is not there.
+    let wrong = [
+        "1,1,delivered as listed\n1,1,not delivered\n",
+        "1,20000,delivered as listed\n",
+        "99,1,delivered as listed\n",
+    ];
+    let wrong = wrong.map(|rows| format!("leg,line,outcome\n{rows}"));
+    seeds.extend((0..4).flat_map(|at| wrong.iter().map(move |file| with(at, file.as_bytes()))));
     seeds.extend((0..4).map(|at| with(at, filled.as_bytes())));
     seeds
 }
 
 pub fn mandate() -> Vec<Vec<u8>> {
-    vec![read("examples/mandate.toml"), bytes_of("mandate.txt", "mandate.text")]
+    let rule = "[[rule]]\nname = \"n\"\nissue = \"give\"\nclass = \"negotiable\"\n";
+    // Two of one name, bounds in no order, a price where none belongs.
+    let wrong = [
+        rule.to_owned(),
+        "opening = 9\ntarget = 3\nbottom = 5\n".to_owned(),
+        "price = { at_least = 1 }\n".to_owned(),
+    ];
+    let wrong = wrong
+        .map(|more| format!("number = 1\nvalid_until = 2040-01-01T00:00:00Z\n{rule}{more}").into_bytes());
+    let good = [read("examples/mandate.toml"), bytes_of("mandate.txt", "mandate.text")];
+    good.into_iter().chain(wrong).collect()
 }
 
 pub fn signed_mandate() -> Vec<Vec<u8>> {
@@ -405,8 +423,13 @@ pub fn backup() -> Vec<Vec<u8>> {
     let row = |table: u8, key: &[u8], value: &[u8]| [vec![table, 2], short(key), short(value)].concat();
     let rows =
         [row(1, b"", b"seeds"), row(3, b"1", b"thread"), row(4, b"1", b"one"), row(4, b"2", b"two")].concat();
+    // Out of order, and newer than the root.
+    let disorder = [row(4, b"2", b"two"), row(4, b"1", b"one")].concat();
+    let newer = [vec![4, 8], short(b"1"), short(b"one")].concat();
     vec![
         with(0, &rows),
+        with(0, &disorder),
+        with(0, &newer),
         with(1, &[row(0, b"", &[0; 24]), rows.clone()].concat()),
         with(2, &[[0; 26].as_slice(), &rows].concat()),
     ]

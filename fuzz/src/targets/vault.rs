@@ -47,6 +47,9 @@ struct Making {
     good: Rows,
     mutable: Vec<(u8, Vec<u8>, [u8; 32])>,
     sums: BTreeMap<u8, (u64, [u8; 32])>,
+    /// Rows are out of order; one is newer than the root.
+    refused: bool,
+    unreadable: bool,
 }
 
 impl Making {
@@ -96,6 +99,8 @@ pub fn backup(data: &[u8]) {
             root = Some(value.to_vec());
         } else if part & 1 == 0 {
             let last = making.good.last_key_value().is_some_and(|(last, _)| *last >= (table, key.clone()));
+            making.refused |= last;
+            making.unreadable |= part >> 1 > 3;
             fits &= !last && part >> 1 <= 3;
             making.row(table, &key, u64::from(part >> 1), value);
         } else {
@@ -128,6 +133,8 @@ fn restore(making: &Making, fits: bool, input: usize) {
     match opened.restore_by_key(&dir.path().join("vault"), vault_key(), table::MUTABLE, rng) {
         Ok(vault) => match rows_of(&vault, &(0..24).map(Table).collect::<Vec<_>>()) {
             Ok(rows) => {
+                assert!(!making.refused, "rows that are out of order are taken");
+                assert!(!making.unreadable, "a row that is newer than the root is read");
                 assert!(!fits || rows == making.good, "a backup gives other rows than it took");
                 assert!(
                     rows.iter().all(|row| making.good.get(row.0) == Some(row.1)),

@@ -146,6 +146,7 @@ impl Liar {
     /// Its program goes on with the disk as it is now.
     fn begin_again(&self, world: &mut World) {
         world.checks.adopt(self.node, &world.nodes[self.node].store);
+        world.nodes[self.node].is_durable = false;
         world.kill_officer(self.node);
     }
 

@@ -207,9 +207,8 @@ impl Scene {
             assert_eq!(last.header.kind, Kind::ForkNotice.number(), "the liar is not told");
         } else if self.end == End::Honest {
             assert_eq!(self.world.heads(0, ours), self.world.heads(self.liar.node, theirs));
-            let both = [(0, ours), (self.liar.node, theirs)];
-            let [one, other] = both.map(|(node, thread)| judged(self.channel(node, thread)));
-            assert_eq!(one, other, "two states of one transcript");
+            let there = self.channel(self.liar.node, theirs).ledger();
+            assert_eq!(judged(self.channel(0, ours)), there, "two states of one transcript");
             let before = self.counts(0, ours);
             self.talk(ROUNDS);
             self.settle();

@@ -109,7 +109,7 @@ impl Watch {
     pub fn audit(&mut self, world: &World, liar: &Liar) {
         self.look(world, liar);
         let store = &world.nodes[self.node].store;
-        world.checks.all_there(self.node, store);
+        world.checks.unread_or_read(self.node, store);
         for thread in self.threads {
             let channel = self.channel(world, thread);
             let export = check_export(&channel.export().unwrap().unwrap()).unwrap();
