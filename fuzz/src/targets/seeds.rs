@@ -430,6 +430,8 @@ pub fn backup() -> Vec<Vec<u8>> {
         with(0, &rows),
         with(0, &disorder),
         with(0, &newer),
+        with(3, &rows),
+        with(3, &row(3, b"1", b"thread")),
         with(1, &[row(0, b"", &[0; 24]), rows.clone()].concat()),
         with(2, &[[0; 26].as_slice(), &rows].concat()),
     ]

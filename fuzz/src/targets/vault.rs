@@ -47,7 +47,7 @@ struct Making {
     good: Rows,
     mutable: Vec<(u8, Vec<u8>, [u8; 32])>,
     sums: BTreeMap<u8, (u64, [u8; 32])>,
-    /// Rows are out of order; one is newer than the root.
+    /// Rows are out of order; one is newer than the root, or missing.
     refused: bool,
     unreadable: bool,
 }
@@ -83,12 +83,12 @@ impl Making {
 }
 
 /// `how u8 ‖ rows, each: table u8 ‖ how u8 ‖ key, value: length u16 ‖ bytes`. Where the first `how` is 0 the root fits the rows; where it is 1 the
-/// first row's value is the root; else what follows is the text of the stream itself. What opens holds no row that was not sealed.
+/// first row's value is the root; where it is 3 the last row is left out, and the root counts it; else what follows is the text of the stream itself. What opens holds no row that was not sealed.
 pub fn backup(data: &[u8]) {
     let mut input = Input(data);
-    let how = input.u8() % 3;
+    let how = input.u8() % 4;
     let mut making = Making::default();
-    let (mut fits, mut root) = (how == 0, None);
+    let (mut fits, mut root, mut last_row) = (how == 0, None, None);
     if how == 2 {
         making.text.extend(input.take(usize::MAX));
     }
@@ -99,16 +99,21 @@ pub fn backup(data: &[u8]) {
             root = Some(value.to_vec());
         } else if part & 1 == 0 {
             let last = making.good.last_key_value().is_some_and(|(last, _)| *last >= (table, key.clone()));
+            last_row = Some(making.text.len());
             making.refused |= last;
             making.unreadable |= part >> 1 > 3;
             fits &= !last && part >> 1 <= 3;
             making.row(table, &key, u64::from(part >> 1), value);
         } else {
-            fits = false;
+            (fits, last_row) = (false, None);
             making.record(table.into(), &key, value, value);
         }
     }
-    if how < 2 {
+    if let Some(at) = last_row.filter(|_| how == 3) {
+        making.unreadable = true;
+        making.text.truncate(at);
+    }
+    if how != 2 {
         let root = root.unwrap_or_else(|| making.root());
         let (head, body) = sealed(255, &[], 3, &root);
         making.record(ROOT, &[], &head, &body);
@@ -134,7 +139,7 @@ fn restore(making: &Making, fits: bool, input: usize) {
         Ok(vault) => match rows_of(&vault, &(0..24).map(Table).collect::<Vec<_>>()) {
             Ok(rows) => {
                 assert!(!making.refused, "rows that are out of order are taken");
-                assert!(!making.unreadable, "a row that is newer than the root is read");
+                assert!(!making.unreadable, "a row that is newer than the root is read, or none is missed");
                 assert!(!fits || rows == making.good, "a backup gives other rows than it took");
                 assert!(
                     rows.iter().all(|row| making.good.get(row.0) == Some(row.1)),
