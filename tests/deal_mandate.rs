@@ -738,6 +738,16 @@ fn the_shipped_mandate_allows_the_shipped_exchange_as_far_as_it_says() {
 }
 
 #[test]
+fn a_mandate_of_256_kib_is_read_and_a_longer_one_is_refused() {
+    let mut text = format!("number = 1\nvalid_until = 2035-01-01T00:00:00Z\n{}#", anyone());
+    text.push_str(&"-".repeat(262_144 - text.len()));
+    assert_eq!(Mandate::parse(text.as_bytes()).unwrap().rules.len(), 2);
+    text.push('-');
+    let error = Mandate::parse(text.as_bytes()).unwrap_err().to_string();
+    assert!(error.starts_with("the mandate has 262145 bytes; at most 262144 are allowed"), "{error}");
+}
+
+#[test]
 fn a_mandate_that_cannot_be_read_says_where_and_what_to_do() {
     let error = |text: &str| Mandate::parse(text.as_bytes()).unwrap_err().to_string();
     let head = "number = 1\nvalid_until = 2035-01-01T00:00:00Z\n";

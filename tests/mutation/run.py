@@ -7,6 +7,8 @@
                                                     the mutants that it reaches
     python3 tests/mutation/run.py try [PART ...]    tries those not caught yet, or those of them with PART in their name;
                                                     `--secs=2` leaves out the tests that took longer
+    python3 tests/mutation/run.py constants         tries those that the compiler computes, which can be no switch: each is
+                                                    built alone, against the compiler and the tests that hold sizes
     python3 tests/mutation/run.py left              tells what lives, and what was not tried
 
 The crate's own tests and those of `tests/` are one program there, without those that run the programs or read the source.
@@ -38,6 +40,9 @@ PROCESSES = 2
 # What a run may take: so many times what it took, and a beginning.
 PATIENCE, BEGINNING_SECS = 8, 20
 BATCH_SECS = 5
+# What holds sizes and limits, the quickest to build first.
+ALONE = [["--lib"], ["--test", "vectors", "--test", "frames", "--test", "ratchet", "--test", "introduction", "--test", "statements"],
+         ["--test", "evidence", "--test", "renewal", "--test", "deal_bodies", "--test", "deal_import", "--test", "fuzz", "--test", "relay_service"]]
 SETTINGS = {
     "CARGO_TARGET_DIR": str(TARGET), "CARGO_INCREMENTAL": "0", "CARGO_TERM_COLOR": "never",
     # Of the program of tests: its build takes longer than what optimisation would save.
@@ -268,11 +273,50 @@ def try_all(parts, secs_max):
     print(f"{sum(not tried[it['name']]['by'] for it in asked)} of {len(asked)} live")
 
 
+def alone(mutant):
+    """The mutant in place of the program's text; what fails, or none."""
+    path = TREE / mutant["file"]
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+    place = lambda at: sum(map(len, lines[: at["line"] - 1])) + at["column"] - 1
+    first, end = place(mutant["span"]["start"]), place(mutant["span"]["end"])
+    path.write_text(text[:first] + mutant["replacement"] + text[end:])
+    try:
+        if run(["cargo", "check", "--lib"], cwd=TREE, capture_output=True).returncode:
+            return "the compiler"
+        for asked in ALONE:
+            ran = run(["cargo", "test", *asked], cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
+            if ran.returncode:
+                failed = re.search(r"^failures:\n    (\S+)$", ran.stdout, re.MULTILINE)
+                return failed[1] if failed else "a test that does not build"
+        return None
+    finally:
+        path.write_text(text)
+
+
+def constants():
+    mutants, aside, tried = load("mutants"), load("aside", {}), load("tried", {})
+    copy_project()
+    weave(mutants, aside)
+    keep("aside", aside)
+    copy_project()
+    (TREE / "src" / "mutation.rs").unlink()
+    asked = [it for it in mutants if aside.get(it["name"]) == "constant" and not tried.get(it["name"], {}).get("by")]
+    print(f"{len(asked)} to try", flush=True)
+    for mutant in asked:
+        by = alone(mutant)
+        print(f"{mutant['name']}: {f'caught by {by}' if by else 'LIVES'}", flush=True)
+        tried[mutant["name"]] = {"by": by, "tests": 1, "of": 1}
+        keep("tried", tried)
+
+
 def left():
     aside, tried, states = load("aside", {}), load("tried", {}), {}
     for name in (it["name"] for it in load("mutants")):
         it = tried.get(name)
         state = aside.get(name) or ("not tried" if it is None else "lives")
+        if state == "constant" and it:
+            state = "lives"
         if it and it["by"]:
             state = "caught, being too slow" if it["by"] == "time" else "caught"
         elif it and it["tests"] < it["of"]:
@@ -288,7 +332,7 @@ def main():
     command, *parts = sys.argv[1:] or ["help"]
     secs_max = next((float(part.removeprefix("--secs=")) for part in parts if part.startswith("--secs=")), None)
     parts = [part for part in parts if not part.startswith("--")]
-    known = {"list": lambda: list_all(parts), "build": build, "reach": lambda: reach(parts), "try": lambda: try_all(parts, secs_max), "left": left}
+    known = {"list": lambda: list_all(parts), "build": build, "reach": lambda: reach(parts), "try": lambda: try_all(parts, secs_max), "constants": constants, "left": left}
     if command not in known:
         raise SystemExit(__doc__)
     known[command]()
