@@ -7,8 +7,9 @@
                                                     the mutants that it reaches
     python3 tests/mutation/run.py try [PART ...]    tries those not caught yet, or those of them with PART in their name;
                                                     `--secs=2` leaves out the tests that took longer
-    python3 tests/mutation/run.py constants         tries those that the compiler computes, which can be no switch: each is
-                                                    built alone, against the compiler and the tests that hold sizes
+    python3 tests/mutation/run.py constants [PART ...]
+                                                    tries those that the compiler computes, which can be no switch: each is
+                                                    built alone, until the compiler or a test refuses it
     python3 tests/mutation/run.py left              tells what lives, and what was not tried
 
 The crate's own tests and those of `tests/` are one program there, without those that run the programs or read the source.
@@ -40,13 +41,10 @@ PROCESSES = 2
 # What a run may take: so many times what it took, and a beginning.
 PATIENCE, BEGINNING_SECS = 8, 20
 BATCH_SECS = 5
-# What holds sizes and limits, the quickest to build first.
-ALONE = [["--lib"], ["--test", "vectors", "--test", "frames", "--test", "ratchet", "--test", "introduction", "--test", "statements"],
-         ["--test", "evidence", "--test", "renewal", "--test", "deal_bodies", "--test", "deal_import", "--test", "fuzz", "--test", "relay_service"]]
+# What holds most sizes is built and run before all others.
+SIZES = ["vectors", "frames", "ratchet", "statements"]
 SETTINGS = {
-    "CARGO_TARGET_DIR": str(TARGET), "CARGO_INCREMENTAL": "0", "CARGO_TERM_COLOR": "never",
-    # Of the program of tests: its build takes longer than what optimisation would save.
-    "CARGO_PROFILE_DEV_OPT_LEVEL": "0", "CARGO_TARGET_TMPDIR": str(WORK),
+    "CARGO_TARGET_DIR": str(TARGET), "CARGO_INCREMENTAL": "0", "CARGO_TERM_COLOR": "never", "CARGO_TARGET_TMPDIR": str(WORK),
 }
 LINTS = "#![allow(warnings, arithmetic_overflow, unconditional_panic, overflowing_literals)]\n"
 
@@ -96,17 +94,19 @@ def copy_project():
             shutil.copytree(ROOT / part, TREE / part, ignore=leave)
         else:
             shutil.copy2(ROOT / part, TREE / part)
-    shutil.copy2(HERE / "switch.rs", TREE / "src" / "mutation.rs")
+
+
+def targets():
+    """The targets of `tests/` that are tried, by name."""
+    paths = [*(ROOT / "tests").glob("*.rs"), *(ROOT / "tests").glob("*/main.rs")]
+    named = {path.parent.name if path.stem == "main" else path.stem: path for path in sorted(paths)}
+    return {name: path for name, path in named.items() if name not in APART}
 
 
 def gather_tests():
-    """Each target of `tests/` as a module of the crate's own tests, in a copy where `crate` means that module."""
-    targets = [path for path in (ROOT / "tests").glob("*.rs")] + [path for path in (ROOT / "tests").glob("*/main.rs")]
+    """Each target as a module of the crate's own tests, in a copy where `crate` means that module."""
     lines = ["pub mod mutation;", "#[cfg(test)]", "extern crate self as truceline;"]
-    for path in sorted(targets):
-        name = path.parent.name if path.stem == "main" else path.stem
-        if name in APART:
-            continue
+    for name, path in targets().items():
         there = TREE / "gathered" / name
         for part in ("tests", "fuzz/src"):
             shutil.copytree(ROOT / part, there / part, ignore=shutil.ignore_patterns("cli", "vectors", "mutation"))
@@ -179,6 +179,7 @@ def program(mutants, aside):
 def build():
     mutants, aside = load("mutants"), load("aside", {})
     copy_project()
+    shutil.copy2(HERE / "switch.rs", TREE / "src" / "mutation.rs")
     source = TREE / "src" / "lib.rs"
     source.write_text(LINTS + source.read_text() + gather_tests())
     path = None
@@ -273,39 +274,46 @@ def try_all(parts, secs_max):
     print(f"{sum(not tried[it['name']]['by'] for it in asked)} of {len(asked)} live")
 
 
+def fails():
+    """What fails of the copy as it is, or none."""
+    if run(["cargo", "check", "--lib"], cwd=TREE, capture_output=True).returncode:
+        return "the compiler"
+    named = lambda names: [arg for name in names for arg in ("--test", name)]
+    for asked in (["--lib"], named(SIZES), named(name for name in targets() if name not in SIZES)):
+        ran = run(["cargo", "test", *asked], cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
+        if ran.returncode:
+            failed = re.search(r"^failures:\n    (\S+)$", ran.stdout, re.MULTILINE)
+            return failed[1] if failed else "a test that does not build"
+    return None
+
+
 def alone(mutant):
-    """The mutant in place of the program's text; what fails, or none."""
+    """What fails with the mutant in place of the program's text."""
     path = TREE / mutant["file"]
     text = path.read_text()
     lines = text.splitlines(keepends=True)
     place = lambda at: sum(map(len, lines[: at["line"] - 1])) + at["column"] - 1
-    first, end = place(mutant["span"]["start"]), place(mutant["span"]["end"])
+    first, end = (place(mutant["span"][at]) for at in ("start", "end"))
     path.write_text(text[:first] + mutant["replacement"] + text[end:])
-    try:
-        if run(["cargo", "check", "--lib"], cwd=TREE, capture_output=True).returncode:
-            return "the compiler"
-        for asked in ALONE:
-            ran = run(["cargo", "test", *asked], cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
-            if ran.returncode:
-                failed = re.search(r"^failures:\n    (\S+)$", ran.stdout, re.MULTILINE)
-                return failed[1] if failed else "a test that does not build"
-        return None
-    finally:
-        path.write_text(text)
+    by = fails()
+    path.write_text(text)
+    return by
 
 
-def constants():
+def constants(parts):
     mutants, aside, tried = load("mutants"), load("aside", {}), load("tried", {})
     copy_project()
+    # The weaver knows them; its work is undone.
     weave(mutants, aside)
     keep("aside", aside)
     copy_project()
-    (TREE / "src" / "mutation.rs").unlink()
+    if by := fails():
+        raise SystemExit(f"fails without a mutant: {by}")
     asked = [it for it in mutants if aside.get(it["name"]) == "constant" and not tried.get(it["name"], {}).get("by")]
-    print(f"{len(asked)} to try", flush=True)
-    for mutant in asked:
+    asked = [it for it in asked if not parts or any(part in it["name"] for part in parts)]
+    for nth, mutant in enumerate(asked, 1):
         by = alone(mutant)
-        print(f"{mutant['name']}: {f'caught by {by}' if by else 'LIVES'}", flush=True)
+        print(f"{nth} of {len(asked)}, {'caught' if by else 'LIVES'}: {mutant['name']}", flush=True)
         tried[mutant["name"]] = {"by": by, "tests": 1, "of": 1}
         keep("tried", tried)
 
@@ -314,13 +322,12 @@ def left():
     aside, tried, states = load("aside", {}), load("tried", {}), {}
     for name in (it["name"] for it in load("mutants")):
         it = tried.get(name)
-        state = aside.get(name) or ("not tried" if it is None else "lives")
-        if state == "constant" and it:
-            state = "lives"
-        if it and it["by"]:
+        if it is None:
+            state = aside.get(name, "not tried")
+        elif it["by"]:
             state = "caught, being too slow" if it["by"] == "time" else "caught"
-        elif it and it["tests"] < it["of"]:
-            state = "lives, and slow tests were left out"
+        else:
+            state = "lives" if it["tests"] == it["of"] else "lives, and slow tests were left out"
         states.setdefault(state, []).append(name)
     for state, names in sorted(states.items()):
         if state not in ("caught", "does not compile"):
@@ -332,7 +339,7 @@ def main():
     command, *parts = sys.argv[1:] or ["help"]
     secs_max = next((float(part.removeprefix("--secs=")) for part in parts if part.startswith("--secs=")), None)
     parts = [part for part in parts if not part.startswith("--")]
-    known = {"list": lambda: list_all(parts), "build": build, "reach": lambda: reach(parts), "try": lambda: try_all(parts, secs_max), "constants": constants, "left": left}
+    known = {"list": lambda: list_all(parts), "build": build, "reach": lambda: reach(parts), "try": lambda: try_all(parts, secs_max), "constants": lambda: constants(parts), "left": left}
     if command not in known:
         raise SystemExit(__doc__)
     known[command]()

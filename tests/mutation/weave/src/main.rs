@@ -143,33 +143,24 @@ impl Weaver<'_> {
     }
 }
 
+/// What the compiler computes, all that is in it.
+macro_rules! computed {
+    ($($visit:ident: $node:ident,)*) => {
+        $(fn $visit(&mut self, node: &'ast syn::$node) {
+            self.computed(|it| visit::$visit(it, node));
+        })*
+    };
+}
+
 impl<'ast> Visit<'ast> for Weaver<'_> {
-    fn visit_item_const(&mut self, node: &'ast syn::ItemConst) {
-        self.computed(|it| visit::visit_item_const(it, node));
-    }
-
-    fn visit_item_static(&mut self, node: &'ast syn::ItemStatic) {
-        self.computed(|it| visit::visit_item_static(it, node));
-    }
-
-    fn visit_impl_item_const(&mut self, node: &'ast syn::ImplItemConst) {
-        self.computed(|it| visit::visit_impl_item_const(it, node));
-    }
-
-    fn visit_trait_item_const(&mut self, node: &'ast syn::TraitItemConst) {
-        self.computed(|it| visit::visit_trait_item_const(it, node));
-    }
-
-    fn visit_type_array(&mut self, node: &'ast syn::TypeArray) {
-        self.computed(|it| visit::visit_type_array(it, node));
-    }
-
-    fn visit_generic_argument(&mut self, node: &'ast syn::GenericArgument) {
-        self.computed(|it| visit::visit_generic_argument(it, node));
-    }
-
-    fn visit_variant(&mut self, node: &'ast syn::Variant) {
-        self.computed(|it| visit::visit_variant(it, node));
+    computed! {
+        visit_item_const: ItemConst,
+        visit_item_static: ItemStatic,
+        visit_impl_item_const: ImplItemConst,
+        visit_trait_item_const: TraitItemConst,
+        visit_type_array: TypeArray,
+        visit_generic_argument: GenericArgument,
+        visit_variant: Variant,
     }
 
     fn visit_expr_repeat(&mut self, node: &'ast syn::ExprRepeat) {
