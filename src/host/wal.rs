@@ -1,7 +1,8 @@
-//! Whether SQLite's write-ahead log ends at a flipped bit. SQLite follows a log up to the first frame that does not hold,
-//! for the last ones may be torn by a power failure, and takes back without a word all that was committed after it. A torn
-//! frame is never one bit away from one that holds: its checksum of 64 bits tells the two apart. More than a bit cannot be
-//! told from a log that was never written further.
+//! Whether a flipped bit takes a commit out of SQLite's write-ahead log. SQLite follows a log up to the first frame that
+//! does not hold, for the last ones may be torn by a power failure, and takes back without a word all that was committed
+//! after it. A torn frame too can be one bit away from one that holds: what it lost may be one bit among zeros, and the
+//! sum tells few places of a word's high bits apart. But what is torn was not synced, and its commit is hardly ever whole
+//! but for that bit. More than a bit cannot be told from a log that was never written further.
 //!
 //! ```text
 //! log    = header 32 ‖ frames                               numbers big-endian: SQLite's file format, section 4
@@ -31,7 +32,7 @@ fn sum(before: [u8; 8], bytes: &[u8], big: bool) -> [u8; 8] {
 }
 
 /// What each frame is held against.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Log {
     big: bool,
     page_bytes: usize,
@@ -73,17 +74,23 @@ impl Log {
     }
 }
 
-/// Whether `bytes`, which do not hold, would with one bit the other way.
-fn is_flipped(bytes: &mut [u8], holds: impl Fn(&[u8]) -> bool) -> bool {
-    (0..bytes.len() * 8).any(|bit| {
+/// All that `found` finds in `bytes` with one bit the other way.
+fn turned<T: IntoIterator>(bytes: &mut [u8], found: impl Fn(&[u8]) -> T) -> impl Iterator<Item = T::Item> {
+    (0..bytes.len() * 8).flat_map(move |bit| {
         let turn = |bytes: &mut [u8]| {
             bytes.iter_mut().skip(bit / 8).take(1).for_each(|byte| *byte ^= 1 << (bit % 8))
         };
         turn(bytes);
-        let held = holds(bytes);
+        let found = found(bytes);
         turn(bytes);
-        held
+        found
     })
+}
+
+/// The logs that a frame goes on with, after it, and whether a commit ends with it.
+fn after(logs: &[Log], frame: &[u8]) -> Vec<(Log, bool)> {
+    let commits = frame.iter().skip(4).take(4).any(|byte| *byte != 0);
+    logs.iter().filter_map(|log| Some((log.after(frame)?, commits))).collect()
 }
 
 /// Fills `bytes`; false where the file ends before.
@@ -94,7 +101,7 @@ fn fill(file: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-/// Whether the log at `path` ends at a flipped bit. A log that is not there does not.
+/// Whether the log at `path` has a commit that but for one bit is whole. A log that is not there has none.
 pub(super) fn is_altered(path: &Path) -> io::Result<bool> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -104,15 +111,23 @@ pub(super) fn is_altered(path: &Path) -> io::Result<bool> {
     if !fill(&mut file, &mut header)? {
         return Ok(false);
     }
-    let Some(mut log) = Log::of(&header) else {
-        return Ok(is_flipped(&mut header, |header| Log::of(header).is_some()));
+    let Some(log) = Log::of(&header) else {
+        return Ok(turned(&mut header, Log::of).next().is_some());
     };
     let mut frame = vec![0; 24 + log.page_bytes];
+    let (mut logs, mut altered) = (vec![log], false);
     while fill(&mut file, &mut frame)? {
-        match log.after(&frame) {
-            Some(after) => log = after,
-            None => return Ok(is_flipped(&mut frame, |frame| log.after(frame).is_some())),
+        let mut next = after(&logs, &frame);
+        if next.is_empty() && !altered {
+            altered = true;
+            // Which bit it was cannot always be told: what follows may go on with any.
+            next = turned(&mut frame, |frame| after(&logs, frame)).collect();
         }
+        if next.is_empty() || altered && next.iter().any(|(_, commits)| *commits) {
+            return Ok(!next.is_empty());
+        }
+        logs = next.into_iter().map(|(log, _)| log).collect();
+        logs.dedup();
     }
     Ok(false)
 }
@@ -146,6 +161,15 @@ mod tests {
             let mut torn = log.clone();
             torn[at..].iter_mut().take(512).for_each(|byte| *byte = 0xa5);
             assert!(!altered(&torn), "torn at {at}");
+        }
+        // Of a commit that is not whole nothing was told to be done, though what is left of it be a bit away from a frame.
+        let begun = &log[..log.len() - 536];
+        let last = begun.len() - 536;
+        assert_eq!(begun[last + 4..last + 8], [0; 4], "a commit of two frames at least");
+        for at in (last..begun.len()).step_by(13) {
+            let mut torn = begun.to_vec();
+            torn[at] ^= 1;
+            assert!(!altered(&torn), "byte {at} of a commit that is not whole");
         }
     }
 }
