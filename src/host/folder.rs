@@ -82,11 +82,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError`].
     pub fn create(path: &Path) -> Result<Self, FolderError> {
-        let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
-        let made = path.ancestors().take_while(missing).count().max(1);
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
-        // Its name, too, is to outlive a crash, and those of the folders it lies in.
-        path.ancestors().take(made).try_for_each(sync_parent)?;
+        make(path).map_err(failed(path))?;
         Self::take(path)
     }
 
@@ -125,8 +121,20 @@ impl Folder {
     /// # Errors
     /// [`FolderError::Failed`].
     pub fn sync(&self) -> Result<(), FolderError> {
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(failed(&self.path))
+        sync(&self.path).map_err(failed(&self.path))
     }
+}
+
+/// Makes a folder and those that it lies in, where they are missing; their names, too, are to outlive a crash.
+fn make(path: &Path) -> io::Result<()> {
+    let missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let made = path.ancestors().take_while(missing).count().max(1);
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    path.ancestors().take(made).try_for_each(|made| sync(parent(made)))
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Makes a new, renamed or removed name durable.
@@ -135,7 +143,7 @@ impl Folder {
 /// [`FolderError::Failed`].
 pub fn sync_parent(path: &Path) -> Result<(), FolderError> {
     let parent = parent(path);
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed(parent))
+    sync(parent).map_err(failed(parent))
 }
 
 fn parent(path: &Path) -> &Path {
@@ -162,12 +170,15 @@ pub fn check_private(path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Makes a folder that only its owner can enter, and those above it where they are missing.
+/// Makes a folder that only its owner can enter, and those above it where they are missing; these are durable, its own
+/// name is not yet.
 ///
 /// # Errors
 /// The system's, also when the folder exists.
 pub fn new_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(parent(path))?;
+    if !parent(path).exists() {
+        make(parent(path))?;
+    }
     DirBuilder::new().mode(0o700).create(path)
 }
 
