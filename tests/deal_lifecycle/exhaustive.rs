@@ -182,18 +182,22 @@ fn grew(before: &Ledger, after: &Ledger) {
 #[test]
 fn no_history_to_the_stated_depth_breaks_what_must_hold() {
     let depth = std::env::var("TRUCELINE_DEPTH").map_or(DEPTH, |text| text.parse().unwrap());
-    for (name, start, fewer, wanted) in EXPLORED {
-        let left = depth - fewer;
-        let mut search = Search::new(start());
-        let run = std::panic::AssertUnwindSafe(|| search.explore(None, left));
-        if let Err(cause) = std::panic::catch_unwind(run) {
-            eprintln!("a history that begins {name} fails, after {}:", search.histories);
-            search.talk.said.iter().for_each(|it| eprintln!("  {it:?}"));
-            std::panic::resume_unwind(cause);
-        }
-        println!("{name}, {left} more statements: {} histories", search.histories);
-        if depth == DEPTH {
-            assert_eq!(search.histories, wanted, "{name}: histories to {left} more statements");
-        }
+    std::thread::scope(|threads| {
+        EXPLORED.iter().for_each(|start| drop(threads.spawn(move || explored(start, depth))))
+    });
+}
+
+fn explored((name, start, fewer, wanted): &Start, depth: u64) {
+    let left = depth - fewer;
+    let mut search = Search::new(start());
+    let run = std::panic::AssertUnwindSafe(|| search.explore(None, left));
+    if let Err(cause) = std::panic::catch_unwind(run) {
+        eprintln!("a history that begins {name} fails, after {}:", search.histories);
+        search.talk.said.iter().for_each(|it| eprintln!("  {it:?}"));
+        std::panic::resume_unwind(cause);
+    }
+    println!("{name}, {left} more statements: {} histories", search.histories);
+    if depth == DEPTH {
+        assert_eq!(search.histories, *wanted, "{name}: histories to {left} more statements");
     }
 }

@@ -3,6 +3,10 @@
 use super::world::Faults;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::{available_parallelism, scope};
 
 /// All that can go wrong, and what must have come of it at least once in a run of many seeds.
 pub const KINDS: [&str; 33] = [
@@ -134,9 +138,34 @@ pub fn number_in(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Runs so many seeds from the first on, or as many as `SEEDS` says from `FIRST_SEED` on; how many.
-pub fn for_seeds(default: u64, run: impl FnMut(u64)) -> u64 {
+/// Runs so many seeds from the first on, or as many as `SEEDS` says from `FIRST_SEED` on, on all processors, until one
+/// fails; what each made, in no order.
+pub fn for_seeds<T: Send>(default: u64, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let (first, count) = (number_in("FIRST_SEED").unwrap_or(0), number_in("SEEDS").unwrap_or(default));
-    (first..first + count).for_each(run);
-    count
+    let (next, made) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    let worker = || {
+        let _last = Last(&next);
+        loop {
+            let seed = next.fetch_add(1, Relaxed);
+            if seed >= first + count {
+                break;
+            }
+            let it = run(seed);
+            made.lock().unwrap().push(it);
+        }
+    };
+    let workers = available_parallelism().map_or(1, NonZero::get);
+    scope(|threads| (0..workers).for_each(|_| drop(threads.spawn(worker))));
+    made.into_inner().unwrap()
+}
+
+/// No seed is begun after one that failed.
+struct Last<'a>(&'a AtomicU64);
+
+impl Drop for Last<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(u64::MAX / 2, Relaxed);
+        }
+    }
 }

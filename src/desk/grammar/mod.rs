@@ -393,7 +393,7 @@ pub struct Init {
     /// The party's name, as the counterpart will see it
     #[arg(long)]
     pub name: String,
-    /// The least cost of the passphrase (64 MiB, 1 pass): for tests and demonstrations alone
+    /// The least cost of the passphrase (1 MiB, 1 pass): for tests and demonstrations alone
     #[arg(long, hide = true)]
     pub fast_passphrase: bool,
 }

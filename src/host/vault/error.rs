@@ -44,7 +44,7 @@ pub enum VaultError {
     #[error(transparent)]
     PermissionsOpen(FolderError),
     /// A cost of the passphrase out of bounds.
-    #[error("the passphrase's cost is out of bounds: 64 to 4096 MiB, 1 to 64 passes, 1 to 16 lanes")]
+    #[error("the passphrase's cost is out of bounds: 1 to 4096 MiB, 1 to 64 passes, 1 to 16 lanes")]
     CostOutOfBounds,
     /// Too little memory for the passphrase's cost.
     #[error("the passphrase's cost needs {mib} MiB of memory, and they are not to be had")]

@@ -122,7 +122,7 @@ fn a_vault_opens_with_its_passphrase_alone_and_holds_nothing_in_clear() {
 fn a_cost_out_of_bounds_is_refused_and_makes_nothing() {
     let (_place, dir) = place();
     for (memory_mib, passes, lanes) in
-        [(63, 1, 1), (4097, 1, 1), (64, 0, 1), (64, 65, 1), (64, 1, 0), (64, 1, 17)]
+        [(0, 1, 1), (4097, 1, 1), (64, 0, 1), (64, 65, 1), (64, 1, 0), (64, 1, 17)]
     {
         let cost = PassphraseCost { memory_mib, passes, lanes };
         let made = Vault::create(&dir, WORDS, cost, MUTABLE, Vec::new(), rng());

@@ -21,7 +21,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 const VERSION: u8 = 1;
 const MIB: u32 = 1024;
-const MEMORY_MIB: std::ops::RangeInclusive<u32> = 64..=4096;
+const MEMORY_MIB: std::ops::RangeInclusive<u32> = 1..=4096;
 /// Beyond what anyone waits for: a damaged count must not keep a machine busy for days.
 const PASSES: std::ops::RangeInclusive<u32> = 1..=64;
 const LANES: std::ops::RangeInclusive<u32> = 1..=16;
@@ -29,7 +29,7 @@ const LANES: std::ops::RangeInclusive<u32> = 1..=16;
 /// What a guess of the passphrase costs (Argon2id, RFC 9106).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassphraseCost {
-    /// Memory in MiB, 64 to 4,096.
+    /// Memory in MiB, 1 to 4,096.
     pub memory_mib: u32,
     /// Passes over it, 1 to 64.
     pub passes: u32,
@@ -45,7 +45,7 @@ impl Default for PassphraseCost {
 
 impl PassphraseCost {
     /// The least that is accepted: for tests and demonstrations.
-    pub const LEAST: Self = Self { memory_mib: 64, passes: 1, lanes: 1 };
+    pub const LEAST: Self = Self { memory_mib: 1, passes: 1, lanes: 1 };
 
     fn check(self) -> Result<Self, VaultError> {
         let fits = MEMORY_MIB.contains(&self.memory_mib)

@@ -262,12 +262,13 @@ const TOLD: [&str; 23] = [
 
 #[test]
 fn a_liar_undoes_nothing_raises_no_false_alarm_and_disturbs_nobody_else() {
+    let runs = for_seeds(SEEDS, between_a_liar_and_somebody_honest);
+    let run = runs.len() as u64;
     let (mut lies, mut told) = (BTreeMap::<Lie, u32>::new(), BTreeSet::new());
-    let run = for_seeds(SEEDS, |seed| {
-        let (of_seed, told_here) = between_a_liar_and_somebody_honest(seed);
+    for (of_seed, told_here) in runs {
         of_seed.into_iter().for_each(|(lie, times)| *lies.entry(lie).or_default() += times);
         told.extend(told_here);
-    });
+    }
     println!("{lies:?}\n{told:#?}");
     if run >= SEEDS {
         let every = Lie::HARMLESS.iter().chain(&Lie::FORKS).chain(&Lie::ENDS);
