@@ -36,7 +36,7 @@ const RELAY_NEVER: [&str; 4] = ["session", "statement", "deal", "officer"];
 const OPEN_ROOMS: [&str; 4] = ["host", "service", "desk", "bin"];
 
 /// What touches it.
-const SYSTEM: [&str; 15] = [
+const SYSTEM: [&str; 16] = [
     "std::env",
     "std::fs",
     "std::net",
@@ -48,6 +48,7 @@ const SYSTEM: [&str; 15] = [
     "rusqlite",
     "rustix",
     "rustls",
+    "sd_notify",
     "tempfile",
     "tokio",
     "tokio_rustls",

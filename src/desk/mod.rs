@@ -26,6 +26,7 @@ pub mod mandate;
 pub mod names;
 pub mod open;
 pub mod operator;
+pub mod operator_check;
 pub mod operator_grammar;
 pub mod outcome;
 pub mod own;

@@ -1,17 +1,22 @@
 //! What `truceline-relay` does and shows: one function a command, errors as what happened and then what to
 //! do.
 
-use crate::desk::operator_grammar::{Command, Init, Operator, Pass, Serve};
+use crate::desk::operator_check;
+use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Serve};
 use crate::host::clock;
 use crate::host::entropy::OsEntropy;
+use crate::host::process;
 use crate::host::store::StoreError;
 use crate::service::relay::{RelayError, RelayService};
 use crate::service::relay_config::{LogFormat, LogLevel, RelayConfig};
 use crate::service::relay_folder::{RelayFolder, RelayFolderError, Status};
 use crate::time::{Millis, UnixMillis};
 use jiff::{Span, SpanRelativeTo, Timestamp};
+use sd_notify::NotifyState;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::net::SocketAddr;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The longest a pass may be good for.
 const PASS_EXPIRES_MAX: Millis = Millis::days(3_650);
@@ -48,7 +53,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(exit: Exit, what: impl ToString, remedy: impl Into<String>) -> Self {
+    pub(super) fn new(exit: Exit, what: impl ToString, remedy: impl Into<String>) -> Self {
         Self { what: what.to_string(), remedy: remedy.into(), exit }
     }
 
@@ -140,6 +145,7 @@ pub fn run(operator: &Operator) -> Result<(), Failure> {
         Command::Init(init) => make(init, operator.json),
         Command::Serve(asked) => serve(asked, operator.json),
         Command::Pass(asked) => pass(asked, operator.json),
+        Command::Check(folder) => check(folder, operator.json),
         Command::Status(folder) => {
             let now = clock::now();
             let status = RelayFolder::at(&folder.dir).status(now)?;
@@ -158,6 +164,14 @@ fn show(as_json: bool, value: &Value, text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+fn check(folder: &Folder, as_json: bool) -> Result<(), Failure> {
+    let found = operator_check::check(&RelayFolder::at(&folder.dir), clock::now());
+    show(as_json, &operator_check::json(&found), &operator_check::text(&found))?;
+    let Some(worst) = found.iter().find_map(|it| it.fails()) else { return Ok(()) };
+    let remedy = "Do what is said beside each line that fails, then check again.";
+    Err(Failure::new(worst, "the relay cannot serve as it is, or would lose what it acknowledges", remedy))
 }
 
 fn make(asked: &Init, as_json: bool) -> Result<(), Failure> {
@@ -248,7 +262,7 @@ fn status_text(status: &Status, now: UnixMillis) -> String {
 }
 
 /// A span in its two largest units.
-fn age(span: Millis) -> String {
+pub(super) fn age(span: Millis) -> String {
     let secs = span.0 / 1_000;
     match secs {
         0..60 => format!("{secs} s"),
@@ -265,15 +279,29 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
         config.listen = listen;
     }
     log_to_standard_error(&config);
+    let (wanted, may) = (config.files_wanted(), process::raise_open_files(config.files_wanted()));
+    if may < wanted {
+        tracing::warn!(
+            may,
+            wanted,
+            "fewer files may be open than connections need: raise the limit of open files"
+        );
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(RelayError::Thread)?;
     runtime.block_on(async {
-        let mut signals = Signals::new()?;
-        let mut service = RelayService::start(folder, config).await?;
+        let (mut signals, mut hangup) = (Signals::new()?, on(SignalKind::hangup())?);
+        let mut service = RelayService::start(folder.clone(), config).await?;
         announce(&service, as_json);
-        tokio::select! {
-            ended = service.ended() => return ended.map_err(Failure::from),
-            () = signals.next() => tracing::info!("stopping"),
+        supervisor(&[NotifyState::Ready]);
+        loop {
+            tokio::select! {
+                ended = service.ended() => return ended.map_err(Failure::from),
+                _ = hangup.recv() => reload(&service, &folder, asked.listen),
+                () = signals.next() => break,
+            }
         }
+        tracing::info!("stopping");
+        supervisor(&[NotifyState::Stopping]);
         tokio::select! {
             ended = service.shutdown() => ended.map_err(Failure::from),
             () = signals.next_later() => {
@@ -281,6 +309,45 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
             }
         }
     })
+}
+
+/// Reads relay.toml and the certificate again. What cannot be used changes nothing, and is told.
+fn reload(service: &RelayService, folder: &RelayFolder, listen: Option<SocketAddr>) {
+    let time = NotifyState::monotonic_usec_now();
+    supervisor(
+        &time.map_or_else(|_| vec![NotifyState::Reloading], |time| vec![NotifyState::Reloading, time]),
+    );
+    let before = service.pin();
+    let again = || -> Result<_, RelayError> {
+        let mut config = folder.config()?;
+        config.listen = listen.unwrap_or(config.listen);
+        service.reload(&config)
+    };
+    match again() {
+        Ok(waiting) => {
+            tracing::info!("relay.toml and the certificate were read again");
+            if !waiting.is_empty() {
+                tracing::warn!(keys = waiting.join(" "), "these keys take effect at the next start");
+            }
+            if service.pin() != before {
+                tracing::warn!(
+                    pin = service.pin().0.hex(),
+                    "the certificate has another pin: clients that know the old one will not connect"
+                );
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "nothing was changed: relay.toml or the certificate cannot be used")
+        }
+    }
+    supervisor(&[NotifyState::Ready]);
+}
+
+/// Tells systemd, where it started this, what state it is in (sd_notify(3)).
+fn supervisor(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(kind = %error.kind(), "the supervisor cannot be told");
+    }
 }
 
 /// One line on standard error that scripts can wait for.
@@ -319,17 +386,17 @@ fn log_to_standard_error(config: &RelayConfig) {
 
 /// What asks the program to stop.
 struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+fn on(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::new(Exit::Failed, error, "Start it where signals can be received."))
 }
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Failure::new(Exit::Failed, error, "Start it where signals can be received.");
-        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(Self { terminate, interrupt })
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) {

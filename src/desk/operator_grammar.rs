@@ -32,7 +32,7 @@ pub enum Command {
     #[command(after_help = "Example:
   truceline-relay init /srv/relay --listen 0.0.0.0:4433 --public relay.example:4433")]
     Init(Init),
-    /// Serves, in the foreground, until SIGTERM or SIGINT
+    /// Serves, in the foreground, until SIGTERM or SIGINT. SIGHUP has it read limits and certificate again
     #[command(after_help = "When it listens it says so in one line on standard error:
   listening on ADDRESS (ADDRESS#PIN#DEPOSIT for clients)
 With --json that line is {\"event\":\"listening\",\"address\":...,\"place\":...}.
@@ -46,6 +46,14 @@ Example:
 Example:
   truceline-relay pass /srv/relay --queues 4 --expires 30d")]
     Pass(Pass),
+    /// Looks whether the relay can serve and keep its promises: folder, configuration, certificate, clock, disk, limits, port
+    #[command(
+        after_help = "Changes nothing. Run it as the user who serves, before the first start, after a change and when something is wrong.
+
+Example:
+  truceline-relay check /srv/relay"
+    )]
+    Check(Folder),
     /// Tells queues, cells, bytes and the oldest cell's age: totals, for nothing else is known
     #[command(after_help = "Example:
   truceline-relay status /srv/relay --json")]

@@ -235,6 +235,36 @@ pub fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
 }
 
+/// What holds a folder, where that is not a disk of this machine's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lodging {
+    /// A disk, as far as the system says.
+    Disk,
+    /// Memory: gone with the next start of the machine.
+    Memory,
+    /// Another machine, which says of its own what is on a disk.
+    Network,
+    /// A layer of a container, gone with it.
+    Layer,
+}
+
+/// What holds the folder (statfs(2), Linux).
+///
+/// # Errors
+/// [`FolderError::Failed`].
+pub fn lodging(path: &Path) -> Result<Lodging, FolderError> {
+    let held = rustix::fs::statfs(path).map_err(|error| failed(path)(error.into()))?;
+    Ok(match u32::try_from(held.f_type).unwrap_or(0) {
+        // tmpfs, ramfs
+        0x0102_1994 | 0x8584_58f6 => Lodging::Memory,
+        // NFS, SMB, CIFS, SMB2, Ceph, 9P
+        0x6969 | 0x517b | 0xff53_4d42 | 0xfe53_4d42 | 0x00c3_6400 | 0x0102_1997 => Lodging::Network,
+        // overlayfs
+        0x794c_7630 => Lodging::Layer,
+        _ => Lodging::Disk,
+    })
+}
+
 /// Bytes that this process may still write on the disk that holds `path`.
 ///
 /// # Errors

@@ -85,6 +85,11 @@ impl Relay {
         }
     }
 
+    /// Other limits from now on: what is stored stays, and is forgotten by the new retention.
+    pub const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// The relay that wrote `rows`, all those of [`table::RESTORED`] in any order.
     pub fn restore(limits: Limits, rows: impl IntoIterator<Item = Row>) -> Restored {
         let mut relay = Self::new(limits);

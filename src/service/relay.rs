@@ -9,7 +9,7 @@ use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
 use crate::party::relay::{Pin, RelayLine, RelayPlace, RelayPlaceError};
 use crate::relay::deposit::Depositor;
-use crate::service::relay_accept::{self, Bounds};
+use crate::service::relay_accept::{self, Settings};
 use crate::service::relay_config::RelayConfig;
 use crate::service::relay_conn::{Event, Shared};
 use crate::service::relay_disk::{self, Disk, DiskStopped, DiskThread};
@@ -71,8 +71,11 @@ impl From<FolderError> for RelayError {
 pub struct RelayService {
     address: SocketAddr,
     public: String,
-    pin: Pin,
     deposit: Digest,
+    folder: RelayFolder,
+    /// What it was started with: what of it no [`RelayService::reload`] changes holds until it ends.
+    config: RelayConfig,
+    settings: watch::Sender<Settings>,
     stop: watch::Sender<bool>,
     running: JoinHandle<Result<(), RelayError>>,
 }
@@ -117,15 +120,13 @@ impl RelayService {
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
         let (events, inputs) = mpsc::channel(INPUTS_MAX);
-        let engine = Engine::new(restored.relay, limits, disk.clone(), folder.clone(), depositor);
+        let (settings, set) = watch::channel(Settings::new(acceptor, &config));
+        let engine = Engine::new(restored.relay, set.clone(), disk.clone(), folder.clone(), depositor);
         let shared = Shared { events, disk, stop: stopped, patience: config.patience };
-        let bounds =
-            Bounds { in_all: config.connections_max, per_address: config.connections_per_address_max };
-        let pin = acceptor.pin();
-        let accepting = relay_accept::accept(listener, acceptor, bounds, shared);
-        let running = tokio::spawn(run(accepting, engine, inputs, disk_thread, folder));
-        let public = config.public.unwrap_or_else(|| address.to_string());
-        Ok(Self { address, public, pin, deposit, stop, running })
+        let accepting = relay_accept::accept(listener, set, shared);
+        let running = tokio::spawn(run(accepting, engine, inputs, disk_thread, folder.clone()));
+        let public = config.public.clone().unwrap_or_else(|| address.to_string());
+        Ok(Self { address, public, deposit, folder, config, settings, stop, running })
     }
 
     /// Where it listens.
@@ -136,8 +137,19 @@ impl RelayService {
 
     /// Its certificate's pin.
     #[must_use]
-    pub const fn pin(&self) -> Pin {
-        self.pin
+    pub fn pin(&self) -> Pin {
+        self.settings.borrow().acceptor.pin()
+    }
+
+    /// Takes in the certificate and the limits of `config`: the certificate from the next connection on, the limits within a second.
+    /// Connections that stand are not touched. The keys of `relay.toml` that differ and wait for the next start.
+    ///
+    /// # Errors
+    /// [`AcceptorError`]; then all is as it was.
+    pub fn reload(&self, config: &RelayConfig) -> Result<Vec<&'static str>, RelayError> {
+        let acceptor = Acceptor::load(&self.folder.certificate(), &self.folder.key())?;
+        self.settings.send_replace(Settings::new(acceptor, config));
+        Ok(self.config.fixed_keys_that_differ(config))
     }
 
     /// Its public address, or the one it listens on, and its pin.
@@ -145,7 +157,7 @@ impl RelayService {
     /// # Errors
     /// [`RelayPlaceError::AddressInvalid`] when the address is none a client could use.
     pub fn place(&self) -> Result<RelayPlace, RelayPlaceError> {
-        RelayPlace::new(&self.public, self.pin)
+        RelayPlace::new(&self.public, self.pin())
     }
 
     /// The line its clients are given: its place and the digest of its deposit key.

@@ -1,17 +1,35 @@
 //! Where connections come in: how many in all, how many from one address.
 
 use crate::host::link::Acceptor;
-use crate::relay::message::ConnId;
+use crate::relay::message::{ConnId, Limits};
+use crate::service::relay_config::RelayConfig;
 use crate::service::relay_conn::{self, Shared, duration};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// After a failure to accept, such as having no descriptors left, this long nothing is tried.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What holds from the next connection and the next beat of the engine on: an operator may change it while the relay serves.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) acceptor: Acceptor,
+    pub(super) bounds: Bounds,
+    pub(super) limits: Limits,
+}
+
+impl Settings {
+    pub(super) const fn new(acceptor: Acceptor, config: &RelayConfig) -> Self {
+        let bounds =
+            Bounds { in_all: config.connections_max, per_address: config.connections_per_address_max };
+        Self { acceptor, bounds, limits: config.limits() }
+    }
+}
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +85,7 @@ impl Drop for Seat {
 }
 
 /// Accepts connections until the service stops, then gives those that stand time to end.
-pub(super) async fn accept(listener: TcpListener, acceptor: Acceptor, bounds: Bounds, shared: Shared) {
+pub(super) async fn accept(listener: TcpListener, settings: watch::Receiver<Settings>, shared: Shared) {
     let crowd = Crowd::default();
     let mut stop = shared.stop.clone();
     let mut connections = JoinSet::new();
@@ -80,18 +98,17 @@ pub(super) async fn accept(listener: TcpListener, acceptor: Acceptor, bounds: Bo
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, from)) => match crowd.seat(from.ip(), bounds) {
-                Some(seat) => {
-                    let served = connection(ConnId(number), tcp, seat, acceptor.clone(), shared.clone());
-                    connections.spawn(served);
-                }
-                None => {
+            Ok((tcp, from)) => {
+                let Settings { acceptor, bounds, .. } = settings.borrow().clone();
+                if let Some(seat) = crowd.seat(from.ip(), bounds) {
+                    connections.spawn(connection(ConnId(number), tcp, seat, acceptor, shared.clone()));
+                } else {
                     turned_away += 1;
                     if turned_away.is_power_of_two() {
                         tracing::warn!(turned_away, "connections turned away: a limit is reached");
                     }
                 }
-            },
+            }
             Err(error) => {
                 tracing::warn!(kind = %error.kind(), "no connection can be accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;

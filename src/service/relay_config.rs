@@ -161,6 +161,24 @@ impl RelayConfig {
         )
     }
 
+    /// The keys that hold from start to end, where another configuration says otherwise.
+    pub(super) fn fixed_keys_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        let differ = [
+            ("listen", self.listen != other.listen),
+            ("public", self.public != other.public),
+            ("store_bytes_max", self.store_bytes_max != other.store_bytes_max),
+            ("log_level", self.log_level != other.log_level),
+            ("log_format", self.log_format != other.log_format),
+        ];
+        differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+
+    /// Files that may have to be open at once: one a connection, and its own.
+    #[must_use]
+    pub const fn files_wanted(&self) -> u64 {
+        self.connections_max as u64 + 64
+    }
+
     /// The engine's share.
     #[must_use]
     pub const fn limits(&self) -> Limits {

@@ -9,6 +9,7 @@ use crate::relay::engine::{Relay, RelayStep};
 use crate::relay::merge::merge_stored;
 use crate::relay::message::{ConnId, Input, Limits, Notice};
 use crate::service::relay::RelayError;
+use crate::service::relay_accept::Settings;
 use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
 use crate::service::relay_folder::{RelayFolder, Status};
@@ -19,7 +20,7 @@ use crate::wire::reply::{Bound, Reply};
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Inputs of one commit: 4 MiB of cells.
 const BATCH_MAX: usize = 256;
@@ -69,10 +70,11 @@ impl Activity {
 
 /// The engine and what it acts through.
 pub(super) struct Engine {
-    pub(super) relay: Relay,
-    pub(super) limits: Limits,
-    pub(super) disk: Disk,
-    pub(super) folder: RelayFolder,
+    relay: Relay,
+    limits: Limits,
+    settings: watch::Receiver<Settings>,
+    disk: Disk,
+    folder: RelayFolder,
     depositor: Depositor,
     outboxes: BTreeMap<ConnId, Outbox>,
     activity: Activity,
@@ -84,14 +86,26 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(
         relay: Relay,
-        limits: Limits,
+        settings: watch::Receiver<Settings>,
         disk: Disk,
         folder: RelayFolder,
         depositor: Depositor,
     ) -> Self {
         let (outboxes, activity) = (BTreeMap::new(), Activity::default());
-        let full_until = UnixMillis(0);
-        Self { relay, limits, disk, folder, depositor, outboxes, activity, beats: 0, told: None, full_until }
+        let (limits, full_until) = (settings.borrow().limits, UnixMillis(0));
+        Self {
+            relay,
+            limits,
+            settings,
+            disk,
+            folder,
+            depositor,
+            outboxes,
+            activity,
+            beats: 0,
+            told: None,
+            full_until,
+        }
     }
 
     /// Runs until nobody is left to give inputs. An error means that what is durable is no longer known:
@@ -210,6 +224,8 @@ impl Engine {
     }
 
     async fn beat(&mut self) -> Result<(), RelayError> {
+        self.limits = self.settings.borrow().limits;
+        self.relay.set_limits(self.limits);
         self.take_passes().await?;
         self.measure().await?;
         self.tell_totals().await?;

@@ -202,15 +202,21 @@ impl RelayFolder {
         Ok(folder::check_private(&self.0)?)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn certificate(&self) -> PathBuf {
+    /// The file of its certificate.
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
         self.0.join(CERTIFICATE)
     }
 
-    pub(super) fn key(&self) -> PathBuf {
+    /// The file of its certificate's key.
+    #[must_use]
+    pub fn key(&self) -> PathBuf {
         self.0.join(KEY)
     }
 
@@ -227,6 +233,17 @@ impl RelayFolder {
                 Ok(key)
             }
             read => Ok(read?),
+        }
+    }
+
+    /// Whether there is a deposit key; nothing is made.
+    ///
+    /// # Errors
+    /// [`RelayFolderError::DepositKey`].
+    pub fn has_deposit_key(&self) -> Result<bool, RelayFolderError> {
+        match relay_key::read(&self.0.join(DEPOSIT_KEY)) {
+            Err(KeyFileError::Missing) => Ok(false),
+            read => Ok(read.map(|_| true)?),
         }
     }
 

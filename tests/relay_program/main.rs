@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod operation;
+
+#[path = "../relay_client/mod.rs"]
 mod relay_client;
 
 use rand_chacha::ChaCha20Rng;
@@ -55,8 +58,14 @@ impl Operator {
     }
 
     fn serve(&self) -> Serving {
+        self.serve_with(&[])
+    }
+
+    /// Serves with these variables in its environment.
+    fn serve_with(&self, env: &[(&str, &str)]) -> Serving {
         let mut command = Command::new(PROGRAM);
         command.args(["serve", self.dir()]).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.envs(env.iter().copied());
         let mut child = command.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let nowhere = RelayPlace::parse(&format!("nowhere:1#{}", "0".repeat(64))).unwrap();
@@ -81,8 +90,23 @@ impl Operator {
 
 impl Serving {
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Reads its log up to a line that holds this; that line.
+    fn logged(&mut self, wanted: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.errors.read_line(&mut line).unwrap(), 0, "it ended and never said: {wanted}");
+            if line.contains(wanted) {
+                return line;
+            }
+        }
     }
 
     /// The exit code, and what was logged since it listened.
@@ -295,7 +319,7 @@ fn init_prints_the_place_and_every_command_explains_itself() {
     let line = RelayLine::parse(&printed).unwrap();
     assert_eq!(line.place.address(), "relay.example:4433");
     assert!(line.deposit.is_some());
-    for command in ["init", "serve", "pass", "status"] {
+    for command in ["init", "serve", "pass", "check", "status"] {
         let help = relay(&[command, "--help"]);
         assert!(help.status.success() && text(&help.stdout).contains("Example:"), "{command}");
     }

@@ -1,0 +1,190 @@
+//! What an operator does with a relay that is there: looks whether it can serve, changes its settings while it does, has a
+//! supervisor watch it.
+
+use super::relay_client::{self, Client, Queue, cell};
+use super::{Operator, relay, text};
+use serde_json::Value;
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use truceline::party::relay::RelayPlace;
+use truceline::wire::queue::QueueRole;
+use truceline::wire::reply::Reply;
+
+/// The verdict of each subject, what was found, what to do, and the exit code.
+fn checked(dir: &Path) -> (impl Fn(&str) -> [String; 3], Option<i32>) {
+    let told = relay(&["check", dir.to_str().unwrap(), "--json"]);
+    let found: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(found["ok"], told.status.success());
+    let of = move |subject: &str| {
+        let mut findings = found["findings"].as_array().unwrap().iter();
+        let finding =
+            findings.find(|it| it["subject"] == subject).unwrap_or_else(|| panic!("{subject}: {found}"));
+        ["verdict", "what", "remedy"].map(|key| finding[key].as_str().unwrap_or_default().to_owned())
+    };
+    (of, told.status.code())
+}
+
+/// Sets a key of relay.toml, whether it stands there or not.
+fn set(operator: &Operator, key: &str, value: &str) {
+    let file = operator.dir.join("relay.toml");
+    let written = std::fs::read_to_string(&file).unwrap();
+    let others: Vec<&str> = written.lines().filter(|line| !line.starts_with(key)).collect();
+    std::fs::write(&file, format!("{}\n{key} = {value}\n", others.join("\n"))).unwrap();
+}
+
+#[test]
+fn a_check_finds_what_keeps_a_relay_from_serving_and_says_what_to_do() {
+    let operator = Operator::init();
+    let fails = |subject: &str, told: &str, remedy: &str, code: i32| {
+        let (of, exit) = checked(&operator.dir);
+        let [verdict, what, to_do] = of(subject);
+        assert_eq!((verdict.as_str(), exit), ("fail", Some(code)), "{subject}: {what}");
+        assert!(what.contains(told), "{subject}: {what}");
+        assert!(to_do.contains(remedy), "{subject}: {to_do}");
+    };
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!(exit, Some(0));
+    for subject in
+        ["folder", "relay.toml", "certificate", "deposit.key", "store", "clock", "room", "open files", "port"]
+    {
+        assert_eq!(of(subject)[0], "ok", "{subject}: {:?}", of(subject));
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    set(&operator, "listen", &format!("\"{}\"", taken.local_addr().unwrap()));
+    fails("port", "cannot be listened on", "listen in relay.toml", 6);
+    drop(taken);
+    set(&operator, "reserve_bytes", "9000000000000000000");
+    fails("room", "nothing new is stored", "reserve_bytes", 5);
+    set(&operator, "reserve_bytes", "1");
+    set(&operator, "retention_days", "0");
+    fails("relay.toml", "1 to 3650", "Correct the file", 3);
+    set(&operator, "retention_days", "21");
+
+    let key = operator.dir.join("key.pem");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    fails("folder", "key.pem", "chmod", 3);
+    fails("certificate", "key.pem", "permissions 600", 3);
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let file = std::fs::File::options().write(true).open(&key).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(7_200)).unwrap();
+    fails("clock", "behind", "chrony", 1);
+    file.set_modified(SystemTime::now()).unwrap();
+
+    let deposit = operator.dir.join("deposit.key");
+    std::fs::remove_file(&deposit).unwrap();
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!((of("deposit.key")[0].as_str(), exit), ("warn", Some(0)));
+    assert!(!deposit.exists(), "a check changes nothing");
+    // Another user's folder: nothing found in it would be what its owner finds. Only root can give one away.
+    if chown(&operator.dir, Some(65_534), None).is_ok() {
+        fails("folder", "belongs to user 65534", "owner", 3);
+        chown(&operator.dir, Some(0), None).unwrap();
+    }
+    std::fs::remove_file(&key).unwrap();
+    fails("folder", "key.pem is missing", "truceline-relay init", 3);
+}
+
+#[test]
+fn a_folder_in_memory_is_found() {
+    if let Ok(place) = tempfile::tempdir_in("/dev/shm") {
+        let dir = place.path().join("relay");
+        assert!(relay(&["init", dir.to_str().unwrap(), "--listen", "127.0.0.1:0"]).status.success());
+        let (of, exit) = checked(&dir);
+        assert_eq!((of("disk")[0].as_str(), exit), ("fail", Some(5)));
+    }
+}
+
+#[test]
+fn a_check_beside_a_serving_relay_asks_it() {
+    let operator = Operator::init();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    set(&operator, "listen", &format!("\"0.0.0.0:{port}\""));
+    let _serving = operator.serve();
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!(exit, Some(0), "{:?}", of("port"));
+    assert!(of("port")[1].contains("answers with its pin"));
+    // As if it had been started with another address than the one that is set now.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    set(&operator, "listen", &format!("\"{other}\""));
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!((of("port")[0].as_str(), exit), ("fail", Some(6)), "{:?}", of("port"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_and_certificate_change_while_it_serves_and_no_connection_ends() {
+    let operator = Operator::init();
+    let mut serving = operator.serve();
+    let (queue, tokens) = (Queue::seeded(1), operator.pass());
+    Client::open(&serving.place, &queue, tokens[0]).await;
+    let (mut writer, _) = Client::prove(&serving.place, &queue, QueueRole::Writer).await;
+    assert!(matches!(writer.put(&queue, 0, cell(1, 0)).await, Reply::Stored { .. }));
+
+    // What cannot be used changes nothing.
+    set(&operator, "queue_cells_max", "0");
+    serving.signal("-HUP");
+    assert!(serving.logged("nothing was changed").contains("queue_cells_max must be 1 to 1000000"));
+    assert!(matches!(writer.put(&queue, 1, cell(1, 1)).await, Reply::Stored { .. }));
+
+    // Limits: of the store, which the connection that stands meets, and of connections.
+    set(&operator, "queue_cells_max", "3");
+    set(&operator, "connections_per_address_max", "1");
+    set(&operator, "public", "\"relay.example:4433\"");
+    serving.signal("-HUP");
+    assert!(serving.logged("at the next start").contains("public"));
+    let mut index = 2;
+    let refused = loop {
+        match writer.put(&queue, index, cell(1, index)).await {
+            Reply::Stored { .. } => index += 1,
+            other => break other,
+        }
+        assert!(index < 2_000, "the new limit is never met");
+    };
+    assert!(matches!(refused, Reply::Full { .. }), "{refused:?}");
+    assert!(Client::connect(&serving.place).await.is_err(), "a second connection from one address");
+
+    // Another certificate: for new connections, with its own pin.
+    set(&operator, "connections_per_address_max", "8");
+    let other = Operator::init();
+    for file in ["certificate.pem", "key.pem"] {
+        std::fs::copy(other.dir.join(file), operator.dir.join(file)).unwrap();
+    }
+    serving.signal("-HUP");
+    let told = serving.logged("another pin");
+    let pin = told.split("pin=").nth(1).unwrap().trim().trim_matches('"');
+    let place = RelayPlace::parse(&format!("{}#{pin}", serving.place.address())).unwrap();
+    let (mut reader, _) = Client::prove(&place, &queue, QueueRole::Reader).await;
+    assert_eq!(reader.fetch(0).await.len() as u64, index);
+    assert!(Client::connect(&serving.place).await.is_err(), "the old pin is shown no more");
+    assert!(
+        matches!(writer.put(&queue, index, cell(1, index)).await, Reply::Full { .. }),
+        "the first goes on"
+    );
+}
+
+#[test]
+fn a_supervisor_is_told_when_it_serves_reads_again_and_stops() {
+    let operator = Operator::init();
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("notify");
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(relay_client::DEADLINE)).unwrap();
+    let told = || {
+        let mut bytes = [0; 256];
+        let count = supervisor.recv(&mut bytes).unwrap();
+        text(&bytes[..count])
+    };
+    let serving = operator.serve_with(&[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    assert_eq!(told(), "READY=1\n");
+    serving.signal("-HUP");
+    let again = told();
+    assert!(again.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{again}");
+    assert_eq!(told(), "READY=1\n");
+    serving.terminate();
+    assert_eq!(told(), "STOPPING=1\n");
+    let (code, log) = serving.end();
+    assert_eq!(code, Some(0), "{log}");
+}
