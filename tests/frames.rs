@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use truceline::codec::{CELL_BYTES, CodecError};
 use truceline::crypto::digest::{Digest, hex, unhex};
 use truceline::crypto::sign::{QueueKey, QueueSignature};
+use truceline::session::cell::CONTENT_BYTES_MAX;
+use truceline::session::content::fragments;
 use truceline::time::UnixMillis;
 use truceline::wire::frame::{FrameError, Framed};
 use truceline::wire::limit::FRAME_BYTES;
@@ -146,4 +148,14 @@ fn what_is_no_request_is_refused_by_name() {
 fn no_vector_is_left_unchecked() {
     let named = requests().len() + replies().len() + rejections().len();
     assert_eq!(vectors().len(), named);
+}
+
+#[test]
+fn a_whole_fragment_fills_a_cell_and_the_longest_statement_has_612() {
+    let statement = vec![1; 8 << 20];
+    let lengths: Vec<usize> = fragments(0, &statement).map(|it| it.encode().unwrap().len()).collect();
+    let (last, whole) = lengths.split_last().unwrap();
+    assert_eq!((whole.len(), *last), (611, 28 + (8 << 20) - 611 * 13_728));
+    assert!(whole.iter().all(|length| *length == CONTENT_BYTES_MAX));
+    assert_eq!(CONTENT_BYTES_MAX, 13_756);
 }

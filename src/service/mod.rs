@@ -15,3 +15,4 @@ mod relay_conn;
 mod relay_disk;
 mod relay_engine;
 mod relay_key;
+mod relay_metrics;

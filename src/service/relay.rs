@@ -15,6 +15,7 @@ use crate::service::relay_conn::{Event, Shared};
 use crate::service::relay_disk::{self, Disk, DiskStopped, DiskThread};
 use crate::service::relay_engine::Engine;
 use crate::service::relay_folder::{RelayFolder, RelayFolderError};
+use crate::service::relay_metrics::{self, Metrics};
 use crate::wire::deposit::key_digest;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -121,9 +122,23 @@ impl RelayService {
         let (stop, stopped) = watch::channel(false);
         let (events, inputs) = mpsc::channel(INPUTS_MAX);
         let (settings, set) = watch::channel(Settings::new(acceptor, &config));
-        let engine = Engine::new(restored.relay, set.clone(), disk.clone(), folder.clone(), depositor);
+        let metrics = Metrics::new();
+        if let Some(address) = config.metrics {
+            let failed = |cause| RelayError::Listen { address, cause };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            // It ends with the relay, and has nothing to finish.
+            drop(tokio::spawn(relay_metrics::serve(listener, metrics.clone(), stopped.clone())));
+        }
+        let engine = Engine::new(
+            restored.relay,
+            set.clone(),
+            disk.clone(),
+            folder.clone(),
+            depositor,
+            metrics.clone(),
+        );
         let shared = Shared { events, disk, stop: stopped, patience: config.patience };
-        let accepting = relay_accept::accept(listener, set, shared);
+        let accepting = relay_accept::accept(listener, set, shared, metrics);
         let running = tokio::spawn(run(accepting, engine, inputs, disk_thread, folder.clone()));
         let public = config.public.clone().unwrap_or_else(|| address.to_string());
         Ok(Self { address, public, deposit, folder, config, settings, stop, running })

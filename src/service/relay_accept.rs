@@ -4,6 +4,8 @@ use crate::host::link::Acceptor;
 use crate::relay::message::{ConnId, Limits};
 use crate::service::relay_config::RelayConfig;
 use crate::service::relay_conn::{self, Shared, duration};
+use crate::service::relay_metrics::Metrics;
+use prometheus_client::metrics::counter::Counter;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,7 +87,12 @@ impl Drop for Seat {
 }
 
 /// Accepts connections until the service stops, then gives those that stand time to end.
-pub(super) async fn accept(listener: TcpListener, settings: watch::Receiver<Settings>, shared: Shared) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    settings: watch::Receiver<Settings>,
+    shared: Shared,
+    metrics: Metrics,
+) {
     let crowd = Crowd::default();
     let mut stop = shared.stop.clone();
     let mut connections = JoinSet::new();
@@ -101,9 +108,18 @@ pub(super) async fn accept(listener: TcpListener, settings: watch::Receiver<Sett
             Ok((tcp, from)) => {
                 let Settings { acceptor, bounds, .. } = settings.borrow().clone();
                 if let Some(seat) = crowd.seat(from.ip(), bounds) {
-                    connections.spawn(connection(ConnId(number), tcp, seat, acceptor, shared.clone()));
+                    let failed = metrics.handshakes_failed.clone();
+                    connections.spawn(connection(
+                        ConnId(number),
+                        tcp,
+                        seat,
+                        acceptor,
+                        shared.clone(),
+                        failed,
+                    ));
                 } else {
                     turned_away += 1;
+                    metrics.turned_away.inc();
                     if turned_away.is_power_of_two() {
                         tracing::warn!(turned_away, "connections turned away: a limit is reached");
                     }
@@ -122,7 +138,14 @@ pub(super) async fn accept(listener: TcpListener, settings: watch::Receiver<Sett
     }
 }
 
-async fn connection(conn: ConnId, tcp: TcpStream, _seat: Seat, acceptor: Acceptor, shared: Shared) {
+async fn connection(
+    conn: ConnId,
+    tcp: TcpStream,
+    _seat: Seat,
+    acceptor: Acceptor,
+    shared: Shared,
+    failed: Counter,
+) {
     let mut stop = shared.stop.clone();
     let link = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => return,
@@ -130,7 +153,10 @@ async fn connection(conn: ConnId, tcp: TcpStream, _seat: Seat, acceptor: Accepto
     };
     match link {
         Ok(link) => relay_conn::serve(conn, link, shared).await,
-        Err(_) => tracing::debug!("a connection ended in its handshake"),
+        Err(_) => {
+            failed.inc();
+            tracing::debug!("a connection ended in its handshake");
+        }
     }
 }
 

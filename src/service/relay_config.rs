@@ -83,6 +83,9 @@ pub struct RelayConfig {
     pub connections_max: usize,
     /// Connections at once from one IPv4 address or one IPv6 network of 64 bits.
     pub connections_per_address_max: usize,
+    /// Where it tells a monitor its totals: a port on loopback, if anywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
     /// How much it logs.
     pub log_level: LogLevel,
     /// In what form.
@@ -103,6 +106,7 @@ impl Default for RelayConfig {
             store_bytes_max: None,
             connections_max: 1_000,
             connections_per_address_max: 128,
+            metrics: None,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             patience: Patience::default(),
@@ -148,6 +152,8 @@ impl RelayConfig {
         within(per_address, "connections_per_address_max", "1 to 100000")?;
         let enough = self.store_bytes_max.is_none_or(|max| max >= 1 << 20);
         within(enough, "store_bytes_max", "1048576 or more")?;
+        let loopback = self.metrics.is_none_or(|address| address.ip().is_loopback());
+        within(loopback, "metrics", "an address of this machine alone, as 127.0.0.1:9464")?;
         let public = self.public.as_ref();
         within(public.is_none_or(|public| is_address(public)), "public", "of the form host:port")
     }
@@ -166,6 +172,7 @@ impl RelayConfig {
         let differ = [
             ("listen", self.listen != other.listen),
             ("public", self.public != other.public),
+            ("metrics", self.metrics != other.metrics),
             ("store_bytes_max", self.store_bytes_max != other.store_bytes_max),
             ("log_level", self.log_level != other.log_level),
             ("log_format", self.log_format != other.log_format),
@@ -215,6 +222,7 @@ mod tests {
         assert!(told("listen = \"everywhere\"").contains("line 1"));
         assert!(told("retention_days = 0").contains("retention_days must be 1 to 3650"));
         assert!(told("public = \"relay.example\"").contains("host:port"));
+        assert!(told("metrics = \"0.0.0.0:9464\"").contains("this machine alone"));
         assert!(told("log_level = \"loud\"").contains("loud"));
         assert!(told("store_bytes_max = 5").contains("store_bytes_max"));
     }

@@ -2,8 +2,9 @@
 //! records durable in one commit, and only then lets their answers go. What comes in meanwhile is the next
 //! batch.
 
+use crate::host::clock::{self, Stopwatch};
+use crate::host::folder;
 use crate::host::store::StoreError;
-use crate::host::{clock, folder};
 use crate::relay::deposit::{Answer, Depositor};
 use crate::relay::engine::{Relay, RelayStep};
 use crate::relay::merge::merge_stored;
@@ -13,6 +14,7 @@ use crate::service::relay_accept::Settings;
 use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
 use crate::service::relay_folder::{RelayFolder, Status};
+use crate::service::relay_metrics::{Metrics, event};
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
@@ -32,38 +34,27 @@ const BEATS_PER_LINE: u64 = 60;
 const FULL_FOR: Millis = Millis::secs(10);
 
 /// What the engine's notices came to since the last line about them.
-#[derive(Default)]
-struct Activity(BTreeMap<&'static str, u64>);
+struct Activity {
+    since: BTreeMap<&'static str, u64>,
+    metrics: Metrics,
+}
 
 impl Activity {
     fn add(&mut self, notice: Notice) {
-        let (what, count) = match notice {
-            Notice::QueueOpened => ("opened", 1),
-            Notice::QueueClosed => ("closed", 1),
-            Notice::CellStored => ("stored", 1),
-            Notice::CellsDropped(cells) => ("dropped", cells),
-            Notice::CellsExpired(cells) => ("expired", cells),
-            Notice::CellLost => ("lost", 1),
-            Notice::TokensIssued(tokens) => ("tokens_issued", tokens),
-            Notice::TokensExpired(tokens) => ("tokens_expired", tokens),
-            Notice::Refused => ("refused", 1),
-            Notice::PassRefused => ("pass_refused", 1),
-            Notice::QueueFull => ("queue_full", 1),
-            Notice::DiskFull => ("disk_full", 1),
-            Notice::Malformed => ("malformed", 1),
-        };
+        let (what, count) = event(notice);
         if what == "lost" {
             tracing::error!("a stored cell could not be read back: check the disk");
         }
-        *self.0.entry(what).or_default() += count;
+        *self.since.entry(what).or_default() += count;
+        self.metrics.count(what, count);
     }
 
     /// Says what happened, if anything did.
     fn tell(&mut self) {
-        if !self.0.is_empty() {
-            let counts: Vec<_> = self.0.iter().map(|(what, count)| format!("{what}={count}")).collect();
+        if !self.since.is_empty() {
+            let counts: Vec<_> = self.since.iter().map(|(what, count)| format!("{what}={count}")).collect();
             tracing::info!(counts = counts.join(" "), "activity");
-            self.0.clear();
+            self.since.clear();
         }
     }
 }
@@ -90,8 +81,9 @@ impl Engine {
         disk: Disk,
         folder: RelayFolder,
         depositor: Depositor,
+        metrics: Metrics,
     ) -> Self {
-        let (outboxes, activity) = (BTreeMap::new(), Activity::default());
+        let (outboxes, activity) = (BTreeMap::new(), Activity { since: BTreeMap::new(), metrics });
         let (limits, full_until) = (settings.borrow().limits, UnixMillis(0));
         Self {
             relay,
@@ -148,7 +140,7 @@ impl Engine {
         if batch.iter().any(opens) {
             self.take_passes().await?;
         }
-        let now = clock::now();
+        let (now, inputs, took) = (clock::now(), batch.len(), Stopwatch::begin());
         let mut refusals = Vec::new();
         let mut gone = Vec::new();
         let mut step = Step::new();
@@ -168,7 +160,11 @@ impl Engine {
             step.append(self.relay.handle(input, now));
         }
         let RelayStep { records, sends, notices } = step;
+        let written = !records.is_empty();
         if self.commit(records).await? {
+            if written {
+                self.activity.metrics.committed(inputs, &took);
+            }
             notices.into_iter().for_each(|notice| self.activity.add(notice));
             // Only now: nothing is signed that is not durable. One signature for all that the commit stored.
             let answers = self.depositor.answer(merge_stored(sends))?;
@@ -247,16 +243,19 @@ impl Engine {
         });
         match room.await? {
             Ok(free_bytes) if clock::now() >= self.full_until => {
+                self.activity.metrics.room(free_bytes.saturating_sub(reserve));
                 self.relay.handle(Input::Space { free_bytes }, clock::now());
             }
-            Ok(_) => {}
+            Ok(_) => self.activity.metrics.room(0),
             Err(_) => tracing::warn!("the disk does not say how much room it has"),
         }
         Ok(())
     }
 
     async fn tell_totals(&mut self) -> Result<(), RelayError> {
-        let status = Status::of(&self.relay.totals(), clock::now());
+        let now = clock::now();
+        let status = Status::of(&self.relay.totals(), now);
+        self.activity.metrics.tell_totals(&status, now);
         let same = |told: &Status| Status { at_ms: status.at_ms, ..*told } == status;
         // Now and then even when nothing changed, so that its age says whether the relay lives.
         if self.told.as_ref().is_some_and(same) && !self.beats.is_multiple_of(10) {

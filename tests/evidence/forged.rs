@@ -21,7 +21,9 @@ use truceline::statement::header::{HEADER_BYTES, Header, StatementId, VERSION};
 use truceline::statement::kind::Kind;
 use truceline::statement::list::{LINE_BYTES_MAX, LIST_LINES_MAX, List, ListError, ListRoot, ShownLine};
 use truceline::statement::receipt::WordsConfirmed;
-use truceline::statement::signed::{LISTS_MAX, Said, Statement, StatementError, commitment};
+use truceline::statement::signed::{
+    LISTS_MAX, STATEMENT_BYTES_MAX, Said, Statement, StatementError, commitment,
+};
 use truceline::time::UnixMillis;
 
 const ELSEWHERE: Digest = Digest([0x5e; 32]);
@@ -580,4 +582,19 @@ fn a_count_that_cannot_be_is_refused_before_room_is_made_for_it() {
     let withheld = |at| Element { disclosure: Disclosure::Withheld, ..one.shown(Inviter, at) };
     let statements = [0, 1, 2].map(withheld).to_vec();
     assert_eq!(found(&Bundle { statements, ..bare }).unwrap().statements.len(), 3);
+}
+
+#[test]
+fn a_statement_and_a_proof_of_the_greatest_size_are_read_and_no_larger_ones() {
+    let forged = Forged::talk();
+    let read = |body: usize, proof: usize| {
+        let disclosure = Disclosure::Whole(Said { body: vec![0; body], ..said(&[]) });
+        let mut bundle = forged.whole();
+        bundle.statements = vec![Element { disclosure, ..forged.shown(Inviter, 0) }];
+        bundle.chains[0].consistency = vec![ELSEWHERE; proof];
+        bundle.encode().is_ok_and(|bytes| Bundle::decode(&bytes).is_ok())
+    };
+    assert!(read(STATEMENT_BYTES_MAX, 128));
+    assert!(!read(STATEMENT_BYTES_MAX + (64 << 10), 128));
+    assert!(!read(0, 129));
 }

@@ -42,7 +42,7 @@ PROCESSES = 2
 PATIENCE, BEGINNING_SECS = 8, 20
 BATCH_SECS = 5
 # What holds most sizes is built and run before all others.
-SIZES = ["vectors", "frames", "ratchet", "statements"]
+SIZES = ["vectors", "frames", "ratchet", "statements", "evidence"]
 SETTINGS = {
     "CARGO_TARGET_DIR": str(TARGET), "CARGO_INCREMENTAL": "0", "CARGO_TERM_COLOR": "never", "CARGO_TARGET_TMPDIR": str(WORK),
 }

@@ -4,12 +4,14 @@
 use super::relay_client::{self, Client, Queue, cell};
 use super::{Operator, relay, text};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::Permissions;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use truceline::party::relay::RelayPlace;
 use truceline::wire::queue::QueueRole;
 use truceline::wire::reply::Reply;
@@ -70,9 +72,10 @@ fn a_check_finds_what_keeps_a_relay_from_serving_and_says_what_to_do() {
     fails("certificate", "key.pem", "permissions 600", 3);
     std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     let file = std::fs::File::options().write(true).open(&key).unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(7_200)).unwrap();
+    let written = file.metadata().unwrap().modified().unwrap();
+    file.set_modified(written + Duration::from_secs(7_200)).unwrap();
     fails("clock", "behind", "chrony", 1);
-    file.set_modified(SystemTime::now()).unwrap();
+    file.set_modified(written).unwrap();
 
     let deposit = operator.dir.join("deposit.key");
     std::fs::remove_file(&deposit).unwrap();
@@ -187,4 +190,75 @@ fn a_supervisor_is_told_when_it_serves_reads_again_and_stops() {
     assert_eq!(told(), "STOPPING=1\n");
     let (code, log) = serving.end();
     assert_eq!(code, Some(0), "{log}");
+}
+
+/// What the relay answers at its port for monitors.
+fn asked(port: u16, request: &str) -> (String, String) {
+    let mut tcp = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    tcp.set_read_timeout(Some(relay_client::DEADLINE)).unwrap();
+    tcp.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+/// The names of all series, and the values of some.
+fn series(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitor_gets_totals_and_none_of_its_series_tells_queues_or_peers_apart() {
+    let operator = Operator::init();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    set(&operator, "metrics", &format!("\"127.0.0.1:{port}\""));
+    let serving = operator.serve();
+    let scraped = || series(&asked(port, "GET /metrics").1);
+    let before = scraped();
+    let tokens = [operator.pass(), operator.pass(), operator.pass()].concat();
+    let queues: Vec<Queue> = (0..tokens.len() as u64).map(Queue::seeded).collect();
+    let mut clients = Vec::new();
+    for (queue, token) in queues.iter().zip(&tokens) {
+        let (reader, reply) = Client::open(&serving.place, queue, *token).await;
+        assert!(matches!(reply, Reply::Serving { .. }));
+        let (mut writer, _) = Client::prove(&serving.place, queue, QueueRole::Writer).await;
+        assert!(matches!(writer.put(queue, 0, cell(1, 0)).await, Reply::Stored { .. }));
+        clients.push((reader, writer));
+    }
+    Client::prove(&serving.place, &Queue::seeded(99), QueueRole::Reader).await;
+    let count = |series: &BTreeMap<String, f64>, name: &str| series[&format!("truceline_relay_{name}")];
+    let held = queues.len() as f64;
+    let begin = tokio::time::Instant::now();
+    let after = loop {
+        let after = scraped();
+        if count(&after, "cells") == held && count(&after, "connections") >= 2.0 * held {
+            break after;
+        }
+        assert!(begin.elapsed() < relay_client::DEADLINE, "the totals follow: {after:?}");
+    };
+    let names = |series: &BTreeMap<String, f64>| series.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after), "series that come with a queue or a peer");
+    assert_eq!(count(&after, "queues"), held);
+    assert_eq!(count(&after, "cells_bytes"), held * 16_128.0);
+    assert_eq!(count(&after, "events_total{event=\"stored\"}"), held);
+    assert_eq!(count(&after, "events_total{event=\"refused\"}"), 1.0);
+    assert!(count(&after, "commit_seconds_count") >= held);
+    assert!(count(&after, "room_bytes") > 0.0);
+    let (head, text) = asked(port, "GET /metrics");
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert!(text.ends_with("# EOF\n"));
+    assert!(!text.contains("127.0.0.1"), "{text}");
+    for other in ["GET /", "GET /metricss", "POST /metrics"] {
+        assert!(asked(port, other).0.starts_with("HTTP/1.1 404"), "{other}");
+    }
+    // What never asks, and what asks without end, keeps nobody else from an answer for long.
+    let _silent = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut endless = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let _ = endless.write_all(&[b'a'; 20_000]);
+    assert!(asked(port, "GET /metrics").0.starts_with("HTTP/1.1 200 OK"));
 }
