@@ -349,6 +349,38 @@ async fn one_address_cannot_take_every_connection() {
     tokio::time::timeout(DEADLINE, again).await.expect("a place that was left");
 }
 
+/// A connection from an address of this machine.
+async fn from(address: &str, to: std::net::SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_comes_and_goes_without_end_gets_few_handshakes_and_holds_up_nobody() {
+    let pace =
+        RelayConfig { connections_per_address_max: 4, handshakes_per_address_per_second: 1, ..config() };
+    let mut bench = Bench::start(pace).await;
+    let to = bench.service.local_addr();
+    let begin = tokio::time::Instant::now();
+    let flood = tokio::spawn(async move {
+        let mut let_in = 0_u64;
+        for _ in 0..200 {
+            let mut tcp = from("127.0.0.2", to).await;
+            // Who is turned away is hung up on; who is let in is waited for, and goes.
+            let hung_up = tokio::time::timeout(std::time::Duration::from_millis(20), tcp.read_u8()).await;
+            let_in += u64::from(hung_up.is_err());
+        }
+        let_in
+    });
+    bench.works(1).await;
+    let let_in = flood.await.unwrap();
+    let pace = 4 + begin.elapsed().as_secs() + 1;
+    assert!((1..=pace).contains(&let_in), "{let_in} were let in where {pace} may be");
+    // The honest one is another address, and has its own pace.
+    assert!(Client::connect(&bench.place()).await.is_ok());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_floods_and_reads_no_answers_holds_up_nobody() {
     let mut bench = Bench::start(config()).await;

@@ -117,8 +117,9 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
     let serving = status.as_ref().is_ok_and(|status| status.serving);
     let port = match (&pin, serving) {
         (Ok(pin), true) => answers(&config, *pin),
-        _ => free(&config),
+        _ => free("listen", config.listen),
     };
+    let metrics = config.metrics.filter(|_| !serving).map(|address| free("metrics", address));
     let store = match status {
         Ok(status) => Found::Good(format!("{} queues, {} cells", status.queues, status.cells)),
         Err(error) => of_relay(error),
@@ -135,7 +136,7 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         ),
         Err(error) => of_relay(error),
     };
-    vec![
+    let found = vec![
         of("folder", private(folder)),
         of("relay.toml", Found::Good("can be followed".to_owned())),
         of("certificate", certificate),
@@ -146,7 +147,8 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         of("room", room(folder, &config)),
         of("open files", open_files(&config)),
         of("port", port),
-    ]
+    ];
+    found.into_iter().chain(metrics.map(|found| of("metrics", found))).collect()
 }
 
 /// Whether the folder is another user's: then what is found here is not what its own would find.
@@ -240,21 +242,18 @@ fn open_files(config: &RelayConfig) -> Found {
 }
 
 /// Whether the address can be listened on, as the relay would.
-fn free(config: &RelayConfig) -> Found {
-    let listen = config.listen;
-    match TcpListener::bind(listen) {
-        Ok(_) => Found::Good(format!("{listen} can be listened on")),
+fn free(key: &str, address: SocketAddr) -> Found {
+    match TcpListener::bind(address) {
+        Ok(_) => Found::Good(format!("{address} can be listened on")),
         Err(error) => {
             let remedy = match error.kind() {
                 ErrorKind::PermissionDenied => {
-                    "Ports below 1024 need leave: AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd. Or set another port."
+                    "Ports below 1024 need leave: AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd. Or set another port.".to_owned()
                 }
-                ErrorKind::AddrInUse => "End what uses it, or set another port with listen in relay.toml.",
-                _ => {
-                    "Set an address of this machine with listen in relay.toml; 0.0.0.0 and [::] are all it has."
-                }
+                ErrorKind::AddrInUse => format!("End what uses it, or set another port with {key} in relay.toml."),
+                _ => format!("Set an address of this machine with {key} in relay.toml."),
             };
-            bad(Exit::Address, format!("{listen} cannot be listened on: {error}"), remedy)
+            bad(Exit::Address, format!("{address} cannot be listened on: {error}"), remedy)
         }
     }
 }

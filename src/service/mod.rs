@@ -12,6 +12,7 @@ pub mod verify;
 
 mod relay_accept;
 mod relay_conn;
+mod relay_crowd;
 mod relay_disk;
 mod relay_engine;
 mod relay_key;

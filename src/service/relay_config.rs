@@ -83,6 +83,10 @@ pub struct RelayConfig {
     pub connections_max: usize,
     /// Connections at once from one IPv4 address or one IPv6 network of 64 bits.
     pub connections_per_address_max: usize,
+    /// New connections a second.
+    pub handshakes_per_second: u32,
+    /// New connections a second from one IPv4 address or one IPv6 network of 64 bits.
+    pub handshakes_per_address_per_second: u32,
     /// Where it tells a monitor its totals: a port on loopback, if anywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
@@ -106,6 +110,8 @@ impl Default for RelayConfig {
             store_bytes_max: None,
             connections_max: 1_000,
             connections_per_address_max: 128,
+            handshakes_per_second: 200,
+            handshakes_per_address_per_second: 20,
             metrics: None,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
@@ -152,6 +158,13 @@ impl RelayConfig {
         within(per_address, "connections_per_address_max", "1 to 100000")?;
         let enough = self.store_bytes_max.is_none_or(|max| max >= 1 << 20);
         within(enough, "store_bytes_max", "1048576 or more")?;
+        let paces = [
+            ("handshakes_per_second", self.handshakes_per_second),
+            ("handshakes_per_address_per_second", self.handshakes_per_address_per_second),
+        ];
+        paces
+            .into_iter()
+            .try_for_each(|(key, pace)| within((1..=100_000).contains(&pace), key, "1 to 100000"))?;
         let loopback = self.metrics.is_none_or(|address| address.ip().is_loopback());
         within(loopback, "metrics", "an address of this machine alone, as 127.0.0.1:9464")?;
         let public = self.public.as_ref();
