@@ -257,6 +257,27 @@ async fn a_store_at_its_bound_keeps_what_it_acknowledged_and_takes_more_after_dr
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn passes_for_which_there_is_no_room_wait_and_end_no_connection() {
+    let mut bench = Bench::start(RelayConfig { store_bytes_max: Some(1 << 20), ..config() }).await;
+    let (queue, _reader, mut writer) = bench.queue(1).await;
+    let expires = clock::now().plus(Millis::days(1));
+    for _ in 0..14 {
+        bench.folder.issue(1_000, expires, &mut OsEntropy).unwrap();
+    }
+    // Over some beats, of a second each.
+    for index in 0..40 {
+        let reply = writer.put(&queue, index, cell(1, index)).await;
+        assert!(matches!(reply, Reply::Stored { .. } | Reply::Full { .. }), "{reply:?}");
+        if matches!(reply, Reply::Full { .. }) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let (waiting, none) = bench.folder.passes_waiting().unwrap();
+    assert!(waiting > 0 && none == 0, "{waiting} wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_commit_without_room_is_answered_full_and_forgets_nothing_acknowledged() {
     let store = Faulty::default();
     let mut bench = Bench::start_on(store.clone(), config()).await;

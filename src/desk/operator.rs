@@ -97,7 +97,10 @@ impl From<RelayFolderError> for Failure {
             }
             RelayFolderError::Unfinished(path) => {
                 let path = path.display();
-                format!("If its making was cut short, end it: truceline-relay init '{path}'. Else bring key.pem back from a copy.")
+                format!("Bring key.pem back from a copy. If the making of the relay was cut short, end it, with a new pin: truceline-relay init '{path}'.")
+            }
+            RelayFolderError::NotOwner { .. } => {
+                "Run it as the folder's owner: runuser -u USER -- truceline-relay ...".to_owned()
             }
             RelayFolderError::Config(_) => {
                 "Correct the file, or leave the line out: then the default holds.".to_owned()
@@ -123,11 +126,12 @@ impl From<RelayError> for Failure {
                 error,
                 "Check that certificate.pem and key.pem are in the folder, key.pem with permissions 600.",
             ),
-            RelayError::Listen { .. } => Self::new(
-                Exit::Address,
-                error,
-                "Set another address with listen in relay.toml or --listen, or end what uses this one.",
-            ),
+            RelayError::Listen { key, .. } => {
+                let or = if key == "listen" { " or --listen" } else { "" };
+                let remedy =
+                    format!("Set another address with {key} in relay.toml{or}, or end what uses this one.");
+                Self::new(Exit::Address, error, remedy)
+            }
             RelayError::Thread(_) => Self::new(Exit::Failed, error, "Raise the limit of processes."),
             RelayError::DiskStopped(_) | RelayError::Sign(_) | RelayError::Broken(_) => {
                 Self::new(Exit::Failed, error, "Start it again. This is a defect: please report it.")
@@ -274,19 +278,12 @@ pub(super) fn age(span: Millis) -> String {
 
 fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
     let folder = RelayFolder::at(&asked.folder.dir);
-    let mut config = folder.config()?;
+    let (mut config, had_config) = (folder.config()?, folder.has_config());
     if let Some(listen) = asked.listen {
         config.listen = listen;
     }
     log_to_standard_error(&config);
-    let (wanted, may) = (config.files_wanted(), process::raise_open_files(config.files_wanted()));
-    if may < wanted {
-        tracing::warn!(
-            may,
-            wanted,
-            "fewer files may be open than connections need: raise the limit of open files"
-        );
-    }
+    raise_open_files(&config);
     let runtime = tokio::runtime::Runtime::new().map_err(RelayError::Thread)?;
     runtime.block_on(async {
         let (mut signals, mut hangup) = (Signals::new()?, on(SignalKind::hangup())?);
@@ -296,7 +293,7 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
         loop {
             tokio::select! {
                 ended = service.ended() => return ended.map_err(Failure::from),
-                _ = hangup.recv() => reload(&service, &folder, asked.listen),
+                _ = hangup.recv() => reload(&service, &folder, asked.listen, had_config),
                 () = signals.next() => break,
             }
         }
@@ -311,17 +308,29 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
     })
 }
 
+fn raise_open_files(config: &RelayConfig) {
+    let (wanted, may) = (config.files_wanted(), process::raise_open_files(config.files_wanted()));
+    if may < wanted {
+        tracing::warn!(may, wanted, "fewer files may be open than connections need");
+    }
+}
+
 /// Reads relay.toml and the certificate again. What cannot be used changes nothing, and is told.
-fn reload(service: &RelayService, folder: &RelayFolder, listen: Option<SocketAddr>) {
+fn reload(service: &RelayService, folder: &RelayFolder, listen: Option<SocketAddr>, had_config: bool) {
     let time = NotifyState::monotonic_usec_now();
     supervisor(
         &time.map_or_else(|_| vec![NotifyState::Reloading], |time| vec![NotifyState::Reloading, time]),
     );
     let before = service.pin();
-    let again = || -> Result<_, RelayError> {
-        let mut config = folder.config()?;
+    let again = || -> Result<_, String> {
+        // What an editor moves away for a moment does not mean that all defaults are meant.
+        if had_config && !folder.has_config() {
+            return Err("relay.toml is gone".to_owned());
+        }
+        let mut config = folder.config().map_err(|error| error.to_string())?;
         config.listen = listen.unwrap_or(config.listen);
-        service.reload(&config)
+        raise_open_files(&config);
+        service.reload(&config).map_err(|error| error.to_string())
     };
     match again() {
         Ok(waiting) => {
@@ -337,7 +346,13 @@ fn reload(service: &RelayService, folder: &RelayFolder, listen: Option<SocketAdd
             }
         }
         Err(error) => {
-            tracing::error!(%error, "nothing was changed: relay.toml or the certificate cannot be used")
+            // One line, without those of the file that it quotes.
+            let lines: Vec<_> =
+                error.lines().filter(|line| !line.contains('|') && !line.is_empty()).collect();
+            tracing::error!(
+                error = lines.join(": "),
+                "nothing was changed: relay.toml or the certificate cannot be used"
+            );
         }
     }
     supervisor(&[NotifyState::Ready]);

@@ -3,8 +3,9 @@
 
 use crate::desk::operator::{Exit, Failure, age};
 use crate::host::folder::{self, Lodging};
-use crate::host::link::{self, Acceptor};
+use crate::host::link::{self, Acceptor, LinkError};
 use crate::host::process;
+use crate::host::store::StoreError;
 use crate::party::relay::{Pin, RelayPlace};
 use crate::service::relay::RelayError;
 use crate::service::relay_config::RelayConfig;
@@ -13,7 +14,6 @@ use crate::time::UnixMillis;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -23,6 +23,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const CLOCK_SECS: u64 = 60;
 /// Below so many times the reserve a disk is said to be nearly full.
 const ROOM_RESERVES: u64 = 2;
+
+/// With less than this to its bound, a store's file is as large as it may be.
+const FULL_STORE_BYTES: u64 = 64 << 10;
 
 /// What was found of one thing.
 #[derive(Debug)]
@@ -109,15 +112,20 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         Err(error @ RelayFolderError::Config(_)) => return vec![of("relay.toml", of_relay(error))],
         Err(error) => return vec![of("folder", of_relay(error))],
     };
-    if let Some(found) = of_another(folder) {
-        return vec![of("folder", found)];
-    }
     let pin = Acceptor::load(&folder.certificate(), &folder.key()).map(|acceptor| acceptor.pin());
     let status = folder.status(now);
-    let serving = status.as_ref().is_ok_and(|status| status.serving);
+    let serving = match &status {
+        Ok(status) => status.serving,
+        Err(RelayFolderError::Store(StoreError::Locked)) => true,
+        Err(_) => false,
+    };
     let port = match (&pin, serving) {
         (Ok(pin), true) => answers(&config, *pin),
-        _ => free("listen", config.listen),
+        (Err(_), true) => doubtful(
+            "the relay serves, and was not asked: its certificate cannot be read",
+            "Leave it running, and see the line of the certificate.",
+        ),
+        (_, false) => free("listen", config.listen),
     };
     let metrics = config.metrics.filter(|_| !serving).map(|address| free("metrics", address));
     let store = match status {
@@ -142,6 +150,7 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         of("certificate", certificate),
         of("deposit.key", deposit),
         of("store", store),
+        of("passes", passes(folder)),
         of("clock", clock(folder, now)),
         of("disk", disk(folder)),
         of("room", room(folder, &config)),
@@ -149,16 +158,6 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         of("port", port),
     ];
     found.into_iter().chain(metrics.map(|found| of("metrics", found))).collect()
-}
-
-/// Whether the folder is another user's: then what is found here is not what its own would find.
-fn of_another(folder: &RelayFolder) -> Option<Found> {
-    let owner = std::fs::metadata(folder.path()).ok()?.uid();
-    let me = rustix::process::geteuid().as_raw();
-    (owner != me).then(|| {
-        let what = format!("{} belongs to user {owner}, and this is user {me}", folder.path().display());
-        bad(Exit::Folder, what, "Run the check, and the relay, as the folder's owner.")
-    })
 }
 
 fn files(folder: &RelayFolder) -> std::io::Result<Vec<PathBuf>> {
@@ -171,8 +170,24 @@ fn private(folder: &RelayFolder) -> Found {
         Ok(files) => files,
         Err(error) => return bad(Exit::Folder, format!("{path}: {error}"), "Check its permissions."),
     };
-    match files.iter().try_for_each(|file| folder::check_private(file)) {
-        Ok(()) => Found::Good(format!("{path}, its owner's alone")),
+    match files.iter().find_map(|file| Some((file, folder::check_private(file).err()?))) {
+        None => Found::Good(format!("{path}, its owner's alone")),
+        Some((file, error))
+            if file.extension().is_some_and(|ending| ending == "key") || *file == folder.key() =>
+        {
+            bad(Exit::Folder, &error, error.remedy())
+        }
+        Some((_, error)) => doubtful(error.to_string(), error.remedy()),
+    }
+}
+
+fn passes(folder: &RelayFolder) -> Found {
+    match folder.passes_waiting() {
+        Ok((waiting, 0)) => Found::Good(format!("{waiting} wait to be taken in")),
+        Ok((_, none)) => doubtful(
+            format!("{none} files in passes/ cannot be read, or are damaged"),
+            "Remove them, and issue other passes, as the user who serves.",
+        ),
         Err(error) => bad(Exit::Folder, &error, error.remedy()),
     }
 }
@@ -218,6 +233,13 @@ fn room(folder: &RelayFolder, config: &RelayConfig) -> Found {
         Ok(free) => free,
         Err(error) => return bad(Exit::Disk, &error, error.remedy()),
     };
+    let store = std::fs::metadata(folder.path().join("relay.sqlite")).map_or(0, |file| file.len());
+    if config.store_bytes_max.is_some_and(|max| store.saturating_add(FULL_STORE_BYTES) > max) {
+        return doubtful(
+            "the store's file is as large as it may be (store_bytes_max): new cells fit where others were dropped",
+            "Raise store_bytes_max, and start the relay again.",
+        );
+    }
     let (room, reserve) = (free >> 20, config.reserve_bytes >> 20);
     let what = format!("{room} MiB free, of which {reserve} are left free (reserve_bytes)");
     if free <= config.reserve_bytes {
@@ -231,7 +253,9 @@ fn room(folder: &RelayFolder, config: &RelayConfig) -> Found {
 
 fn open_files(config: &RelayConfig) -> Found {
     let (wanted, may) = (config.files_wanted(), process::raise_open_files(config.files_wanted()));
-    let what = format!("{may} may be open, {wanted} are wanted (connections_max and 64)");
+    let what = format!(
+        "{may} may be open to what is started from here, {wanted} are wanted (connections_max and 64)"
+    );
     if may < wanted {
         return doubtful(
             what,
@@ -274,19 +298,27 @@ fn answers(config: &RelayConfig, pin: Pin) -> Found {
             "Set a port with listen in relay.toml: clients need one that stays.",
         );
     }
-    match answer(address, pin) {
-        Ok(()) => Found::Good(format!("{address} answers with its pin")),
-        Err(what) => bad(
-            Exit::Address,
-            format!("the relay serves, and {address} does not answer as it: {what}"),
-            "If relay.toml or the certificate was changed, or --listen is given, that is why: stop it and start it.",
+    let (what, remedy) = match answer(address, pin) {
+        Ok(()) => return Found::Good(format!("{address} answers with its pin")),
+        Err(LinkError::PinMismatch { .. }) => (
+            "shows another certificate than certificate.pem".to_owned(),
+            "If certificate.pem is the one you want, send the relay a SIGHUP; else bring the old files back.",
         ),
-    }
+        Err(error @ LinkError::Unreachable { .. }) => (
+            error.to_string(),
+            "It listens elsewhere: listen was changed since it started, or --listen is given. Start it again where it can be spared.",
+        ),
+        Err(error) => (
+            error.to_string(),
+            "It may be at its limits: see its log for connections turned away or that cannot be accepted.",
+        ),
+    };
+    bad(Exit::Address, format!("the relay serves, and {address} does not answer as it: {what}"), remedy)
 }
 
-fn answer(address: SocketAddr, pin: Pin) -> Result<(), String> {
-    let place = RelayPlace::new(&address.to_string(), pin).map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    let connected = runtime.block_on(link::connect(&place, None, ANSWER_WITHIN));
-    connected.map(|_| ()).map_err(|error| error.to_string())
+fn answer(address: SocketAddr, pin: Pin) -> Result<(), LinkError> {
+    let failed = |error: String| LinkError::Failed(error);
+    let place = RelayPlace::new(&address.to_string(), pin).map_err(|error| failed(error.to_string()))?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(error.to_string()))?;
+    runtime.block_on(link::connect(&place, None, ANSWER_WITHIN)).map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file whose lock says that a process uses the folder.
@@ -233,6 +233,14 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
 /// The system's, also when the file exists.
 pub fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
+}
+
+/// Whose a folder or file is, by the system's number.
+///
+/// # Errors
+/// [`FolderError::Failed`].
+pub fn owner(path: &Path) -> Result<u32, FolderError> {
+    Ok(std::fs::metadata(path).map_err(failed(path))?.uid())
 }
 
 /// What holds a folder, where that is not a disk of this machine's own.

@@ -16,3 +16,9 @@ pub fn raise_open_files(wanted: u64) -> u64 {
         Err(_) => may(now.current),
     }
 }
+
+/// Who this process is, by the system's number.
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}

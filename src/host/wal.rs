@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// The last bit says that the sum's words are big-endian.
 const MAGIC: u32 = 0x377f_0682;
-const PAGE_BYTES_MAX: usize = 65_536;
+const PAGE_BYTES: std::ops::RangeInclusive<usize> = 512..=65_536;
 
 /// Goes on with a sum (SQLite's file format, section 4.2).
 fn sum(before: [u8; 8], bytes: &[u8], big: bool) -> [u8; 8] {
@@ -52,12 +52,9 @@ impl Log {
         let known = big || u32::from_be_bytes(*magic) == MAGIC;
         let sum = sum([0; 8], header.get(..24)?, big);
         let page_bytes = usize::try_from(u32::from_be_bytes(*page_bytes)).ok()?;
-        (known && stored == sum && page_bytes <= PAGE_BYTES_MAX).then_some(Self {
-            big,
-            page_bytes,
-            salt: *salt,
-            sum,
-        })
+        // Two sizes are never a bit apart.
+        let sized = page_bytes.is_power_of_two() && PAGE_BYTES.contains(&page_bytes);
+        (known && stored == sum && sized).then_some(Self { big, page_bytes, salt: *salt, sum })
     }
 
     /// The log after a frame; none where the frame does not hold.
@@ -111,11 +108,13 @@ pub(super) fn is_altered(path: &Path) -> io::Result<bool> {
     if !fill(&mut file, &mut header)? {
         return Ok(false);
     }
-    let Some(log) = Log::of(&header) else {
-        return Ok(turned(&mut header, Log::of).next().is_some());
-    };
-    let mut frame = vec![0; 24 + log.page_bytes];
-    let (mut logs, mut altered) = (vec![log], false);
+    let mut logs: Vec<Log> = Log::of(&header).into_iter().collect();
+    let mut altered = logs.is_empty();
+    if altered {
+        logs = turned(&mut header, Log::of).collect();
+    }
+    let Some(Log { page_bytes, .. }) = logs.first() else { return Ok(false) };
+    let mut frame = vec![0; 24 + page_bytes];
     while fill(&mut file, &mut frame)? {
         let mut next = after(&logs, &frame);
         if next.is_empty() && !altered {
@@ -162,6 +161,11 @@ mod tests {
             torn[at..].iter_mut().take(512).for_each(|byte| *byte = 0xa5);
             assert!(!altered(&torn), "torn at {at}");
         }
+        // A header a bit away from one that holds, and no whole commit after it.
+        let mut torn = log[..600].to_vec();
+        torn[31] ^= 1;
+        torn[32..].fill(0xa5);
+        assert!(!altered(&torn));
         // Of a commit that is not whole nothing was told to be done, though what is left of it be a bit away from a frame.
         let begun = &log[..log.len() - 536];
         let last = begun.len() - 536;

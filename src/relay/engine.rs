@@ -14,6 +14,9 @@ use crate::wire::reply::Reply;
 use crate::wire::request::Request;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What one token takes of the disk, at most, with its place in the store's tree.
+const TOKEN_DISK_BYTES: u64 = 256;
+
 /// What the engine answers.
 pub type RelayStep = Step<Send, Notice>;
 
@@ -83,6 +86,12 @@ impl Relay {
             sweep_from: 0,
             swept: UnixMillis(0),
         }
+    }
+
+    /// Whether there is room for so many tokens of a pass.
+    #[must_use]
+    pub const fn has_room_for(&self, tokens: usize) -> bool {
+        self.room >= (tokens as u64).saturating_mul(TOKEN_DISK_BYTES)
     }
 
     /// Other limits from now on: what is stored stays, and is forgotten by the new retention.
@@ -182,6 +191,7 @@ impl Relay {
             }
             Input::Tokens { hashes, expires } => {
                 step.notices.push(Notice::TokensIssued(hashes.len() as u64));
+                self.room = self.room.saturating_sub((hashes.len() as u64).saturating_mul(TOKEN_DISK_BYTES));
                 for hash in hashes {
                     let row = table::row(&expires);
                     step.records.push(Record::put(TOKEN, table::token_key(&hash), row));

@@ -17,3 +17,4 @@ mod relay_disk;
 mod relay_engine;
 mod relay_key;
 mod relay_metrics;
+mod relay_often;

@@ -43,6 +43,8 @@ pub enum RelayError {
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {cause}")]
     Listen {
+        /// The key of relay.toml that names it.
+        key: &'static str,
         /// The address.
         address: SocketAddr,
         /// The system's words.
@@ -116,7 +118,7 @@ impl RelayService {
         if restored.damaged > 0 {
             tracing::error!(rows = restored.damaged, "rows of the store are damaged: check the disk");
         }
-        let failed = |cause| RelayError::Listen { address: config.listen, cause };
+        let failed = |cause| RelayError::Listen { key: "listen", address: config.listen, cause };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
@@ -124,7 +126,7 @@ impl RelayService {
         let (settings, set) = watch::channel(Settings::new(acceptor, &config));
         let metrics = Metrics::new();
         if let Some(address) = config.metrics {
-            let failed = |cause| RelayError::Listen { address, cause };
+            let failed = |cause| RelayError::Listen { key: "metrics", address, cause };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             // It ends with the relay, and has nothing to finish.
             drop(tokio::spawn(relay_metrics::serve(listener, metrics.clone(), stopped.clone())));
@@ -163,6 +165,13 @@ impl RelayService {
     /// [`AcceptorError`]; then all is as it was.
     pub fn reload(&self, config: &RelayConfig) -> Result<Vec<&'static str>, RelayError> {
         let acceptor = Acceptor::load(&self.folder.certificate(), &self.folder.key())?;
+        let retention = config.limits().retention;
+        if retention < self.settings.borrow().limits.retention {
+            tracing::warn!(
+                days = config.retention_days,
+                "cells are kept for less time now: older ones are forgotten"
+            );
+        }
         self.settings.send_replace(Settings::new(acceptor, config));
         Ok(self.config.fixed_keys_that_differ(config))
     }

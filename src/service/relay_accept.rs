@@ -6,6 +6,7 @@ use crate::service::relay_config::RelayConfig;
 use crate::service::relay_conn::{self, Shared, duration};
 use crate::service::relay_crowd::{Bounds, Crowd, Seat};
 use crate::service::relay_metrics::Metrics;
+use crate::service::relay_often::Often;
 use prometheus_client::metrics::counter::Counter;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -45,7 +46,7 @@ pub(super) async fn accept(
     let crowd = Crowd::new();
     let mut stop = shared.stop.clone();
     let mut connections = JoinSet::new();
-    let mut turned_away = 0_u64;
+    let (mut turned_away, mut failed_to_accept) = (Often::default(), Often::default());
     for number in 0.. {
         let accepted = tokio::select! {
             biased;
@@ -67,15 +68,16 @@ pub(super) async fn accept(
                         failed,
                     ));
                 } else {
-                    turned_away += 1;
                     metrics.turned_away.inc();
-                    if turned_away.is_power_of_two() {
-                        tracing::warn!(turned_away, "connections turned away: a limit is reached");
+                    if let Some(times) = turned_away.again() {
+                        tracing::warn!(times, "connections turned away: a limit is reached");
                     }
                 }
             }
             Err(error) => {
-                tracing::warn!(kind = %error.kind(), "no connection can be accepted");
+                if let Some(times) = failed_to_accept.again() {
+                    tracing::warn!(times, %error, "no connection can be accepted");
+                }
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }

@@ -165,8 +165,13 @@ impl RelayConfig {
         paces
             .into_iter()
             .try_for_each(|(key, pace)| within((1..=100_000).contains(&pace), key, "1 to 100000"))?;
-        let loopback = self.metrics.is_none_or(|address| address.ip().is_loopback());
-        within(loopback, "metrics", "an address of this machine alone, as 127.0.0.1:9464")?;
+        let loopback =
+            self.metrics.is_none_or(|address| address.ip().is_loopback() && address != self.listen);
+        within(
+            loopback,
+            "metrics",
+            "an address of this machine alone, as 127.0.0.1:9464, and not that of listen",
+        )?;
         let public = self.public.as_ref();
         within(public.is_none_or(|public| is_address(public)), "public", "of the form host:port")
     }

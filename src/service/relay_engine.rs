@@ -15,6 +15,7 @@ use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
 use crate::service::relay_folder::{RelayFolder, Status};
 use crate::service::relay_metrics::{Metrics, event};
+use crate::service::relay_often::Often;
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
@@ -72,6 +73,8 @@ pub(super) struct Engine {
     beats: u64,
     told: Option<Status>,
     full_until: UnixMillis,
+    no_passes: Often,
+    no_room: Often,
 }
 
 impl Engine {
@@ -97,6 +100,8 @@ impl Engine {
             beats: 0,
             told: None,
             full_until,
+            no_passes: Often::default(),
+            no_room: Often::default(),
         }
     }
 
@@ -222,8 +227,8 @@ impl Engine {
     async fn beat(&mut self) -> Result<(), RelayError> {
         self.limits = self.settings.borrow().limits;
         self.relay.set_limits(self.limits);
-        self.take_passes().await?;
         self.measure().await?;
+        self.take_passes().await?;
         self.tell_totals().await?;
         self.beats += 1;
         if self.beats.is_multiple_of(BEATS_PER_LINE) {
@@ -275,32 +280,39 @@ impl Engine {
         let folder = self.folder.clone();
         let issued = match self.disk.run(move |_| folder.issued()).await? {
             Ok(issued) => issued,
-            Err(_) => {
-                tracing::warn!("the folder of issued passes cannot be read");
+            Err(error) => {
+                if let Some(times) = self.no_passes.again() {
+                    tracing::warn!(times, %error, "the folder of issued passes cannot be read");
+                }
                 return Ok(());
             }
         };
-        let (mut taken, mut step) = (Vec::new(), Step::new());
         for pass in issued {
-            match pass.tokens {
-                Ok((hashes, expires)) => {
-                    taken.push(pass.path);
-                    step.append(self.relay.handle(Input::Tokens { hashes, expires }, clock::now()));
+            let Ok((hashes, expires)) = pass.tokens else {
+                if let Some(times) = self.no_passes.again() {
+                    tracing::warn!(
+                        times,
+                        "a file among the issued passes cannot be read, or is damaged: remove it, and issue another pass"
+                    );
                 }
-                Err(_) => tracing::warn!(
-                    "a file among the issued passes is damaged, or none: remove it, and issue another pass"
-                ),
+                continue;
+            };
+            // Without room it waits: what has no room makes the relay begin again, and connections end.
+            if !self.relay.has_room_for(hashes.len()) {
+                if let Some(times) = self.no_room.again() {
+                    tracing::warn!(times, "an issued pass waits: the disk is full");
+                }
+                continue;
             }
+            let step = self.relay.handle(Input::Tokens { hashes, expires }, clock::now());
+            if !self.commit(step.records).await? {
+                return self.begin_again().await;
+            }
+            step.notices.into_iter().for_each(|notice| self.activity.add(notice));
+            let folder = self.folder.clone();
+            self.disk.run(move |_| folder.forget_issued(&pass.path)).await??;
         }
-        if taken.is_empty() {
-            return Ok(());
-        }
-        if !self.commit(step.records).await? {
-            return self.begin_again().await;
-        }
-        step.notices.into_iter().for_each(|notice| self.activity.add(notice));
-        let folder = self.folder.clone();
-        Ok(self.disk.run(move |_| folder.forget_issued(&taken)).await??)
+        Ok(())
     }
 }
 

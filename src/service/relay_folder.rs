@@ -16,6 +16,7 @@ use crate::crypto::label;
 use crate::crypto::sign::SigningKey;
 use crate::host::entropy::OsEntropy;
 use crate::host::folder::{self, FolderError};
+use crate::host::process;
 use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
 use crate::host::tls::{self, CertificateInvalid};
@@ -56,6 +57,16 @@ pub enum RelayFolderError {
     /// There is a store, and no key: a crash ended its making, or the key was taken away.
     #[error("there is no relay in {0} yet: key.pem is missing")]
     Unfinished(PathBuf),
+    /// It is another user's: what this one made there the relay could not read, or the other way about.
+    #[error("{path} belongs to user {owner}, and this is user {me}")]
+    NotOwner {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who asks.
+        me: u32,
+    },
     /// See [`ConfigError`].
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -192,9 +203,19 @@ impl RelayFolder {
         }
     }
 
+    /// Whether there is a `relay.toml`.
+    #[must_use]
+    pub fn has_config(&self) -> bool {
+        self.0.join(CONFIG).exists()
+    }
+
     fn check(&self) -> Result<(), RelayFolderError> {
         if !SqliteStore::exists(&self.0) {
             return Err(RelayFolderError::Missing(self.0.clone()));
+        }
+        let (owner, me) = (folder::owner(&self.0)?, process::user());
+        if owner != me {
+            return Err(RelayFolderError::NotOwner { path: self.0.clone(), owner, me });
         }
         if !self.0.join(KEY).exists() {
             return Err(RelayFolderError::Unfinished(self.0.clone()));
@@ -282,9 +303,19 @@ impl RelayFolder {
         for entry in entries {
             let path = entry.map_err(failed(&passes))?.path();
             if path.extension().is_some_and(|ending| ending == PASS_ENDING) {
+                use std::io::ErrorKind;
                 let text = match read_bounded(&path, PASS_FILE_BYTES_MAX) {
-                    // No text: no pass, and no reason to leave the others.
-                    Err(cause) if cause.kind() == std::io::ErrorKind::InvalidData => String::new(),
+                    // Somebody took it away meanwhile.
+                    Err(cause) if cause.kind() == ErrorKind::NotFound => continue,
+                    // No text, or none for this user: no pass, and no reason to leave the others.
+                    Err(cause)
+                        if matches!(
+                            cause.kind(),
+                            ErrorKind::InvalidData | ErrorKind::PermissionDenied | ErrorKind::IsADirectory
+                        ) =>
+                    {
+                        String::new()
+                    }
                     read => read.map_err(failed(&path))?,
                 };
                 issued.push(IssuedPass::parse(path, &text));
@@ -293,11 +324,22 @@ impl RelayFolder {
         Ok(issued)
     }
 
-    /// Takes away passes that are in the store now. Durable when it returns: a pass that came back after a
+    /// How many passes wait to be taken in, and how many files among them are none, or none that can be read.
+    ///
+    /// # Errors
+    /// [`FolderError`].
+    pub fn passes_waiting(&self) -> Result<(usize, usize), FolderError> {
+        let issued = self.issued()?;
+        let none = issued.iter().filter(|it| it.tokens.is_err()).count();
+        Ok((issued.len() - none, none))
+    }
+
+    /// Takes away a pass that is in the store now. Durable when it returns: a pass that came back after a
     /// crash would let spent tokens open queues again.
-    pub(super) fn forget_issued(&self, passes: &[PathBuf]) -> Result<(), FolderError> {
-        for path in passes {
-            std::fs::remove_file(path).map_err(failed(path))?;
+    pub(super) fn forget_issued(&self, pass: &Path) -> Result<(), FolderError> {
+        match std::fs::remove_file(pass) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(failed(pass)(cause)),
+            _ => {}
         }
         sync(&self.0.join(PASSES))
     }
@@ -400,6 +442,11 @@ mod tests {
         };
         let whole = Ok((3, UnixMillis(7)));
         assert_eq!(counts(), [whole, whole]);
+        // What is no file at all keeps no pass out.
+        let none = folder.path().join(PASSES).join("none.pass");
+        std::fs::create_dir(&none).unwrap();
+        assert_eq!(counts(), [Err(NotAPass), whole, whole]);
+        std::fs::remove_dir(&none).unwrap();
         let path = folder.issued().unwrap().remove(0).path;
         let bytes = std::fs::read(&path).unwrap();
         // The expiry, a digit of a hash, and what is no text any more.

@@ -1,11 +1,12 @@
 //! What a relay tells a monitor: totals and histograms in the OpenMetrics text format, and a port on loopback that hands
 //! them out. No series belongs to a queue, a peer or a pass: all are there from the start, whatever happens.
 //!
-//! Of HTTP it knows one request, `GET /metrics`, and answers one connection after the other.
+//! Of HTTP it knows one request, `GET /metrics`.
 
 use crate::host::clock::Stopwatch;
 use crate::relay::message::Notice;
 use crate::service::relay_folder::Status;
+use crate::service::relay_often::Often;
 use crate::time::UnixMillis;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -18,10 +19,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// A monitor that takes longer than this for its request or its answer is hung up on.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A monitor that takes longer than this for its request and its answer is hung up on.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// So many are answered at once; one more is hung up on.
+const ASKING_MAX: usize = 16;
 const REQUEST_BYTES_MAX: usize = 8_192;
 /// After a failure to accept, this long nothing is tried.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
@@ -183,15 +187,26 @@ impl Metrics {
 
 /// Hands the figures out until the relay stops.
 pub(super) async fn serve(listener: TcpListener, metrics: Metrics, mut stop: watch::Receiver<bool>) {
+    let (mut asking, mut failed) = (JoinSet::new(), Often::default());
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
+            Some(_) = asking.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            // A monitor that went away has asked in vain, and nothing else.
-            Ok((tcp, _)) => drop(timeout(PATIENCE, answer(tcp, &metrics)).await),
-            Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+            Ok((tcp, _)) if asking.len() < ASKING_MAX => {
+                let metrics = metrics.clone();
+                // A monitor that went away has asked in vain, and nothing else.
+                asking.spawn(async move { drop(timeout(PATIENCE, answer(tcp, &metrics)).await) });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(times) = failed.again() {
+                    tracing::warn!(times, %error, "no monitor can be accepted");
+                }
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
         }
     }
 }
@@ -203,7 +218,7 @@ async fn answer(mut tcp: TcpStream, metrics: &Metrics) -> std::io::Result<()> {
             return Ok(());
         }
     }
-    let (status, body) = if request.starts_with(b"GET /metrics ") {
+    let (status, body) = if request.starts_with(b"GET /metrics ") || request.starts_with(b"GET /metrics?") {
         ("200 OK", metrics.text())
     } else {
         ("404 Not Found", "There is /metrics, to GET.\n".to_owned())

@@ -77,6 +77,16 @@ fn a_check_finds_what_keeps_a_relay_from_serving_and_says_what_to_do() {
     fails("clock", "behind", "chrony", 1);
     file.set_modified(written).unwrap();
 
+    std::fs::write(operator.dir.join("passes/torn.pass"), "7\n").unwrap();
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!((of("passes")[0].as_str(), exit), ("warn", Some(0)));
+    std::fs::remove_file(operator.dir.join("passes/torn.pass")).unwrap();
+    let config = operator.dir.join("relay.toml");
+    std::fs::set_permissions(&config, Permissions::from_mode(0o644)).unwrap();
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!((of("folder")[0].as_str(), exit), ("warn", Some(0)), "it serves all the same");
+    std::fs::set_permissions(&config, Permissions::from_mode(0o600)).unwrap();
+
     let deposit = operator.dir.join("deposit.key");
     std::fs::remove_file(&deposit).unwrap();
     let (of, exit) = checked(&operator.dir);
@@ -85,6 +95,10 @@ fn a_check_finds_what_keeps_a_relay_from_serving_and_says_what_to_do() {
     // Another user's folder: nothing found in it would be what its owner finds. Only root can give one away.
     if chown(&operator.dir, Some(65_534), None).is_ok() {
         fails("folder", "belongs to user 65534", "owner", 3);
+        for command in ["pass", "status", "serve"] {
+            let refused = relay(&[command, operator.dir()]);
+            assert_eq!(refused.status.code(), Some(3), "{command}: what one makes the other cannot read");
+        }
         chown(&operator.dir, Some(0), None).unwrap();
     }
     std::fs::remove_file(&key).unwrap();
@@ -132,6 +146,12 @@ async fn limits_and_certificate_change_while_it_serves_and_no_connection_ends() 
     assert!(serving.logged("nothing was changed").contains("queue_cells_max must be 1 to 1000000"));
     assert!(matches!(writer.put(&queue, 1, cell(1, 1)).await, Reply::Stored { .. }));
 
+    let config = std::fs::read(operator.dir.join("relay.toml")).unwrap();
+    std::fs::remove_file(operator.dir.join("relay.toml")).unwrap();
+    serving.signal("-HUP");
+    assert!(serving.logged("nothing was changed").contains("relay.toml is gone"), "no defaults instead");
+    std::fs::write(operator.dir.join("relay.toml"), config).unwrap();
+
     // Limits: of the store, which the connection that stands meets, and of connections.
     set(&operator, "queue_cells_max", "3");
     set(&operator, "connections_per_address_max", "1");
@@ -157,6 +177,8 @@ async fn limits_and_certificate_change_while_it_serves_and_no_connection_ends() 
     }
     serving.signal("-HUP");
     let told = serving.logged("another pin");
+    let (of, _) = checked(&operator.dir);
+    assert!(of("port")[1].contains("chose"), "{:?}", of("port"));
     let pin = told.split("pin=").nth(1).unwrap().trim().trim_matches('"');
     let place = RelayPlace::parse(&format!("{}#{pin}", serving.place.address())).unwrap();
     let (mut reader, _) = Client::prove(&place, &queue, QueueRole::Reader).await;
@@ -256,6 +278,8 @@ async fn a_monitor_gets_totals_and_none_of_its_series_tells_queues_or_peers_apar
     for other in ["GET /", "GET /metricss", "POST /metrics"] {
         assert!(asked(port, other).0.starts_with("HTTP/1.1 404"), "{other}");
     }
+    // Who has seen nothing but this learns nothing more with another path.
+    assert!(asked(port, "GET /metrics?x=1").0.starts_with("HTTP/1.1 200"));
     // What never asks, and what asks without end, keeps nobody else from an answer for long.
     let _silent = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut endless = TcpStream::connect(("127.0.0.1", port)).unwrap();

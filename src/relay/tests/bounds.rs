@@ -190,6 +190,13 @@ fn a_sweeps_share_is_of_the_cells_it_forgets_wherever_their_queue_stands() {
 }
 
 #[test]
+fn other_limits_hold_for_what_is_stored_already() {
+    let mut bench = Bench::holding(&[(0, 2)]);
+    bench.relay.set_limits(Limits { retention: Millis::days(1), ..LIMITS });
+    assert_eq!(bench.tick_after(Millis::days(2)), [Notice::CellsExpired(2)]);
+}
+
+#[test]
 fn a_send_answers_as_many_requests_as_it_says() {
     let stored = Send::Stored { conn: ConnId(1), first: 0, clock: NOW, leaves: vec![Digest([0; 32]); 3] };
     let reply = Send::Reply { conn: ConnId(1), reply: Reply::Closed };
