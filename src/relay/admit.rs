@@ -55,14 +55,15 @@ impl Relay {
         let taken = open.reader == open.writer
             || self.ids.contains_key(&open.reader)
             || self.ids.contains_key(&open.writer);
+        // Asked before the token is: on a full disk a new pass waits, and is not yet known.
+        if !taken && self.room < OPEN_BYTES {
+            step.notices.push(Notice::DiskFull);
+            return self.end(conn, Reply::Full { index: 0, bound: Bound::Disk }, step);
+        }
         let leave = self.tokens.get(&hash).is_some_and(|expires| now < *expires);
         if taken || !leave {
             step.notices.push(Notice::PassRefused);
             return self.end(conn, Reply::PassRefused, step);
-        }
-        if self.room < OPEN_BYTES {
-            step.notices.push(Notice::DiskFull);
-            return self.end(conn, Reply::Full { index: 0, bound: Bound::Disk }, step);
         }
         self.room -= OPEN_BYTES;
         let number = self.next_number;
