@@ -16,6 +16,9 @@ use tokio::task::JoinSet;
 /// After a failure to accept, such as having no descriptors left, this long nothing is tried.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// How often those are forgotten who have gone.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
 /// What holds from the next connection and the next beat of the engine on: an operator may change it while the relay serves.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -46,12 +49,17 @@ pub(super) async fn accept(
     let crowd = Crowd::new();
     let mut stop = shared.stop.clone();
     let mut connections = JoinSet::new();
+    let mut tidy = tokio::time::interval(TIDY_EVERY);
     let (mut turned_away, mut failed_to_accept) = (Often::default(), Often::default());
     for number in 0.. {
         let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => continue,
+            _ = tidy.tick() => {
+                crowd.tidy(settings.borrow().bounds);
+                continue;
+            }
             accepted = listener.accept() => accepted,
         };
         match accepted {

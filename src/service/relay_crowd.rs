@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// From so many addresses on, those are forgotten of which nothing has to be known.
-const TIDY_FROM: usize = 1_024;
-
 /// How many connections there may be, and how many new ones a second. So many at once may come as there may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -82,12 +79,6 @@ impl Hall {
         let Bounds { in_all, per_address, a_second, a_second_per_address } = bounds;
         let mut pace = self.pace.unwrap_or(Pace::full(in_all, now));
         pace.fill(now, a_second, in_all);
-        if self.guests.len() >= TIDY_FROM && !self.guests.contains_key(&address) {
-            self.guests.retain(|_, guest| {
-                guest.pace.fill(now, a_second_per_address, per_address);
-                guest.seats > 0 || guest.pace.left < per_address as f64
-            });
-        }
         let new = Guest { seats: 0, pace: Pace::full(per_address, now) };
         let guest = self.guests.entry(address).or_insert(new);
         guest.pace.fill(now, a_second_per_address, per_address);
@@ -101,6 +92,14 @@ impl Hall {
         }
         self.pace = Some(pace);
         seated
+    }
+
+    /// Forgets the addresses that have gone and may come at once as many times as a new one.
+    fn tidy(&mut self, bounds: Bounds, now: f64) {
+        self.guests.retain(|_, guest| {
+            guest.pace.fill(now, bounds.a_second_per_address, bounds.per_address);
+            guest.seats > 0 || guest.pace.left < bounds.per_address as f64
+        });
     }
 
     fn leave(&mut self, address: IpAddr) {
@@ -127,6 +126,13 @@ impl Crowd {
         let mut hall = self.hall();
         let now = hall.opened.secs();
         hall.seat(address, bounds, now).then(|| Seat { crowd: self.clone(), address })
+    }
+
+    /// Forgets who has gone: a relay's memory is no list of those who came. To be called again and again.
+    pub(super) fn tidy(&self, bounds: Bounds) {
+        let mut hall = self.hall();
+        let now = hall.opened.secs();
+        hall.tidy(bounds, now);
     }
 }
 
@@ -196,16 +202,15 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_which_nothing_has_to_be_known_are_forgotten() {
+    fn who_has_gone_is_forgotten_once_nothing_has_to_be_known_of_it() {
         let mut hall = hall();
-        let bounds = Bounds { in_all: 1 << 20, a_second: 1 << 20, ..BOUNDS };
-        for number in 0..10_000_u32 {
-            let from = IpAddr::from(number.to_be_bytes());
-            // As many as a second has are let in again by the next, so each is forgotten then.
-            assert!(hall.seat(from, bounds, f64::from(number) * 0.01));
-            hall.leave(from);
-        }
-        assert!(hall.guests.len() <= TIDY_FROM + 1, "{}", hall.guests.len());
+        let (stays, goes) = (address("192.0.2.1"), address("192.0.2.2"));
+        assert!(hall.seat(stays, BOUNDS, 0.0) && hall.seat(goes, BOUNDS, 0.0));
+        hall.leave(goes);
+        hall.tidy(BOUNDS, 0.5);
+        assert!(hall.guests.contains_key(&goes), "its pace is still to be kept");
+        hall.tidy(BOUNDS, 1.0);
+        assert_eq!(hall.guests.keys().collect::<Vec<_>>(), [&stays]);
     }
 
     #[test]
