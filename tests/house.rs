@@ -36,7 +36,7 @@ const RELAY_NEVER: [&str; 4] = ["session", "statement", "deal", "officer"];
 const OPEN_ROOMS: [&str; 4] = ["host", "service", "desk", "bin"];
 
 /// What touches it.
-const SYSTEM: [&str; 16] = [
+const SYSTEM: [&str; 17] = [
     "std::env",
     "std::fs",
     "std::net",
@@ -51,6 +51,7 @@ const SYSTEM: [&str; 16] = [
     "sd_notify",
     "tempfile",
     "tokio",
+    "tokio_postgres",
     "tokio_rustls",
     "tokio_socks",
 ];

@@ -5,6 +5,7 @@ use crate::desk::operator_check;
 use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Serve};
 use crate::host::clock;
 use crate::host::entropy::OsEntropy;
+use crate::host::postgres::PostgresError;
 use crate::host::process;
 use crate::host::store::StoreError;
 use crate::service::relay::{RelayError, RelayService};
@@ -86,10 +87,20 @@ fn of_store(error: &StoreError) -> Failure {
     Failure::new(exit, what, error.remedy())
 }
 
+fn of_postgres(error: &PostgresError) -> Failure {
+    let exit = match error {
+        PostgresError::Invalid(_) | PostgresError::Authority(_) => Exit::Folder,
+        PostgresError::Misused(_) => Exit::Failed,
+        _ => Exit::Disk,
+    };
+    Failure::new(exit, error, error.remedy())
+}
+
 impl From<RelayFolderError> for Failure {
     fn from(error: RelayFolderError) -> Self {
         let remedy = match &error {
             RelayFolderError::Store(error) => return of_store(error),
+            RelayFolderError::Postgres(error) => return of_postgres(error),
             RelayFolderError::Folder(error) => error.remedy(),
             RelayFolderError::Exists(_) => "Serve it, or name another folder.".to_owned(),
             RelayFolderError::Missing(path) => {
@@ -121,6 +132,7 @@ impl From<RelayError> for Failure {
         match error {
             RelayError::Folder(error) => error.into(),
             RelayError::Store(error) => of_store(&error),
+            RelayError::Postgres(error) => of_postgres(&error),
             RelayError::Acceptor(_) => Self::new(
                 Exit::Folder,
                 error,

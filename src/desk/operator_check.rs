@@ -153,7 +153,7 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         of("passes", passes(folder)),
         of("clock", clock(folder, now)),
         of("disk", disk(folder)),
-        of("room", room(folder, &config)),
+        of("room", if config.store.is_some() { of_servers() } else { room(folder, &config) }),
         of("open files", open_files(&config)),
         of("port", port),
     ];
@@ -226,6 +226,10 @@ fn disk(folder: &RelayFolder) -> Found {
         ),
         Err(error) => bad(Exit::Disk, &error, error.remedy()),
     }
+}
+
+fn of_servers() -> Found {
+    Found::Good("the servers': watch it there".to_owned())
 }
 
 fn room(folder: &RelayFolder, config: &RelayConfig) -> Found {

@@ -6,6 +6,7 @@ pub mod entropy;
 pub mod folder;
 pub mod link;
 pub mod memory;
+pub mod postgres;
 pub mod process;
 mod rows;
 pub mod socks;

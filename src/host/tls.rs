@@ -108,6 +108,23 @@ pub(super) fn client_with(provider: Arc<CryptoProvider>, pin: Pin) -> Result<Cli
     Ok(config)
 }
 
+/// What a client speaks to servers that one of these certificates (PEM) signed for: TLS 1.3, with the algorithms that
+/// servers of others have.
+pub(super) fn client_of_authority(pem: &[u8]) -> Result<ClientConfig, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| format!("a certificate cannot be read: {error}"))?;
+        roots.add(certificate).map_err(|error| format!("a certificate cannot be used: {error}"))?;
+    }
+    if roots.is_empty() {
+        return Err("there is no certificate in the file".to_owned());
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(suite::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
 /// What a relay speaks, and the pin of its certificate.
 pub(super) fn server(
     certificate_pem: &[u8],

@@ -57,6 +57,8 @@ pub struct Relay {
     pub(super) nobody: QueueKey,
     sweep_from: u64,
     swept: UnixMillis,
+    /// Whether other relays write the same store: see [`crate::relay::shared`].
+    shared: bool,
 }
 
 /// A relay as its store had it.
@@ -85,7 +87,14 @@ impl Relay {
             nobody: QueueSecret::from_seed(Secret::take(&mut [1; 32])).public(),
             sweep_from: 0,
             swept: UnixMillis(0),
+            shared: false,
         }
+    }
+
+    /// A relay whose store others write too: it holds what it learns, and nothing expires but by [`Relay::expire`].
+    #[must_use]
+    pub fn sharing(limits: Limits) -> Self {
+        Self { shared: true, ..Self::new(limits) }
     }
 
     /// Whether there is room for so many tokens of a pass.
@@ -303,7 +312,7 @@ impl Relay {
             self.answer_empty(conn, step);
         }
         // A clock that was set back must not stop the sweeps until it has caught up.
-        if now < self.swept || now.since(self.swept) >= SWEEP_EVERY {
+        if !self.shared && (now < self.swept || now.since(self.swept) >= SWEEP_EVERY) {
             self.swept = now;
             self.sweep(now, step);
             self.expire_tokens(now, step);
@@ -329,6 +338,25 @@ impl Relay {
             }
         }
         self.sweep_from = resume;
+        self.forget_expired(expired, step);
+    }
+
+    /// Forgets what these queues kept for the whole retention, a bounded number of cells.
+    pub fn expire(&mut self, queues: impl IntoIterator<Item = u64>, now: UnixMillis) -> RelayStep {
+        let mut step = Step::new();
+        let mut cells_left = SWEEP_CELLS;
+        let mut expired = Vec::new();
+        for number in queues {
+            let Some(queue) = self.queues.get(&number) else { continue };
+            let below = queue.expired_below(now, self.limits.retention, cells_left);
+            cells_left -= usize::try_from(below - queue.low()).unwrap_or(usize::MAX).min(cells_left);
+            expired.push((number, below));
+        }
+        self.forget_expired(expired, &mut step);
+        step
+    }
+
+    fn forget_expired(&mut self, expired: Vec<(u64, u64)>, step: &mut RelayStep) {
         let cells: u64 =
             expired.into_iter().map(|(number, below)| self.forget_cells(number, below, step)).sum();
         if cells > 0 {

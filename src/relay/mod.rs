@@ -18,6 +18,7 @@ pub mod deposit;
 pub mod engine;
 pub mod merge;
 pub mod message;
+pub mod shared;
 pub mod table;
 
 mod admit;

@@ -81,6 +81,28 @@ impl Queue {
         }
     }
 
+    /// What another relay made of it. Cells it put come by [`Queue::restore_cell`].
+    pub(super) fn learn(&mut self, row: &QueueRow) {
+        if (self.writer, self.writer_since) != (row.writer, row.writer_since) {
+            self.writer = row.writer;
+            self.writer_key = row.writer_key;
+            self.writer_since = row.writer_since;
+            self.last = row.last;
+        }
+        if row.low >= self.next() {
+            self.held.clear();
+            self.low = self.low.max(row.low);
+        }
+        self.drop_below(row.low);
+        self.extend_to(row.next);
+        // The last put's proof outlives its cell, which may have come and gone meanwhile.
+        if let Some(last) = row.last.filter(|last| last.index >= self.writer_since)
+            && self.last.is_none_or(|known| known.index < last.index)
+        {
+            self.last = Some(last);
+        }
+    }
+
     /// A cell's row as it was read at start; `None` when it was unreadable.
     pub(super) fn restore_cell(&mut self, index: u64, held: Option<Held>) {
         if index < self.low {

@@ -70,7 +70,7 @@ impl Relay {
     }
 
     /// Answers the waiting gets of a queue for which there is now a cell.
-    fn wake(&mut self, number: u64, step: &mut RelayStep) {
+    pub(super) fn wake(&mut self, number: u64, step: &mut RelayStep) {
         let Some(queue) = self.queues.get(&number) else { return };
         for (id, _) in &queue.conns {
             let Some(conn) = self.conns.get_mut(id) else { continue };
@@ -158,6 +158,12 @@ impl Relay {
         self.ids.insert(writer, (number, QueueRole::Writer));
         queue.rekey(writer, key);
         step.records.push(Record::put(QUEUE, table::queue_key(number), table::row(&queue.row())));
+        self.end_writers(number, step);
+    }
+
+    /// Ends the connections of a queue's writer, who is no longer its writer.
+    pub(super) fn end_writers(&mut self, number: u64, step: &mut RelayStep) {
+        let Some(queue) = self.queues.get(&number) else { return };
         let old = queue.conns.iter().filter(|(_, role)| *role == QueueRole::Writer);
         for conn in old.map(|(conn, _)| *conn).collect::<Vec<_>>() {
             self.disconnect(conn, step);

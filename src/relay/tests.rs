@@ -18,6 +18,7 @@ use crate::wire::request::{Open, Request};
 use std::collections::BTreeMap;
 
 mod bounds;
+mod shared;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 const LIMITS: Limits = Limits { queue_cells_max: 4, retention: Millis::days(21), reserve_bytes: 1 << 20 };
@@ -146,6 +147,10 @@ impl Bench {
         let restored = Relay::restore(LIMITS, rows);
         self.relay = restored.relay;
         restored.damaged
+    }
+
+    fn stands(&self, conn: ConnId) -> bool {
+        self.relay.conns.contains_key(&conn)
     }
 
     fn count(&self, table: Table) -> usize {

@@ -5,17 +5,21 @@ use crate::crypto::digest::Digest;
 use crate::crypto::sign::SignError;
 use crate::host::folder::FolderError;
 use crate::host::link::{Acceptor, AcceptorError};
+use crate::host::postgres::PostgresError;
 use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
 use crate::party::relay::{Pin, RelayLine, RelayPlace, RelayPlaceError};
 use crate::relay::deposit::Depositor;
+use crate::relay::engine::Relay;
+use crate::relay::table::QUEUE;
 use crate::service::relay_accept::{self, Settings};
 use crate::service::relay_config::RelayConfig;
 use crate::service::relay_conn::{Event, Shared};
-use crate::service::relay_disk::{self, Disk, DiskStopped, DiskThread};
-use crate::service::relay_engine::Engine;
+use crate::service::relay_disk::{self, Cells, Disk, DiskStopped, DiskThread};
+use crate::service::relay_engine::{Engine, Sharing};
 use crate::service::relay_folder::{RelayFolder, RelayFolderError};
 use crate::service::relay_metrics::{self, Metrics};
+use crate::service::relay_shared::SharedStore;
 use crate::wire::deposit::key_digest;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -40,6 +44,9 @@ pub enum RelayError {
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// See [`PostgresError`].
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     /// The address cannot be listened on.
     #[error("{address} cannot be listened on: {cause}")]
     Listen {
@@ -94,10 +101,17 @@ impl RelayService {
         if let Some(max) = config.store_bytes_max {
             store.limit_bytes(max)?;
         }
+        if config.store.is_some() && store.count(QUEUE) > 0 {
+            tracing::warn!(
+                queues = store.count(QUEUE),
+                "queues in the folder's own store are not served: store names another"
+            );
+        }
         Self::start_with(folder, config, acceptor, Box::new(store)).await
     }
 
-    /// Starts a relay with another store than the one in its folder.
+    /// Starts a relay with another store than the one in its folder. Where its configuration names servers for it, this
+    /// one only holds the folder.
     ///
     /// # Errors
     /// [`RelayError`].
@@ -112,12 +126,19 @@ impl RelayService {
         let depositor = Depositor::new(key)?;
         let limits = config.limits();
         let (disk, disk_thread) = Disk::start(store).map_err(RelayError::Thread)?;
-        let restored = disk.run(move |store| relay_disk::restore(store, limits)).await??;
-        let totals = restored.relay.totals();
+        let (relay, sharing, cells) = if let Some(postgres) = config.postgres(folder.path())? {
+            let (store, stirred) = SharedStore::start(postgres).await?;
+            let cells = Cells::Shared(store.side());
+            (Relay::sharing(limits), Some(Sharing { store, stirred }), cells)
+        } else {
+            let restored = disk.run(move |store| relay_disk::restore(store, limits)).await??;
+            if restored.damaged > 0 {
+                tracing::error!(rows = restored.damaged, "rows of the store are damaged: check the disk");
+            }
+            (restored.relay, None, Cells::Own(disk.clone()))
+        };
+        let totals = relay.totals();
         tracing::info!(queues = totals.queues, cells = totals.cells, "store read");
-        if restored.damaged > 0 {
-            tracing::error!(rows = restored.damaged, "rows of the store are damaged: check the disk");
-        }
         let failed = |cause| RelayError::Listen { key: "listen", address: config.listen, cause };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -131,15 +152,9 @@ impl RelayService {
             // It ends with the relay, and has nothing to finish.
             drop(tokio::spawn(relay_metrics::serve(listener, metrics.clone(), stopped.clone())));
         }
-        let engine = Engine::new(
-            restored.relay,
-            set.clone(),
-            disk.clone(),
-            folder.clone(),
-            depositor,
-            metrics.clone(),
-        );
-        let shared = Shared { events, disk, stop: stopped, patience: config.patience };
+        let engine =
+            Engine::new(relay, set.clone(), disk, sharing, folder.clone(), depositor, metrics.clone());
+        let shared = Shared { events, cells, stop: stopped, patience: config.patience };
         let accepting = relay_accept::accept(listener, set, shared, metrics);
         let running = tokio::spawn(run(accepting, engine, inputs, disk_thread, folder.clone()));
         let public = config.public.clone().unwrap_or_else(|| address.to_string());

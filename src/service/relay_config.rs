@@ -1,11 +1,13 @@
 //! `relay.toml`: what an operator may set, and what holds where nothing is set.
 
+use crate::host::postgres::{Durability, Postgres, PostgresError, PostgresUrl};
 use crate::party::relay::ADDRESS_BYTES_MAX;
 use crate::relay::message::Limits;
 use crate::time::Millis;
 use crate::wire::limit::{IDLE_AFTER, PROVE_WITHIN, QUEUE_CELLS_DEFAULT, QUEUE_CELLS_MAX};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// The most a `relay.toml` is read of.
 pub const CONFIG_BYTES_MAX: u64 = 65_536;
@@ -79,6 +81,15 @@ pub struct RelayConfig {
     /// The most the store's file may grow to, if there is a bound beside the disk's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_bytes_max: Option<u64>,
+    /// Servers that keep the store instead of the folder, so that several relays use it: `postgres://...`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<PostgresUrl>,
+    /// The certificates these servers are known by, in the folder where no other path is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_ca: Option<PathBuf>,
+    /// Where a cell is once these servers say that it is stored.
+    #[serde(skip_serializing_if = "is_default")]
+    pub durability: Durability,
     /// Connections at once.
     pub connections_max: usize,
     /// Connections at once from one IPv4 address or one IPv6 network of 64 bits.
@@ -99,6 +110,10 @@ pub struct RelayConfig {
     pub patience: Patience,
 }
 
+fn is_default(durability: &Durability) -> bool {
+    *durability == Durability::default()
+}
+
 impl Default for RelayConfig {
     fn default() -> Self {
         Self {
@@ -108,6 +123,9 @@ impl Default for RelayConfig {
             queue_cells_max: QUEUE_CELLS_DEFAULT,
             reserve_bytes: 256 << 20,
             store_bytes_max: None,
+            store: None,
+            store_ca: None,
+            durability: Durability::default(),
             connections_max: 1_000,
             connections_per_address_max: 128,
             handshakes_per_second: 200,
@@ -158,6 +176,11 @@ impl RelayConfig {
         within(per_address, "connections_per_address_max", "1 to 100000")?;
         let enough = self.store_bytes_max.is_none_or(|max| max >= 1 << 20);
         within(enough, "store_bytes_max", "1048576 or more")?;
+        if let Some(url) = &self.store {
+            url.check().map_err(|error| ConfigError::Malformed(error.to_string()))?;
+            let unbound = self.store_bytes_max.is_none();
+            within(unbound, "store_bytes_max", "left out beside store: bound the servers' disks instead")?;
+        }
         let paces = [
             ("handshakes_per_second", self.handshakes_per_second),
             ("handshakes_per_address_per_second", self.handshakes_per_address_per_second),
@@ -192,10 +215,23 @@ impl RelayConfig {
             ("public", self.public != other.public),
             ("metrics", self.metrics != other.metrics),
             ("store_bytes_max", self.store_bytes_max != other.store_bytes_max),
+            ("store", self.store != other.store),
+            ("store_ca", self.store_ca != other.store_ca),
+            ("durability", self.durability != other.durability),
             ("log_level", self.log_level != other.log_level),
             ("log_format", self.log_format != other.log_format),
         ];
         differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+
+    /// The servers that keep the store, if there are any; `folder` is where their certificates may lie.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub fn postgres(&self, folder: &Path) -> Result<Option<Postgres>, PostgresError> {
+        let Some(url) = &self.store else { return Ok(None) };
+        let authority = self.store_ca.as_ref().map(|file| folder.join(file));
+        Postgres::new(url, authority.as_deref(), self.durability).map(Some)
     }
 
     /// Files that may have to be open at once: one a connection, and its own.

@@ -5,7 +5,7 @@ use crate::host::link::{FrameReader, FrameWriter, Link, LinkError};
 use crate::relay::deposit::Answer;
 use crate::relay::message::{ConnId, HeldCell, Input};
 use crate::service::relay_config::Patience;
-use crate::service::relay_disk::{Disk, ReadCell};
+use crate::service::relay_disk::{Cells, ReadCell};
 use crate::time::Millis;
 use crate::wire::frame::Framed;
 use crate::wire::limit::WINDOW_FRAMES;
@@ -40,7 +40,7 @@ pub(super) type Outbox = mpsc::UnboundedSender<Answer>;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) events: mpsc::Sender<Event>,
-    pub(super) disk: Disk,
+    pub(super) cells: Cells,
     /// True once the relay stops.
     pub(super) stop: watch::Receiver<bool>,
     pub(super) patience: Patience,
@@ -149,7 +149,7 @@ async fn cells_of_a_get(
 ) -> Result<(), Ended> {
     let patience = duration(shared.patience.write);
     for some in cells.chunks(READ_AHEAD) {
-        for (held, read) in shared.disk.read(some.to_vec()).await.map_err(|_| Ended)? {
+        for (held, read) in shared.cells.read(some.to_vec()).await.map_err(|_| Ended)? {
             match read {
                 ReadCell::Whole(cell) => {
                     frame(writer, patience, Framed::<Reply>::new(held.reply(), Some(cell))).await?;

@@ -6,6 +6,8 @@ use crate::host::store::{Store, StoreError};
 use crate::relay::engine::{Relay, Restored};
 use crate::relay::message::{HeldCell, Limits};
 use crate::relay::table::{CELL, RESTORED, Row};
+use crate::service::relay_shared::Side;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,6 +34,25 @@ pub(super) struct DiskThread(JoinHandle<Result<(), StoreError>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the thread that writes the disk has ended")]
 pub struct DiskStopped;
+
+/// Where connections read cells back.
+#[derive(Clone)]
+pub(super) enum Cells {
+    /// From the relay's own store.
+    Own(Disk),
+    /// From one that it shares.
+    Shared(Arc<Side>),
+}
+
+impl Cells {
+    /// Reads cells back, up to the first that is not whole.
+    pub(super) async fn read(&self, cells: Vec<HeldCell>) -> Result<Vec<(HeldCell, ReadCell)>, DiskStopped> {
+        match self {
+            Self::Own(disk) => disk.read(cells).await,
+            Self::Shared(side) => Ok(side.read(cells).await),
+        }
+    }
+}
 
 /// A cell as it was read back.
 pub(super) enum ReadCell {
@@ -66,8 +87,7 @@ impl Disk {
         answered.await.map_err(|_| DiskStopped)
     }
 
-    /// Reads cells back, up to the first that is not whole.
-    pub(super) async fn read(&self, cells: Vec<HeldCell>) -> Result<Vec<(HeldCell, ReadCell)>, DiskStopped> {
+    async fn read(&self, cells: Vec<HeldCell>) -> Result<Vec<(HeldCell, ReadCell)>, DiskStopped> {
         self.run(move |store| {
             let mut read = Vec::with_capacity(cells.len());
             for cell in cells {

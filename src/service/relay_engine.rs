@@ -4,11 +4,13 @@
 
 use crate::host::clock::{self, Stopwatch};
 use crate::host::folder;
+use crate::host::postgres::PostgresError;
 use crate::host::store::StoreError;
 use crate::relay::deposit::{Answer, Depositor};
 use crate::relay::engine::{Relay, RelayStep};
 use crate::relay::merge::merge_stored;
-use crate::relay::message::{ConnId, Input, Limits, Notice};
+use crate::relay::message::{ConnId, Input, Limits, Notice, Send, Totals};
+use crate::relay::shared::Needs;
 use crate::service::relay::RelayError;
 use crate::service::relay_accept::Settings;
 use crate::service::relay_conn::{Event, Outbox};
@@ -16,6 +18,7 @@ use crate::service::relay_disk::{self, Disk};
 use crate::service::relay_folder::{RelayFolder, Status};
 use crate::service::relay_metrics::{Metrics, event};
 use crate::service::relay_often::Often;
+use crate::service::relay_shared::SharedStore;
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
@@ -31,8 +34,27 @@ const BATCH_MAX: usize = 256;
 const BEAT: Duration = Duration::from_secs(1);
 /// Beats between two lines about what it did.
 const BEATS_PER_LINE: u64 = 60;
+/// Beats between two looks at what a shared store holds.
+const BEATS_PER_COUNT: u64 = 10;
 /// After a commit that the disk had no room for, this long nothing new is taken.
 const FULL_FOR: Millis = Millis::secs(10);
+
+/// What a monitor is told of the room of servers.
+const ROOM_UNKNOWN: u64 = i64::MAX as u64;
+
+/// A store that other relays write too, and what they tell.
+pub(super) struct Sharing {
+    pub(super) store: SharedStore,
+    pub(super) stirred: mpsc::Receiver<String>,
+}
+
+/// Why a batch was not made durable; nothing of it was answered.
+enum Undone {
+    /// There is no room.
+    Full,
+    /// The shared store did not answer: what is durable is to be learned again.
+    Unanswered(PostgresError),
+}
 
 /// What the engine's notices came to since the last line about them.
 struct Activity {
@@ -66,6 +88,9 @@ pub(super) struct Engine {
     limits: Limits,
     settings: watch::Receiver<Settings>,
     disk: Disk,
+    sharing: Option<Sharing>,
+    /// What the shared store held when it was last counted.
+    counted: Totals,
     folder: RelayFolder,
     depositor: Depositor,
     outboxes: BTreeMap<ConnId, Outbox>,
@@ -75,6 +100,7 @@ pub(super) struct Engine {
     full_until: UnixMillis,
     no_passes: Often,
     no_room: Often,
+    no_answer: Often,
 }
 
 impl Engine {
@@ -82,6 +108,7 @@ impl Engine {
         relay: Relay,
         settings: watch::Receiver<Settings>,
         disk: Disk,
+        sharing: Option<Sharing>,
         folder: RelayFolder,
         depositor: Depositor,
         metrics: Metrics,
@@ -93,6 +120,8 @@ impl Engine {
             limits,
             settings,
             disk,
+            sharing,
+            counted: Totals::default(),
             folder,
             depositor,
             outboxes,
@@ -102,6 +131,7 @@ impl Engine {
             full_until,
             no_passes: Often::default(),
             no_room: Often::default(),
+            no_answer: Often::default(),
         }
     }
 
@@ -127,6 +157,10 @@ impl Engine {
                 () = tokio::time::sleep(wait.unwrap_or(BEAT)), if wait.is_some() => {
                     Event::Input(Input::Tick)
                 }
+                told = heard(self.sharing.as_mut()) => {
+                    self.stir(told).await?;
+                    continue;
+                }
             };
             let mut batch = vec![first];
             while batch.len() < BATCH_MAX
@@ -145,10 +179,15 @@ impl Engine {
         if batch.iter().any(opens) {
             self.take_passes().await?;
         }
-        let (now, inputs, took) = (clock::now(), batch.len(), Stopwatch::begin());
-        let mut refusals = Vec::new();
+        let (inputs, took) = (batch.len(), Stopwatch::begin());
+        let given = batch.iter().filter_map(|event| match event {
+            Event::Input(input) => Some(input),
+            Event::Joined { .. } => None,
+        });
+        let needs = self.sharing.as_ref().map(|_| self.relay.needs(given));
+        let mut refused = Vec::new();
         let mut gone = Vec::new();
-        let mut step = Step::new();
+        let mut given = Vec::new();
         for event in batch {
             let input = match event {
                 Event::Joined { conn, exporter, outbox } => {
@@ -158,32 +197,139 @@ impl Engine {
                 Event::Input(input) => input,
             };
             match &input {
-                Input::Frame { conn, frame } => refusals.extend(refusal(*conn, frame.as_ref().as_ref().ok())),
+                Input::Frame { conn, frame } => {
+                    refused.extend(Refused::of(*conn, frame.as_ref().as_ref().ok()))
+                }
                 Input::Gone { conn } => gone.push(*conn),
                 _ => {}
             }
-            step.append(self.relay.handle(input, now));
+            given.push(input);
         }
-        let RelayStep { records, sends, notices } = step;
-        let written = !records.is_empty();
-        if self.commit(records).await? {
-            if written {
-                self.activity.metrics.committed(inputs, &took);
+        let handle = |relay: &mut Relay, now| {
+            let mut step = Step::new();
+            given.into_iter().for_each(|input| step.append(relay.handle(input, now)));
+            step
+        };
+        match self.turn(&needs.unwrap_or_default(), handle).await? {
+            Ok((sends, written)) => {
+                if written {
+                    self.activity.metrics.committed(inputs, &took);
+                }
+                self.answer(sends)?;
             }
-            notices.into_iter().for_each(|notice| self.activity.add(notice));
-            // Only now: nothing is signed that is not durable. One signature for all that the commit stored.
-            let answers = self.depositor.answer(merge_stored(sends))?;
-            answers.into_iter().for_each(|(conn, answer)| self.deliver(conn, answer));
-        } else {
-            for (conn, reply) in refusals {
-                self.deliver(conn, Answer::Reply(Framed::<Reply>::new(reply, None)));
+            Err(undone) => {
+                for refused in refused {
+                    let (conn, reply) = refused.told(&undone);
+                    self.deliver(conn, Answer::Reply(Framed::<Reply>::new(reply, None)));
+                }
+                self.begin_again(undone).await?;
             }
-            self.begin_again().await?;
         }
         for conn in gone {
             self.outboxes.remove(&conn);
         }
         Ok(())
+    }
+
+    /// What `act` leads to, once it is durable: what is to be sent, and whether anything was written. Of a shared store
+    /// what it needs is learned before.
+    async fn turn(
+        &mut self,
+        needs: &Needs,
+        act: impl FnOnce(&mut Relay, UnixMillis) -> RelayStep,
+    ) -> Result<Result<(Vec<Send>, bool), Undone>, RelayError> {
+        let mut step = Step::new();
+        if let Some(sharing) = &mut self.sharing {
+            let learned = match sharing.store.begin(needs, &self.relay).await {
+                Ok(learned) => learned,
+                Err(error) => return Ok(Err(Undone::Unanswered(error))),
+            };
+            if self.relay.learn(needs, learned, &mut step) > 0 {
+                tracing::error!("rows of the store are damaged: check the servers' disks");
+            }
+        }
+        step.append(act(&mut self.relay, clock::now()));
+        let RelayStep { records, sends, notices } = step;
+        let written = !records.is_empty();
+        if let Err(undone) = self.commit(records).await? {
+            return Ok(Err(undone));
+        }
+        if self.sharing.is_some() {
+            self.relay.let_tokens_go();
+        }
+        notices.into_iter().for_each(|notice| self.activity.add(notice));
+        Ok(Ok((sends, written)))
+    }
+
+    /// Only once all is durable: nothing is signed that is not. One signature for all that a commit stored.
+    fn answer(&mut self, sends: Vec<Send>) -> Result<(), RelayError> {
+        let answers = self.depositor.answer(merge_stored(sends))?;
+        answers.into_iter().for_each(|(conn, answer)| self.deliver(conn, answer));
+        Ok(())
+    }
+
+    /// A turn of the relay's own: nobody asked for it.
+    async fn own_turn(
+        &mut self,
+        needs: &Needs,
+        act: impl FnOnce(&mut Relay, UnixMillis) -> RelayStep,
+    ) -> Result<(), RelayError> {
+        match self.turn(needs, act).await? {
+            Ok((sends, _)) => self.answer(sends),
+            Err(undone) => self.begin_again(undone).await,
+        }
+    }
+
+    /// Looks at queues that other relays changed.
+    async fn stir(&mut self, told: Option<String>) -> Result<(), RelayError> {
+        let Some(sharing) = &mut self.sharing else { return Ok(()) };
+        let side = sharing.store.side();
+        let mut queues = Vec::new();
+        let mut next = told;
+        while let Some(told) = next {
+            queues.extend(side.heard(&told));
+            next = sharing.stirred.try_recv().ok();
+        }
+        let needs = self.relay.stirred(queues);
+        self.own_turn(&needs, |_, _| Step::new()).await
+    }
+
+    /// What a relay does now and then with a store that it shares: answers gets whose cells nobody told of, forgets what
+    /// was kept long enough, counts.
+    async fn look_around(&mut self) -> Result<(), RelayError> {
+        let Some(sharing) = &self.sharing else { return Ok(()) };
+        let side = sharing.store.side();
+        self.relay.let_queues_go();
+        let needs = self.relay.awaited();
+        self.own_turn(&needs, |_, _| Step::new()).await?;
+        if !self.beats.is_multiple_of(BEATS_PER_COUNT) {
+            return Ok(());
+        }
+        let now = clock::now();
+        let looked = async {
+            let expired = side.expired(UnixMillis(now.0.saturating_sub(self.limits.retention.0))).await?;
+            Ok::<_, PostgresError>((expired, side.expire_tokens(now).await?, side.totals().await?))
+        };
+        match looked.await {
+            Ok((expired, tokens, counted)) => {
+                self.counted = counted;
+                if tokens > 0 {
+                    self.activity.add(Notice::TokensExpired(tokens));
+                }
+                if !expired.is_empty() {
+                    let needs = Needs { changed: expired.clone(), ..Needs::default() };
+                    self.own_turn(&needs, |relay, now| relay.expire(expired, now)).await?;
+                }
+            }
+            Err(error) => self.tell_unanswered(&error),
+        }
+        Ok(())
+    }
+
+    fn tell_unanswered(&mut self, error: &PostgresError) {
+        if let Some(times) = self.no_answer.again() {
+            tracing::error!(times, %error, "the store does not answer: nothing is acknowledged");
+        }
     }
 
     fn deliver(&mut self, conn: ConnId, answer: Answer) {
@@ -197,27 +343,44 @@ impl Engine {
         }
     }
 
-    /// Makes records durable; false when there is no room for them, and none of them is there.
-    async fn commit(&self, records: Vec<Record>) -> Result<bool, RelayError> {
+    /// Makes records durable; where it cannot, none of them is there, or that is not known.
+    async fn commit(&mut self, records: Vec<Record>) -> Result<Result<(), Undone>, RelayError> {
+        if let Some(sharing) = &mut self.sharing {
+            return Ok(match sharing.store.commit(records).await {
+                Ok(()) => Ok(()),
+                Err(PostgresError::Full) => Err(Undone::Full),
+                Err(error) => Err(Undone::Unanswered(error)),
+            });
+        }
         if records.is_empty() {
-            return Ok(true);
+            return Ok(Ok(()));
         }
         match self.disk.run(move |store| store.commit(records)).await? {
-            Ok(()) => Ok(true),
-            Err(StoreError::Full) => Ok(false),
+            Ok(()) => Ok(Ok(())),
+            Err(StoreError::Full) => Ok(Err(Undone::Full)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Goes back to what the store holds, after a commit that found no room: the engine is ahead of it.
+    /// Goes back to what the store holds, after a commit that did not come about: the engine is ahead of it.
     /// Every connection ends; clients come again and are answered from what is durable.
-    async fn begin_again(&mut self) -> Result<(), RelayError> {
-        tracing::error!(connections = self.outboxes.len(), "the disk is full: connections ended");
+    async fn begin_again(&mut self, undone: Undone) -> Result<(), RelayError> {
+        match undone {
+            Undone::Full => {
+                tracing::error!(connections = self.outboxes.len(), "the disk is full: connections ended");
+            }
+            Undone::Unanswered(ref error) => self.tell_unanswered(error),
+        }
         let limits = self.limits;
-        let restored = self.disk.run(move |store| relay_disk::restore(store, limits)).await??;
-        self.relay = restored.relay;
-        self.full_until = clock::now().plus(FULL_FOR);
-        self.relay.handle(Input::Space { free_bytes: 0 }, clock::now());
+        self.relay = match &self.sharing {
+            Some(_) => Relay::sharing(limits),
+            None => self.disk.run(move |store| relay_disk::restore(store, limits)).await??.relay,
+        };
+        if matches!(undone, Undone::Full) {
+            self.activity.metrics.room(0);
+            self.full_until = clock::now().plus(FULL_FOR);
+            self.relay.handle(Input::Space { free_bytes: 0 }, clock::now());
+        }
         for outbox in std::mem::take(&mut self.outboxes).into_values() {
             let _ = outbox.send(Answer::Close);
         }
@@ -229,6 +392,7 @@ impl Engine {
         self.relay.set_limits(self.limits);
         self.measure().await?;
         self.take_passes().await?;
+        self.look_around().await?;
         self.tell_totals().await?;
         self.beats += 1;
         if self.beats.is_multiple_of(BEATS_PER_LINE) {
@@ -239,6 +403,14 @@ impl Engine {
 
     /// Tells the engine how much room there is.
     async fn measure(&mut self) -> Result<(), RelayError> {
+        if self.sharing.is_some() {
+            // How much room servers have is theirs to say, when they have none.
+            if clock::now() >= self.full_until {
+                self.activity.metrics.room(ROOM_UNKNOWN);
+                self.relay.handle(Input::Space { free_bytes: u64::MAX }, clock::now());
+            }
+            return Ok(());
+        }
         let (folder, reserve) = (self.folder.clone(), self.limits.reserve_bytes);
         let room = self.disk.run(move |store| {
             let free = folder::free_bytes(folder.path())?;
@@ -259,7 +431,12 @@ impl Engine {
 
     async fn tell_totals(&mut self) -> Result<(), RelayError> {
         let now = clock::now();
-        let status = Status::of(&self.relay.totals(), now);
+        let totals = self.relay.totals();
+        let totals = match self.sharing {
+            Some(_) => Totals { connections: totals.connections, ..self.counted },
+            None => totals,
+        };
+        let status = Status::of(&totals, now);
         self.activity.metrics.tell_totals(&status, now);
         let same = |told: &Status| Status { at_ms: status.at_ms, ..*told } == status;
         // Now and then even when nothing changed, so that its age says whether the relay lives.
@@ -304,11 +481,10 @@ impl Engine {
                 }
                 continue;
             }
-            let step = self.relay.handle(Input::Tokens { hashes, expires }, clock::now());
-            if !self.commit(step.records).await? {
-                return self.begin_again().await;
+            let issue = |relay: &mut Relay, now| relay.handle(Input::Tokens { hashes, expires }, now);
+            if let Err(undone) = self.turn(&Needs::default(), issue).await? {
+                return self.begin_again(undone).await;
             }
-            step.notices.into_iter().for_each(|notice| self.activity.add(notice));
             let folder = self.folder.clone();
             self.disk.run(move |_| folder.forget_issued(&pass.path)).await??;
         }
@@ -321,12 +497,40 @@ fn opens(event: &Event) -> bool {
     matches!(frame.as_ref(), Ok(framed) if matches!(framed.said, Request::Open(_)))
 }
 
-/// The answer to a request when the disk has no room for what its batch would write.
-fn refusal(conn: ConnId, framed: Option<&Framed<Request>>) -> Option<(ConnId, Reply)> {
-    let reply = match framed?.said {
-        Request::Put { index, .. } => Reply::Full { index, bound: Bound::Disk },
-        Request::Open(_) => Reply::Full { index: 0, bound: Bound::Disk },
-        _ => Reply::Busy { after_secs: 10 },
-    };
-    Some((conn, reply))
+/// What other relays tell; never, where there are none.
+async fn heard(sharing: Option<&mut Sharing>) -> Option<String> {
+    match sharing {
+        Some(sharing) => sharing.stirred.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A request whose batch was not made durable.
+enum Refused {
+    Put(ConnId, u64),
+    Open(ConnId),
+    Other(ConnId),
+}
+
+impl Refused {
+    fn of(conn: ConnId, framed: Option<&Framed<Request>>) -> Option<Self> {
+        Some(match framed?.said {
+            Request::Put { index, .. } => Self::Put(conn, index),
+            Request::Open(_) => Self::Open(conn),
+            _ => Self::Other(conn),
+        })
+    }
+
+    fn told(&self, undone: &Undone) -> (ConnId, Reply) {
+        match (self, undone) {
+            (Self::Put(conn, index), Undone::Full) => {
+                (*conn, Reply::Full { index: *index, bound: Bound::Disk })
+            }
+            (Self::Open(conn), Undone::Full) => (*conn, Reply::Full { index: 0, bound: Bound::Disk }),
+            (Self::Other(conn), Undone::Full) => (*conn, Reply::Busy { after_secs: 10 }),
+            (Self::Put(conn, _) | Self::Open(conn) | Self::Other(conn), Undone::Unanswered(_)) => {
+                (*conn, Reply::Busy { after_secs: 2 })
+            }
+        }
+    }
 }

@@ -16,6 +16,7 @@ use crate::crypto::label;
 use crate::crypto::sign::SigningKey;
 use crate::host::entropy::OsEntropy;
 use crate::host::folder::{self, FolderError};
+use crate::host::postgres::{Postgres, PostgresError};
 use crate::host::process;
 use crate::host::sqlite::SqliteStore;
 use crate::host::store::{Store, StoreError};
@@ -25,6 +26,7 @@ use crate::relay::message::{Input, Totals};
 use crate::relay::table::RESTORED;
 use crate::service::relay_config::{CONFIG_BYTES_MAX, ConfigError, RelayConfig};
 use crate::service::relay_key::{self, KeyFileError};
+use crate::service::relay_shared;
 use crate::time::UnixMillis;
 use crate::wire::deposit::key_digest;
 use crate::wire::pass::{Pass, TokenHash};
@@ -79,6 +81,9 @@ pub enum RelayFolderError {
     /// See [`StoreError`].
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// See [`PostgresError`].
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     /// See [`FolderError`].
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -364,7 +369,10 @@ impl RelayFolder {
     pub fn status(&self, now: UnixMillis) -> Result<Status, RelayFolderError> {
         self.check()?;
         match SqliteStore::open(&self.0) {
-            Ok(mut store) => self.count(&mut store, now),
+            Ok(mut store) => match self.config()?.postgres(&self.0)? {
+                Some(postgres) => self.count_shared(postgres, now),
+                None => self.count(&mut store, now),
+            },
             Err(StoreError::Locked) => {
                 let text = read_bounded(&self.0.join(TOTALS), CONFIG_BYTES_MAX);
                 let status = text.ok().and_then(|text| serde_json::from_str(&text).ok());
@@ -373,6 +381,13 @@ impl RelayFolder {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn count_shared(&self, postgres: Postgres, now: UnixMillis) -> Result<Status, RelayFolderError> {
+        let mut totals = relay_shared::totals_of(postgres)?;
+        let waiting = self.issued()?.into_iter().filter_map(|issued| issued.tokens.ok());
+        totals.tokens += waiting.map(|(hashes, _)| hashes.len() as u64).sum::<u64>();
+        Ok(Status { serving: false, ..Status::of(&totals, now) })
     }
 
     fn count(&self, store: &mut dyn Store, now: UnixMillis) -> Result<Status, RelayFolderError> {
