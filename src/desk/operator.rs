@@ -4,6 +4,7 @@
 use crate::desk::operator_check;
 use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Serve};
 use crate::host::clock;
+use crate::host::confine::{self, Confined, Reach};
 use crate::host::entropy::OsEntropy;
 use crate::host::process;
 use crate::host::store::StoreError;
@@ -284,7 +285,12 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
     }
     log_to_standard_error(&config);
     raise_open_files(&config);
-    let runtime = tokio::runtime::Runtime::new().map_err(RelayError::Thread)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // How many processors it may use is written where a confined process cannot look. Before it has threads: they begin as
+    // confined as this one is.
+    runtime.worker_threads(std::thread::available_parallelism().map_or(1, usize::from));
+    confine(&folder, &config);
+    let runtime = runtime.enable_all().build().map_err(RelayError::Thread)?;
     runtime.block_on(async {
         let (mut signals, mut hangup) = (Signals::new()?, on(SignalKind::hangup())?);
         let mut service = RelayService::start(folder.clone(), config).await?;
@@ -312,6 +318,20 @@ fn raise_open_files(config: &RelayConfig) {
     let (wanted, may) = (config.files_wanted(), process::raise_open_files(config.files_wanted()));
     if may < wanted {
         tracing::warn!(may, wanted, "fewer files may be open than connections need");
+    }
+}
+
+fn confine(folder: &RelayFolder, config: &RelayConfig) {
+    if !config.confine {
+        return tracing::warn!("not confined: relay.toml says so");
+    }
+    let ports = config.ports();
+    let confined = confine::confine(&Reach { folder: folder.path(), listen: &ports, connect: &[] });
+    let Confined { landlock, seccomp } = confined;
+    if confined.is_full() {
+        tracing::info!(%landlock, %seccomp, "confined");
+    } else {
+        tracing::warn!(%landlock, %seccomp, "confined as far as this kernel can");
     }
 }
 

@@ -90,6 +90,8 @@ pub struct RelayConfig {
     /// Where it tells a monitor its totals: a port on loopback, if anywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
+    /// Whether it has the kernel take away from it what it never needs: see [`crate::host::confine`].
+    pub confine: bool,
     /// How much it logs.
     pub log_level: LogLevel,
     /// In what form.
@@ -113,6 +115,7 @@ impl Default for RelayConfig {
             handshakes_per_second: 200,
             handshakes_per_address_per_second: 20,
             metrics: None,
+            confine: true,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             patience: Patience::default(),
@@ -192,6 +195,7 @@ impl RelayConfig {
             ("public", self.public != other.public),
             ("metrics", self.metrics != other.metrics),
             ("store_bytes_max", self.store_bytes_max != other.store_bytes_max),
+            ("confine", self.confine != other.confine),
             ("log_level", self.log_level != other.log_level),
             ("log_format", self.log_format != other.log_format),
         ];
@@ -202,6 +206,12 @@ impl RelayConfig {
     #[must_use]
     pub const fn files_wanted(&self) -> u64 {
         self.connections_max as u64 + 64
+    }
+
+    /// The ports that it listens on.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        std::iter::once(self.listen).chain(self.metrics).map(|address| address.port()).collect()
     }
 
     /// The engine's share.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod confined;
 mod operation;
 
 #[path = "../relay_client/mod.rs"]
@@ -40,6 +41,8 @@ struct Operator {
 struct Serving {
     child: Child,
     place: RelayPlace,
+    /// What it logged before it listened.
+    before: String,
     errors: BufReader<ChildStderr>,
 }
 
@@ -69,7 +72,7 @@ impl Operator {
         let mut child = command.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let nowhere = RelayPlace::parse(&format!("nowhere:1#{}", "0".repeat(64))).unwrap();
-        let mut serving = Serving { child, place: nowhere, errors };
+        let mut serving = Serving { child, place: nowhere, before: String::new(), errors };
         loop {
             let mut line = String::new();
             assert_ne!(serving.errors.read_line(&mut line).unwrap(), 0, "it ended before it listened");
@@ -78,6 +81,7 @@ impl Operator {
                 serving.place = RelayLine::parse(place).unwrap().place;
                 break serving;
             }
+            serving.before.push_str(&line);
         }
     }
 
