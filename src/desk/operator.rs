@@ -2,7 +2,7 @@
 //! do.
 
 use crate::desk::operator_check;
-use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Serve};
+use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Revoke, Serve};
 use crate::host::clock;
 use crate::host::confine::{self, Confined, Reach};
 use crate::host::entropy::OsEntropy;
@@ -12,13 +12,17 @@ use crate::service::relay::{RelayError, RelayService};
 use crate::service::relay_config::{LogFormat, LogLevel, RelayConfig};
 use crate::service::relay_folder::{RelayFolder, RelayFolderError, Status};
 use crate::time::{Millis, UnixMillis};
+use crate::wire;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use sd_notify::NotifyState;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::SocketAddr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use zeroize::Zeroizing;
 
+/// The most that is read of a pass's line, which has some 90 characters.
+const PASS_LINE_BYTES_MAX: usize = 1_024;
 /// The longest a pass may be good for.
 const PASS_EXPIRES_MAX: Millis = Millis::days(3_650);
 
@@ -150,6 +154,7 @@ pub fn run(operator: &Operator) -> Result<(), Failure> {
         Command::Init(init) => make(init, operator.json),
         Command::Serve(asked) => serve(asked, operator.json),
         Command::Pass(asked) => pass(asked, operator.json),
+        Command::Revoke(asked) => revoke(asked, operator.json),
         Command::Check(folder) => check(folder, operator.json),
         Command::Status(folder) => {
             let now = clock::now();
@@ -218,6 +223,29 @@ fn pass(asked: &Pass, as_json: bool) -> Result<(), Failure> {
     let line = pass.print();
     let value = json!({"pass": line, "queues": asked.queues, "expires": timestamp(expires)});
     show(as_json, &value, &line)
+}
+
+fn revoke(asked: &Revoke, as_json: bool) -> Result<(), Failure> {
+    let pass = if asked.all { None } else { Some(pass_from_standard_input()?) };
+    RelayFolder::at(&asked.folder.dir).revoke(pass.as_ref())?;
+    let (which, told) = if asked.all {
+        ("all", "No pass issued until now opens a queue any more.")
+    } else {
+        ("pass", "What was left of this pass opens nothing any more.")
+    };
+    show(as_json, &json!({"revoked": which}), &format!("{told} Queues that were opened stay."))
+}
+
+fn pass_from_standard_input() -> Result<wire::pass::Pass, Failure> {
+    let mut line = Zeroizing::new(String::with_capacity(PASS_LINE_BYTES_MAX));
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("The pass's line, as it was printed:");
+    }
+    let remedy = "Give the pass's line on standard input, whole; or take all back: --all.";
+    let read = BufReader::new(input.take(PASS_LINE_BYTES_MAX as u64)).read_line(&mut line);
+    read.map_err(|error| Failure::new(Exit::Usage, error, remedy))?;
+    wire::pass::Pass::parse(&line).map_err(|error| Failure::new(Exit::Usage, error, remedy))
 }
 
 /// A span as an operator writes it: days have 24 hours.

@@ -18,6 +18,7 @@ use crate::wire::request::{Open, Request};
 use std::collections::BTreeMap;
 
 mod bounds;
+mod revoked;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 const LIMITS: Limits = Limits { queue_cells_max: 4, retention: Millis::days(21), reserve_bytes: 1 << 20 };

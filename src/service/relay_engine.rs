@@ -13,15 +13,17 @@ use crate::service::relay::RelayError;
 use crate::service::relay_accept::Settings;
 use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
-use crate::service::relay_folder::{RelayFolder, Status};
+use crate::service::relay_folder::{IssuedPass, RelayFolder, Status};
 use crate::service::relay_metrics::{Metrics, event};
 use crate::service::relay_often::Often;
+use crate::service::relay_revoked::Revocation;
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
 use crate::wire::reply::{Bound, Reply};
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -141,7 +143,7 @@ impl Engine {
     }
 
     async fn batch(&mut self, batch: Vec<Event>) -> Result<(), RelayError> {
-        // A pass must open queues from the moment its line is printed.
+        // A pass must open queues from the moment its line is printed, and none once it is taken back.
         if batch.iter().any(opens) {
             self.take_passes().await?;
         }
@@ -274,19 +276,44 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes in the passes issued since the last look. Each is in the store and its file gone, both
-    /// durably, before any of its tokens can be spent: so no crash brings a spent token back.
+    /// Takes in the passes issued since the last look, once all is taken back that was to be before they were issued.
     async fn take_passes(&mut self) -> Result<(), RelayError> {
-        let folder = self.folder.clone();
-        let issued = match self.disk.run(move |_| folder.issued()).await? {
-            Ok(issued) => issued,
-            Err(error) => {
-                if let Some(times) = self.no_passes.again() {
-                    tracing::warn!(times, %error, "the folder of issued passes cannot be read");
+        loop {
+            let folder = self.folder.clone();
+            let (issued, revoked) = match self.disk.run(move |_| folder.waiting()).await? {
+                Ok(waiting) => waiting,
+                Err(error) => {
+                    if let Some(times) = self.no_passes.again() {
+                        tracing::warn!(times, %error, "the folder of issued passes cannot be read");
+                    }
+                    return Ok(());
                 }
-                return Ok(());
+            };
+            let (mut taken_back, full) = (false, clock::now() < self.full_until);
+            for Revocation { path, which } in revoked {
+                let Ok(which) = which else {
+                    if let Some(times) = self.no_passes.again() {
+                        tracing::warn!(
+                            times,
+                            "a revocation among the issued passes cannot be read, or is damaged: remove it, and revoke again"
+                        );
+                    }
+                    continue;
+                };
+                // Meanwhile nothing is opened.
+                if full || !self.take(Input::Revoked(which), path).await? {
+                    return Ok(());
+                }
+                taken_back = true;
             }
-        };
+            // Those that were read before may be among what was taken back.
+            if !taken_back {
+                return self.take_issued(issued).await;
+            }
+        }
+    }
+
+    async fn take_issued(&mut self, issued: Vec<IssuedPass>) -> Result<(), RelayError> {
         for pass in issued {
             let Ok((hashes, expires)) = pass.tokens else {
                 if let Some(times) = self.no_passes.again() {
@@ -304,15 +331,25 @@ impl Engine {
                 }
                 continue;
             }
-            let step = self.relay.handle(Input::Tokens { hashes, expires }, clock::now());
-            if !self.commit(step.records).await? {
-                return self.begin_again().await;
+            if !self.take(Input::Tokens { hashes, expires }, pass.path).await? {
+                return Ok(());
             }
-            step.notices.into_iter().for_each(|notice| self.activity.add(notice));
-            let folder = self.folder.clone();
-            self.disk.run(move |_| folder.forget_issued(&pass.path)).await??;
         }
         Ok(())
+    }
+
+    /// Takes in what a file among the passes says; false when there was no room. It is in the store and its file gone, both
+    /// durably, before any token can be spent: so no crash brings back one that is spent, or taken back.
+    async fn take(&mut self, input: Input, file: PathBuf) -> Result<bool, RelayError> {
+        let step = self.relay.handle(input, clock::now());
+        if !self.commit(step.records).await? {
+            self.begin_again().await?;
+            return Ok(false);
+        }
+        step.notices.into_iter().for_each(|notice| self.activity.add(notice));
+        let folder = self.folder.clone();
+        self.disk.run(move |_| folder.forget_issued(&file)).await??;
+        Ok(true)
     }
 }
 

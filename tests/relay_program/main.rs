@@ -4,6 +4,7 @@
 
 mod confined;
 mod operation;
+mod passes;
 
 #[path = "../relay_client/mod.rs"]
 mod relay_client;
@@ -323,7 +324,7 @@ fn init_prints_the_place_and_every_command_explains_itself() {
     let line = RelayLine::parse(&printed).unwrap();
     assert_eq!(line.place.address(), "relay.example:4433");
     assert!(line.deposit.is_some());
-    for command in ["init", "serve", "pass", "check", "status"] {
+    for command in ["init", "serve", "pass", "revoke", "check", "status"] {
         let help = relay(&[command, "--help"]);
         assert!(help.status.success() && text(&help.stdout).contains("Example:"), "{command}");
     }
