@@ -370,13 +370,13 @@ impl RelayFolder {
         let _ = std::fs::remove_file(self.0.join(TOTALS));
     }
 
-    /// Totals of what the relay holds: told by the relay while it serves, else counted in its store.
+    /// Totals of what the relay holds: told by the relay while it serves, else counted in its store, which is not changed.
     ///
     /// # Errors
     /// [`RelayFolderError`].
     pub fn status(&self, now: UnixMillis) -> Result<Status, RelayFolderError> {
         self.check()?;
-        match SqliteStore::open(&self.0) {
+        match SqliteStore::open_to_read(&self.0) {
             Ok(mut store) => self.count(&mut store, now),
             Err(StoreError::Locked) => {
                 let text = read_bounded(&self.0.join(TOTALS), CONFIG_BYTES_MAX);

@@ -121,6 +121,27 @@ fn a_folder_in_memory_is_found() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_and_the_status_change_nothing_that_a_killed_relay_left() {
+    let operator = Operator::init();
+    let serving = operator.serve();
+    let queue = Queue::seeded(1);
+    Client::open(&serving.place, &queue, operator.pass()[0]).await;
+    let (mut writer, _) = Client::prove(&serving.place, &queue, QueueRole::Writer).await;
+    assert!(matches!(writer.put(&queue, 0, cell(1, 0)).await, Reply::Stored { .. }));
+    drop(serving);
+    let left = || {
+        let files = super::walk(operator.dir.clone()).into_iter();
+        files.map(|file| (file.clone(), std::fs::read(file).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let before = left();
+    assert!(!before[&operator.dir.join("relay.sqlite-wal")].is_empty(), "what it stored is in the log alone");
+    let told = text(&relay(&["status", operator.dir()]).stdout);
+    assert!(told.contains("cells        1"), "{told}");
+    assert_eq!(checked(&operator.dir).0("store")[1], "1 queues, 1 cells");
+    assert!(left() == before);
+}
+
 #[test]
 fn a_check_beside_a_serving_relay_asks_it() {
     let operator = Operator::init();
