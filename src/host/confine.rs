@@ -84,8 +84,9 @@ mod landlock {
 
     /// The newest of what is asked for: of Linux 6.12. An older kernel holds what it knows.
     const KNOWN: ABI = ABI::V6;
-    /// SQLite draws from it the marks by which a log's frames are told from older ones.
-    const ENTROPY: &str = "/dev/urandom";
+    /// From the first SQLite draws the marks by which a log's frames are told from older ones; a static program draws all its
+    /// randomness there, once the second says that there is some (the getrandom crate finds the system call by its symbol).
+    const ENTROPY: [&str; 2] = ["/dev/urandom", "/dev/random"];
     /// Where the C library looks up a machine's name, as they are at the start.
     const NAMES: [&str; 6] = [
         "/etc/resolv.conf",
@@ -106,7 +107,7 @@ mod landlock {
             | AccessFs::MakeReg
             | AccessFs::RemoveFile;
         let names = if reach.connect.is_empty() { &[][..] } else { &NAMES };
-        let read = std::iter::once(&ENTROPY).chain(names);
+        let read = ENTROPY.iter().chain(names);
         let listen = reach.listen.iter().map(|port| (port, AccessNet::BindTcp));
         let connect = reach.connect.iter().map(|port| (port, AccessNet::ConnectTcp));
         let ports = listen.chain(connect).map(|(port, may)| Ok::<_, RulesetError>(NetPort::new(*port, may)));
@@ -164,6 +165,9 @@ mod tests {
             assert_eq!(fs::read(folder.join("renamed")).unwrap(), b"one");
             fs::remove_file(folder.join("renamed")).unwrap();
             assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+            for source in ["/dev/urandom", "/dev/random"] {
+                assert!(fs::File::open(source).is_ok(), "{source}");
+            }
             assert!(TcpListener::bind("127.0.0.1:0").is_ok());
             assert_eq!(std::thread::spawn(|| 7).join().unwrap(), 7);
             let denied = |error: std::io::Error| assert_eq!(error.kind(), ErrorKind::PermissionDenied);
