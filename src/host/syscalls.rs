@@ -23,6 +23,8 @@ const ANY: &[c_long] = &[
     libc::SYS_writev,
     libc::SYS_pread64,
     libc::SYS_pwrite64,
+    libc::SYS_preadv,
+    libc::SYS_pwritev,
     libc::SYS_lseek,
     libc::SYS_ftruncate,
     libc::SYS_fallocate,
