@@ -36,7 +36,7 @@ const RELAY_NEVER: [&str; 4] = ["session", "statement", "deal", "officer"];
 const OPEN_ROOMS: [&str; 4] = ["host", "service", "desk", "bin"];
 
 /// What touches it.
-const SYSTEM: [&str; 17] = [
+const SYSTEM: [&str; 20] = [
     "std::env",
     "std::fs",
     "std::net",
@@ -45,10 +45,13 @@ const SYSTEM: [&str; 17] = [
     "std::time::Instant",
     "std::time::SystemTime",
     "getrandom",
+    "landlock",
+    "libc",
     "rusqlite",
     "rustix",
     "rustls",
     "sd_notify",
+    "seccompiler",
     "tempfile",
     "tokio",
     "tokio_postgres",

@@ -2,8 +2,9 @@
 //! do.
 
 use crate::desk::operator_check;
-use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Serve};
+use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Revoke, Serve};
 use crate::host::clock;
+use crate::host::confine::{self, Confined, Reach};
 use crate::host::entropy::OsEntropy;
 use crate::host::postgres::PostgresError;
 use crate::host::process;
@@ -12,13 +13,17 @@ use crate::service::relay::{RelayError, RelayService};
 use crate::service::relay_config::{LogFormat, LogLevel, RelayConfig};
 use crate::service::relay_folder::{RelayFolder, RelayFolderError, Status};
 use crate::time::{Millis, UnixMillis};
+use crate::wire;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use sd_notify::NotifyState;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::SocketAddr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use zeroize::Zeroizing;
 
+/// The most that is read of a pass's line, which has some 90 characters.
+const PASS_LINE_BYTES_MAX: usize = 1_024;
 /// The longest a pass may be good for.
 const PASS_EXPIRES_MAX: Millis = Millis::days(3_650);
 
@@ -161,6 +166,7 @@ pub fn run(operator: &Operator) -> Result<(), Failure> {
         Command::Init(init) => make(init, operator.json),
         Command::Serve(asked) => serve(asked, operator.json),
         Command::Pass(asked) => pass(asked, operator.json),
+        Command::Revoke(asked) => revoke(asked, operator.json),
         Command::Check(folder) => check(folder, operator.json),
         Command::Status(folder) => {
             let now = clock::now();
@@ -231,6 +237,29 @@ fn pass(asked: &Pass, as_json: bool) -> Result<(), Failure> {
     show(as_json, &value, &line)
 }
 
+fn revoke(asked: &Revoke, as_json: bool) -> Result<(), Failure> {
+    let pass = if asked.all { None } else { Some(pass_from_standard_input()?) };
+    RelayFolder::at(&asked.folder.dir).revoke(pass.as_ref())?;
+    let (which, told) = if asked.all {
+        ("all", "No pass issued until now opens a queue any more.")
+    } else {
+        ("pass", "What was left of this pass opens nothing any more.")
+    };
+    show(as_json, &json!({"revoked": which}), &format!("{told} Queues that were opened stay."))
+}
+
+fn pass_from_standard_input() -> Result<wire::pass::Pass, Failure> {
+    let mut line = Zeroizing::new(String::with_capacity(PASS_LINE_BYTES_MAX));
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprintln!("The pass's line, as it was printed:");
+    }
+    let remedy = "Give the pass's line on standard input, whole; or take all back: --all.";
+    let read = BufReader::new(input.take(PASS_LINE_BYTES_MAX as u64)).read_line(&mut line);
+    read.map_err(|error| Failure::new(Exit::Usage, error, remedy))?;
+    wire::pass::Pass::parse(&line).map_err(|error| Failure::new(Exit::Usage, error, remedy))
+}
+
 /// A span as an operator writes it: days have 24 hours.
 fn duration(text: &str) -> Result<Millis, Failure> {
     let span: Option<Span> = text.parse().ok();
@@ -296,7 +325,12 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
     }
     log_to_standard_error(&config);
     raise_open_files(&config);
-    let runtime = tokio::runtime::Runtime::new().map_err(RelayError::Thread)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // How many processors it may use is written where a confined process cannot look. Before it has threads: they begin as
+    // confined as this one is.
+    runtime.worker_threads(std::thread::available_parallelism().map_or(1, usize::from));
+    confine(&folder, &config);
+    let runtime = runtime.enable_all().build().map_err(RelayError::Thread)?;
     runtime.block_on(async {
         let (mut signals, mut hangup) = (Signals::new()?, on(SignalKind::hangup())?);
         let mut service = RelayService::start(folder.clone(), config).await?;
@@ -324,6 +358,21 @@ fn raise_open_files(config: &RelayConfig) {
     let (wanted, may) = (config.files_wanted(), process::raise_open_files(config.files_wanted()));
     if may < wanted {
         tracing::warn!(may, wanted, "fewer files may be open than connections need");
+    }
+}
+
+fn confine(folder: &RelayFolder, config: &RelayConfig) {
+    if !config.confine {
+        return tracing::warn!("not confined: relay.toml says so");
+    }
+    let ports = config.ports();
+    let confined =
+        confine::confine(&Reach { folder: folder.path(), listen: &ports, connect: &config.ports_of_store() });
+    let Confined { landlock, seccomp } = confined;
+    if confined.is_full() {
+        tracing::info!(%landlock, %seccomp, "confined");
+    } else {
+        tracing::warn!(%landlock, %seccomp, "confined as far as this kernel can");
     }
 }
 

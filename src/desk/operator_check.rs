@@ -2,6 +2,7 @@
 //! where it does not. Changes nothing.
 
 use crate::desk::operator::{Exit, Failure, age};
+use crate::host::confine::{self, Confined, Reach};
 use crate::host::folder::{self, Lodging};
 use crate::host::link::{self, Acceptor, LinkError};
 use crate::host::process;
@@ -155,6 +156,7 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         of("disk", disk(folder)),
         of("room", if config.store.is_some() { of_servers() } else { room(folder, &config) }),
         of("open files", open_files(&config)),
+        of("confinement", confinement(folder, &config)),
         of("port", port),
     ];
     found.into_iter().chain(metrics.map(|found| of("metrics", found))).collect()
@@ -267,6 +269,28 @@ fn open_files(config: &RelayConfig) -> Found {
         );
     }
     Found::Good(what)
+}
+
+/// What would hold a relay that is started now.
+fn confinement(folder: &RelayFolder, config: &RelayConfig) -> Found {
+    if !config.confine {
+        return doubtful(
+            "switched off (confine)",
+            "Set confine = true in relay.toml, and start the relay again.",
+        );
+    }
+    let ports = config.ports();
+    let confined =
+        confine::trial(&Reach { folder: folder.path(), listen: &ports, connect: &config.ports_of_store() });
+    let Confined { landlock, seccomp } = confined;
+    let what = format!("landlock {landlock}, seccomp {seccomp}");
+    if confined.is_full() {
+        return Found::Good(what);
+    }
+    doubtful(
+        what,
+        "Use Linux 6.12 or newer with both (CONFIG_SECURITY_LANDLOCK, CONFIG_SECCOMP_FILTER), and let what this runs in allow them.",
+    )
 }
 
 /// Whether the address can be listened on, as the relay would.

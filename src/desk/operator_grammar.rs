@@ -46,6 +46,13 @@ Example:
 Example:
   truceline-relay pass /srv/relay --queues 4 --expires 30d")]
     Pass(Pass),
+    /// Takes a pass back, whose line is read from standard input: what is left of it opens nothing. Works as 'pass' does
+    #[command(after_help = "Queues that were opened with it stay: nothing says which they are.
+
+Example:
+  truceline-relay revoke /srv/relay < pass.txt
+  truceline-relay revoke /srv/relay --all")]
+    Revoke(Revoke),
     /// Looks whether the relay can serve and keep its promises: folder, configuration, certificate, clock, disk, limits, port
     #[command(
         after_help = "Changes nothing. Run it as the user who serves, before the first start, after a change and when something is wrong.
@@ -105,6 +112,17 @@ pub struct Pass {
     /// How long it is good for, as 30d, 12h or 90m
     #[arg(long, value_name = "DURATION", default_value = "30d")]
     pub expires: String,
+}
+
+/// See [`Command::Revoke`].
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// See [`Folder`].
+    #[command(flatten)]
+    pub folder: Folder,
+    /// All passes issued until now; nothing is read
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[cfg(test)]

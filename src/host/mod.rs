@@ -2,6 +2,7 @@
 //! record or a frame means, and is the only room below `service/` that touches the machine.
 
 pub mod clock;
+pub mod confine;
 pub mod entropy;
 pub mod folder;
 pub mod link;
@@ -12,6 +13,8 @@ mod rows;
 pub mod socks;
 pub mod sqlite;
 pub mod store;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod syscalls;
 mod tally;
 pub mod tls;
 pub mod vault;

@@ -22,6 +22,8 @@ use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket, Statement};
 
+/// Where servers listen that are told no other port.
+const PORT: u16 = 5_432;
 /// For a server to take a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// What each session sets for itself. A transaction whose relay has vanished lets its locks go.
@@ -157,7 +159,8 @@ pub struct Session {
 
 fn is_near(host: &Host) -> bool {
     match host {
-        Host::Unix(_) => true,
+        // Refused before.
+        Host::Unix(_) => false,
         Host::Tcp(name) => {
             name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|at| at.is_loopback())
         }
@@ -237,6 +240,15 @@ impl PostgresUrl {
         self.parse().map(drop)
     }
 
+    /// The TCP ports of the servers.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        match self.parse() {
+            Ok(config) if !config.get_ports().is_empty() => config.get_ports().to_vec(),
+            _ => vec![PORT],
+        }
+    }
+
     fn parse(&self) -> Result<Config, PostgresError> {
         if !(self.0.starts_with("postgres://") || self.0.starts_with("postgresql://")) {
             return Err(PostgresError::Invalid("it must begin with postgres://"));
@@ -246,6 +258,11 @@ impl PostgresUrl {
             self.0.parse().map_err(|_| PostgresError::Invalid("its address cannot be followed"))?;
         if config.get_hosts().is_empty() || config.get_dbname().is_none() {
             return Err(PostgresError::Invalid("it must name a host and a database"));
+        }
+        if config.get_hosts().iter().any(|host| matches!(host, Host::Unix(_))) {
+            return Err(PostgresError::Invalid(
+                "its servers are reached over TCP, as localhost, not by a socket's file",
+            ));
         }
         Ok(config)
     }
@@ -457,10 +474,13 @@ mod tests {
         let two = url("postgres://relay:s3cret@localhost:5432,127.0.0.1:5433/truceline");
         assert!(Postgres::new(&two, None, Durability::Standby).is_ok());
         assert!(!format!("{two:?}").contains("s3cret"));
+        assert_eq!(two.ports(), [5432, 5433]);
+        assert_eq!(url("postgres://a@localhost/x").ports(), [5432]);
         for bad in [
             "mysql://s3cret@localhost/x",
             "postgres://s3cret@localhost",
             "postgres:///x?password=s3cret",
+            "postgres://a:s3cret@%2Frun%2Fpostgresql/x",
             "postgres://a:s3cret@localhost/x?unknown=1",
         ] {
             let refused = url(bad).check().unwrap_err();

@@ -11,9 +11,11 @@ use crate::host::folder::{self, Folder, FolderError};
 use crate::host::store::StoreError;
 use crate::host::wal;
 use crate::step::Span;
+use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// A rowid table with an index beside it: three to four times faster here than one without rowids.
@@ -159,40 +161,33 @@ impl Rows {
 
     /// Opens an existing file.
     pub fn open(dir: &Path, format: Format) -> Result<Self, StoreError> {
-        let path = dir.join(format.file);
-        if !path.exists() {
-            return Err(StoreError::Missing { path });
+        Self::open_in(take(dir, format)?, format)
+    }
+
+    /// Opens an existing file to be read alone: nothing in the folder is changed, also where a crash left commits that are in
+    /// the log alone. A file of an older format is not read.
+    pub fn open_to_read(dir: &Path, format: Format) -> Result<Self, StoreError> {
+        let folder = take(dir, format)?;
+        let (path, wal) = files(&folder, format)?;
+        let db = connect_to_read(&path, wal.exists())?;
+        let version = version(&db, &path, format)?;
+        if version != format.version {
+            return Err(StoreError::VersionUnknown { found: version.into(), known: format.version.into() });
         }
-        Self::open_in(Folder::take(dir)?, format)
+        check_schema(&db)?;
+        Ok(Self { db, wal, broken: false, version, folder })
     }
 
     fn open_in(folder: Folder, format: Format) -> Result<Self, StoreError> {
-        let path = folder.join(format.file);
-        folder::check_private(&path)?;
-        if std::fs::metadata(&path).is_ok_and(|file| file.len() < FILE_BYTES_MIN) {
-            return Err(StoreError::corrupt("the file is cut short"));
-        }
-        let log = folder.join(&format!("{}-wal", format.file));
-        match wal::is_altered(&log) {
-            Ok(false) => {}
-            Ok(true) => return Err(StoreError::corrupt(format!("a bit of {} was flipped", log.display()))),
-            Err(cause) => return Err(FolderError::Failed { path: log, cause }.into()),
-        }
+        let (path, wal) = files(&folder, format)?;
         let db = connect(&path)?;
-        let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
-        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if application != i64::from(format.application) {
-            return Err(StoreError::Foreign { path });
-        }
-        let version = i32::try_from(found).ok().filter(|found| (1..=format.version).contains(found));
-        let version =
-            version.ok_or(StoreError::VersionUnknown { found, known: i64::from(format.version) })?;
+        let version = version(&db, &path, format)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         // The log is synced on every commit; without this, only on checkpoints.
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
         check_schema(&db)?;
-        Ok(Self { db, wal: log, broken: false, version, folder })
+        Ok(Self { db, wal, broken: false, version, folder })
     }
 
     /// Does `work` in one transaction: all of it is durable when this returns, or none of it is there.
@@ -308,6 +303,56 @@ impl Rows {
         self.db.pragma_update_and_check(None, "max_page_count", pages.clamp(1, 0xffff_fffe), |_| Ok(()))?;
         Ok(())
     }
+}
+
+fn take(dir: &Path, format: Format) -> Result<Folder, StoreError> {
+    let path = dir.join(format.file);
+    if !path.exists() {
+        return Err(StoreError::Missing { path });
+    }
+    Ok(Folder::take(dir)?)
+}
+
+/// The file and its log, neither of them one that SQLite would take for less than it is.
+fn files(folder: &Folder, format: Format) -> Result<(PathBuf, PathBuf), StoreError> {
+    let path = folder.join(format.file);
+    folder::check_private(&path)?;
+    if std::fs::metadata(&path).is_ok_and(|file| file.len() < FILE_BYTES_MIN) {
+        return Err(StoreError::corrupt("the file is cut short"));
+    }
+    let log = folder.join(&format!("{}-wal", format.file));
+    match wal::is_altered(&log) {
+        Ok(false) => Ok((path, log)),
+        Ok(true) => Err(StoreError::corrupt(format!("a bit of {} was flipped", log.display()))),
+        Err(cause) => Err(FolderError::Failed { path: log, cause }.into()),
+    }
+}
+
+/// The file's `user_version`, one that this program knows.
+fn version(db: &Connection, path: &Path, format: Format) -> Result<i32, StoreError> {
+    let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if application != i64::from(format.application) {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    let version = i32::try_from(found).ok().filter(|found| (1..=format.version).contains(found));
+    version.ok_or(StoreError::VersionUnknown { found, known: i64::from(format.version) })
+}
+
+/// A connection that writes nothing. The folder's lock keeps others out, so SQLite needs no locks (`unix-none`), which for a
+/// log it would set on a file that it may write. Without a log it would make one: then the file is all there is (`immutable`).
+fn connect_to_read(path: &Path, log: bool) -> Result<Connection, StoreError> {
+    let path: String = path.as_os_str().as_bytes().iter().map(|byte| format!("%{byte:02x}")).collect();
+    let how = if log { "vfs=unix-none" } else { "immutable=1" };
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let db = Connection::open_with_flags(format!("file:{path}?{how}"), flags)?;
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    db.pragma_update(None, "cell_size_check", true)?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    // The log stays as it is.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(db)
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

@@ -56,6 +56,13 @@ fn put_root(writer: &Writer<'_>, tally: &Tally) -> Result<(), StoreError> {
     writer.put(ROOT, &[], &checksum(TABLE_RESERVED, &[], &root).0, &root)
 }
 
+fn read_root(rows: &Rows) -> Result<Tally, StoreError> {
+    let (head, body) = rows.read(ROOT, &[])?.ok_or_else(|| StoreError::corrupt("the root row is missing"))?;
+    checked(TABLE_RESERVED, &[], &head, &body)?;
+    codec::decode(&body, ROOT_BYTES_MAX)
+        .map_err(|error| StoreError::corrupt(format!("the root row: {error}")))
+}
+
 fn apply(writer: &Writer<'_>, tally: &mut Tally, record: &Record) -> Result<(), StoreError> {
     let (table, kind) = (record.table, u16::from(record.table.0));
     if let Some(old) = writer.head(kind, &record.key)? {
@@ -92,13 +99,18 @@ impl SqliteStore {
         Self::open_with(dir, FORMAT, STEPS)
     }
 
+    /// Opens the store in `dir` to be read alone: nothing there is changed, and commits fail.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`]; [`StoreError::VersionUnknown`] also for an older format.
+    pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
+        let rows = Rows::open_to_read(dir, FORMAT)?;
+        Ok(Self { tally: read_root(&rows)?, rows })
+    }
+
     fn open_with(dir: &Path, format: Format, steps: &[Migration]) -> Result<Self, StoreError> {
         let mut rows = Rows::open(dir, format)?;
-        let (head, body) =
-            rows.read(ROOT, &[])?.ok_or_else(|| StoreError::corrupt("the root row is missing"))?;
-        checked(TABLE_RESERVED, &[], &head, &body)?;
-        let mut tally = codec::decode(&body, ROOT_BYTES_MAX)
-            .map_err(|error| StoreError::corrupt(format!("the root row: {error}")))?;
+        let mut tally = read_root(&rows)?;
         rows.migrate(steps, |writer, step| {
             step(writer, &mut tally)?;
             put_root(writer, &tally)

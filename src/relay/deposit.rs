@@ -1,10 +1,11 @@
 //! Answers as they go out: with the relay's deposit key where a connection begins to serve, and with the signed proof of
 //! deposit where cells were stored. One signature for a whole commit. The key signs nothing else.
 
-use crate::codec::CellBytes;
+use crate::codec::{CellBytes, CodecError};
 use crate::crypto::digest::Digest;
 use crate::crypto::sign::{SignError, SigningKey};
 use crate::relay::message::{ConnId, HeldCell, Send};
+use crate::time::UnixMillis;
 use crate::wire::deposit::{LeafPath, SignedTree, StoredProof, present_key};
 use crate::wire::frame::Framed;
 use crate::wire::reply::Reply;
@@ -14,10 +15,39 @@ use crate::wire::reply::Reply;
 pub enum Answer {
     /// A frame.
     Reply(Framed<Reply>),
+    /// As [`Send::Stored`].
+    Stored(Stored),
     /// As [`Send::Cells`].
     Cells(Vec<HeldCell>),
     /// As [`Send::Close`].
     Close,
+}
+
+/// What is stored, and the proof of it. Its frame is made when it is its turn to go: an answer that waits for a slow peer
+/// takes a quarter of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stored {
+    first: u64,
+    clock: UnixMillis,
+    proof: StoredProof,
+}
+
+impl Stored {
+    /// How many requests it answers.
+    #[must_use]
+    pub const fn answers(&self) -> usize {
+        self.proof.paths.len()
+    }
+
+    /// Its frame.
+    ///
+    /// # Errors
+    /// Never for a window's cells.
+    pub fn framed(&self) -> Result<Framed<Reply>, CodecError> {
+        let count = u32::try_from(self.answers()).map_err(|_| CodecError::Malformed)?;
+        let stored = Reply::Stored { first: self.first, count, clock: self.clock };
+        Ok(Framed::<Reply>::new(stored, Some(self.proof.encode()?)))
+    }
 }
 
 /// The relay's deposit key at work.
@@ -58,10 +88,8 @@ impl Depositor {
     ) -> Result<Answer, SignError> {
         let said = match (send, tree) {
             (Send::Stored { first, clock, leaves, .. }, Some(tree)) => {
-                let count = u32::try_from(leaves.len()).map_err(|_| SignError::KeyUnusable)?;
                 let proof = StoredProof { tree: tree.clone(), paths: paths.take(leaves.len()).collect() };
-                let proof = proof.encode().map_err(|_| SignError::KeyUnusable)?;
-                Framed::<Reply>::new(Reply::Stored { first, count, clock }, Some(proof))
+                return Ok(Answer::Stored(Stored { first, clock, proof }));
             }
             (Send::Reply { reply, .. }, _) => {
                 let shown = matches!(reply, Reply::Serving { .. }).then(|| self.shown.clone());
@@ -79,7 +107,6 @@ mod tests {
     use super::*;
     use crate::crypto::secret::Secret;
     use crate::crypto::sign::SigningSeeds;
-    use crate::time::UnixMillis;
     use crate::wire::deposit::{Deposit, presented_key};
     use crate::wire::queue::{CellHash, QueueId};
 
@@ -106,8 +133,9 @@ mod tests {
         let answers = depositor.answer((0..16).map(stored).collect()).unwrap();
         let mut trees = Vec::new();
         for (conn, answer) in answers {
-            let Answer::Reply(framed) = answer else { panic!("no reply") };
-            let framed = Framed::<Reply>::decode(&framed.encode().unwrap()).unwrap();
+            let Answer::Stored(stored) = answer else { panic!("nothing is stored") };
+            assert_eq!(stored.answers(), 16);
+            let framed = Framed::<Reply>::decode(&stored.framed().unwrap().encode().unwrap()).unwrap();
             assert_eq!(framed.said, Reply::Stored { first: 0, count: 16, clock: CLOCK });
             let proof = StoredProof::decode(&framed.cell.unwrap(), 16).unwrap();
             for index in 0..16 {
@@ -118,6 +146,30 @@ mod tests {
             trees.push(proof.tree);
         }
         assert!(trees.windows(2).all(|two| two[0] == two[1]), "one signature");
+    }
+
+    #[test]
+    fn a_window_of_answers_that_waits_for_a_slow_peer_takes_less_than_64_kib() {
+        let depositor = depositor();
+        // As they come where each of its puts is in another commit, and every commit full.
+        let answers = (0..16).flat_map(|at| {
+            let leaves = |conn: u64| vec![deposit(conn, at).leaf()];
+            let sends = (0..256).map(|conn| Send::Stored {
+                conn: ConnId(conn),
+                first: at,
+                clock: CLOCK,
+                leaves: leaves(conn),
+            });
+            depositor.answer(sends.collect()).unwrap().into_iter().filter(|(conn, _)| *conn == ConnId(7))
+        });
+        let answers: Vec<_> = answers.map(|(_, answer)| answer).collect();
+        let held = answers.iter().map(|answer| {
+            let Answer::Stored(Stored { proof, .. }) = answer else { panic!("nothing is stored") };
+            let paths = proof.paths.iter().map(|path| size_of::<LeafPath>() + path.digests.capacity() * 32);
+            size_of::<Answer>() + proof.tree.signature.mldsa.len() + paths.sum::<usize>()
+        });
+        assert_eq!(answers.len(), 16);
+        assert!(held.clone().sum::<usize>() < 64 << 10, "{:?}", held.collect::<Vec<_>>());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
-use crate::relay::message::{CellKey, ConnId, Input, Limits, Notice, Send, Totals};
+use crate::relay::message::{CellKey, ConnId, Input, Limits, Notice, Revoked, Send, Totals};
 use crate::relay::queue::Queue;
 use crate::relay::table::{self, CELL, CELL_META, Held, QUEUE, QueueRow, Row, TOKEN};
 use crate::step::{Record, Step};
@@ -207,6 +207,7 @@ impl Relay {
                     self.tokens.insert(hash, expires);
                 }
             }
+            Input::Revoked(which) => self.revoke(which, &mut step),
             Input::Lost { cell } => self.lost(cell, &mut step),
         }
         step
@@ -271,6 +272,24 @@ impl Relay {
         }
         if let Some(queue) = conn.serving.and_then(|(number, _)| self.queues.get_mut(&number)) {
             queue.conns.retain(|(other, _)| *other != id);
+        }
+    }
+
+    /// Queues that were opened with a token stay: nothing says which.
+    fn revoke(&mut self, which: Revoked, step: &mut RelayStep) {
+        let hashes = match which {
+            Revoked::All => self.tokens.keys().copied().collect(),
+            Revoked::These(hashes) => hashes,
+        };
+        let before = self.tokens.len();
+        for hash in hashes {
+            if self.tokens.remove(&hash).is_some() {
+                step.records.push(Record::delete(TOKEN, table::token_key(&hash)));
+            }
+        }
+        let gone = before - self.tokens.len();
+        if gone > 0 {
+            step.notices.push(Notice::TokensRevoked(gone as u64));
         }
     }
 

@@ -80,11 +80,22 @@ pub enum Input {
         /// When they cease to open queues.
         expires: UnixMillis,
     },
+    /// The operator takes tokens back that have opened no queue.
+    Revoked(Revoked),
     /// A stored cell could not be read back.
     Lost {
         /// Where it lay.
         cell: CellKey,
     },
+}
+
+/// Which tokens are taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// All.
+    All,
+    /// Those with these hashes.
+    These(Vec<TokenHash>),
 }
 
 /// A stored cell on its way to a reader.
@@ -196,6 +207,8 @@ pub enum Notice {
     TokensIssued(u64),
     /// So many tokens expired unspent.
     TokensExpired(u64),
+    /// So many tokens were taken back unspent.
+    TokensRevoked(u64),
     /// A proof, an opening or a rekey was refused.
     Refused,
     /// An opening had no valid token.

@@ -9,7 +9,7 @@
 //! ```
 
 use crate::relay::engine::{Relay, RelayStep};
-use crate::relay::message::{CellKey, ConnId, Input};
+use crate::relay::message::{CellKey, ConnId, Input, Revoked};
 use crate::relay::queue::Queue;
 use crate::relay::table::{self, CELL, CELL_META, Held, QUEUE, QueueRow, TOKEN};
 use crate::step::Record;
@@ -31,8 +31,10 @@ pub struct Needs {
     pub ids: BTreeSet<QueueId>,
     /// Queues that may be changed, by such an id.
     pub changed_ids: BTreeSet<QueueId>,
-    /// Tokens that may be spent.
+    /// Tokens that may be spent, or taken back.
     pub tokens: BTreeSet<TokenHash>,
+    /// Whether all tokens may be.
+    pub all_tokens: bool,
     /// Whether an id may be given to a queue: one relay at a time does that.
     pub names: bool,
 }
@@ -97,7 +99,11 @@ impl Needs {
     /// Whether nothing can be changed.
     #[must_use]
     pub fn only_looks(&self) -> bool {
-        self.changed.is_empty() && self.changed_ids.is_empty() && self.tokens.is_empty() && !self.names
+        self.changed.is_empty()
+            && self.changed_ids.is_empty()
+            && self.tokens.is_empty()
+            && !self.all_tokens
+            && !self.names
     }
 }
 
@@ -159,6 +165,8 @@ impl Relay {
                         self.need(*conn, &framed.said, &mut arrived, &mut needs);
                     }
                 }
+                Input::Revoked(Revoked::These(hashes)) => needs.tokens.extend(hashes),
+                Input::Revoked(Revoked::All) => needs.all_tokens = true,
                 Input::Lost { cell } if self.queues.contains_key(&cell.queue) => {
                     needs.changed.insert(cell.queue);
                 }

@@ -18,6 +18,7 @@ use crate::wire::request::{Open, Request};
 use std::collections::BTreeMap;
 
 mod bounds;
+mod revoked;
 mod shared;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
@@ -147,10 +148,6 @@ impl Bench {
         let restored = Relay::restore(LIMITS, rows);
         self.relay = restored.relay;
         restored.damaged
-    }
-
-    fn stands(&self, conn: ConnId) -> bool {
-        self.relay.conns.contains_key(&conn)
     }
 
     fn count(&self, table: Table) -> usize {

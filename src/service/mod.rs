@@ -18,4 +18,5 @@ mod relay_engine;
 mod relay_key;
 mod relay_metrics;
 mod relay_often;
+mod relay_revoked;
 mod relay_shared;

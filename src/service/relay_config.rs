@@ -84,7 +84,7 @@ pub struct RelayConfig {
     /// Servers that keep the store instead of the folder, so that several relays use it: `postgres://...`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<PostgresUrl>,
-    /// The certificates these servers are known by, in the folder where no other path is given.
+    /// The certificates these servers are known by: a file in the relay's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_ca: Option<PathBuf>,
     /// Where a cell is once these servers say that it is stored.
@@ -101,6 +101,8 @@ pub struct RelayConfig {
     /// Where it tells a monitor its totals: a port on loopback, if anywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
+    /// Whether it has the kernel take away from it what it never needs: see [`crate::host::confine`].
+    pub confine: bool,
     /// How much it logs.
     pub log_level: LogLevel,
     /// In what form.
@@ -131,6 +133,7 @@ impl Default for RelayConfig {
             handshakes_per_second: 200,
             handshakes_per_address_per_second: 20,
             metrics: None,
+            confine: true,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             patience: Patience::default(),
@@ -180,6 +183,12 @@ impl RelayConfig {
             url.check().map_err(|error| ConfigError::Malformed(error.to_string()))?;
             let unbound = self.store_bytes_max.is_none();
             within(unbound, "store_bytes_max", "left out beside store: bound the servers' disks instead")?;
+            let lone = |file: &PathBuf| file.file_name().is_some_and(|name| name == file.as_os_str());
+            within(
+                self.store_ca.as_ref().is_none_or(lone),
+                "store_ca",
+                "the name of a file in the relay's folder",
+            )?;
         }
         let paces = [
             ("handshakes_per_second", self.handshakes_per_second),
@@ -218,13 +227,20 @@ impl RelayConfig {
             ("store", self.store != other.store),
             ("store_ca", self.store_ca != other.store_ca),
             ("durability", self.durability != other.durability),
+            ("confine", self.confine != other.confine),
             ("log_level", self.log_level != other.log_level),
             ("log_format", self.log_format != other.log_format),
         ];
         differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 
-    /// The servers that keep the store, if there are any; `folder` is where their certificates may lie.
+    /// TCP ports that it connects to.
+    #[must_use]
+    pub fn ports_of_store(&self) -> Vec<u16> {
+        self.store.as_ref().map(PostgresUrl::ports).unwrap_or_default()
+    }
+
+    /// The servers that keep the store, if there are any; `folder` is where their certificates lie.
     ///
     /// # Errors
     /// [`PostgresError`].
@@ -238,6 +254,12 @@ impl RelayConfig {
     #[must_use]
     pub const fn files_wanted(&self) -> u64 {
         self.connections_max as u64 + 64
+    }
+
+    /// The ports that it listens on.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        std::iter::once(self.listen).chain(self.metrics).map(|address| address.port()).collect()
     }
 
     /// The engine's share.

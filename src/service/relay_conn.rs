@@ -98,8 +98,10 @@ async fn read(conn: ConnId, reader: &mut FrameReader, window: &Semaphore, shared
             frame = next => frame,
         };
         let Some(frame) = frame else { return };
-        let frame = Box::new(Framed::<Request>::decode(&frame));
-        if shared.events.send(Event::Input(Input::Frame { conn, frame })).await.is_err() {
+        let request = Box::new(Framed::<Request>::decode(&frame));
+        // It may be long until there is room for the other.
+        drop(frame);
+        if shared.events.send(Event::Input(Input::Frame { conn, frame: request })).await.is_err() {
             return;
         }
         patience = shared.patience.idle;
@@ -117,9 +119,16 @@ async fn write(
     while let Some(out) = outgoing.recv().await {
         let sent = match out {
             Answer::Reply(said) => {
-                let answers = if let Reply::Stored { count, .. } = said.said { count } else { 1 };
                 let sent = frame(&mut writer, patience, said).await;
-                window.add_permits(answers as usize);
+                window.add_permits(1);
+                sent
+            }
+            Answer::Stored(stored) => {
+                let sent = match stored.framed() {
+                    Ok(said) => frame(&mut writer, patience, said).await,
+                    Err(_) => Err(Ended),
+                };
+                window.add_permits(stored.answers());
                 sent
             }
             Answer::Cells(cells) => {
@@ -138,6 +147,7 @@ async fn write(
 
 async fn frame(writer: &mut FrameWriter, patience: Duration, said: Framed<Reply>) -> Result<(), Ended> {
     let bytes = said.encode().map_err(|_| Ended)?;
+    drop(said);
     Ok(timeout(patience, writer.write(&bytes)).await.map_err(|_| Ended)??)
 }
 

@@ -15,9 +15,10 @@ use crate::service::relay::RelayError;
 use crate::service::relay_accept::Settings;
 use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
-use crate::service::relay_folder::{RelayFolder, Status};
+use crate::service::relay_folder::{IssuedPass, RelayFolder, Status};
 use crate::service::relay_metrics::{Metrics, event};
 use crate::service::relay_often::Often;
+use crate::service::relay_revoked::Revocation;
 use crate::service::relay_shared::SharedStore;
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
@@ -25,6 +26,7 @@ use crate::wire::frame::Framed;
 use crate::wire::reply::{Bound, Reply};
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -175,7 +177,7 @@ impl Engine {
     }
 
     async fn batch(&mut self, batch: Vec<Event>) -> Result<(), RelayError> {
-        // A pass must open queues from the moment its line is printed.
+        // A pass must open queues from the moment its line is printed, and none once it is taken back.
         if batch.iter().any(opens) {
             self.take_passes().await?;
         }
@@ -184,7 +186,7 @@ impl Engine {
             Event::Input(input) => Some(input),
             Event::Joined { .. } => None,
         });
-        let needs = self.sharing.as_ref().map(|_| self.relay.needs(given));
+        let needs = self.sharing.as_ref().map(|_| self.relay.needs(given)).unwrap_or_default();
         let mut refused = Vec::new();
         let mut gone = Vec::new();
         let mut given = Vec::new();
@@ -210,7 +212,7 @@ impl Engine {
             given.into_iter().for_each(|input| step.append(relay.handle(input, now)));
             step
         };
-        match self.turn(&needs.unwrap_or_default(), handle).await? {
+        match self.turn(&needs, handle).await? {
             Ok((sends, written)) => {
                 if written {
                     self.activity.metrics.committed(inputs, &took);
@@ -451,19 +453,44 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes in the passes issued since the last look. Each is in the store and its file gone, both
-    /// durably, before any of its tokens can be spent: so no crash brings a spent token back.
+    /// Takes in the passes issued since the last look, once all is taken back that was to be before they were issued.
     async fn take_passes(&mut self) -> Result<(), RelayError> {
-        let folder = self.folder.clone();
-        let issued = match self.disk.run(move |_| folder.issued()).await? {
-            Ok(issued) => issued,
-            Err(error) => {
-                if let Some(times) = self.no_passes.again() {
-                    tracing::warn!(times, %error, "the folder of issued passes cannot be read");
+        loop {
+            let folder = self.folder.clone();
+            let (issued, revoked) = match self.disk.run(move |_| folder.waiting()).await? {
+                Ok(waiting) => waiting,
+                Err(error) => {
+                    if let Some(times) = self.no_passes.again() {
+                        tracing::warn!(times, %error, "the folder of issued passes cannot be read");
+                    }
+                    return Ok(());
                 }
-                return Ok(());
+            };
+            let (mut taken_back, full) = (false, clock::now() < self.full_until);
+            for Revocation { path, which } in revoked {
+                let Ok(which) = which else {
+                    if let Some(times) = self.no_passes.again() {
+                        tracing::warn!(
+                            times,
+                            "a revocation among the issued passes cannot be read, or is damaged: remove it, and revoke again"
+                        );
+                    }
+                    continue;
+                };
+                // Meanwhile nothing is opened.
+                if full || !self.take(Input::Revoked(which), path).await? {
+                    return Ok(());
+                }
+                taken_back = true;
             }
-        };
+            // Those that were read before may be among what was taken back.
+            if !taken_back {
+                return self.take_issued(issued).await;
+            }
+        }
+    }
+
+    async fn take_issued(&mut self, issued: Vec<IssuedPass>) -> Result<(), RelayError> {
         for pass in issued {
             let Ok((hashes, expires)) = pass.tokens else {
                 if let Some(times) = self.no_passes.again() {
@@ -481,14 +508,24 @@ impl Engine {
                 }
                 continue;
             }
-            let issue = |relay: &mut Relay, now| relay.handle(Input::Tokens { hashes, expires }, now);
-            if let Err(undone) = self.turn(&Needs::default(), issue).await? {
-                return self.begin_again(undone).await;
+            if !self.take(Input::Tokens { hashes, expires }, pass.path).await? {
+                return Ok(());
             }
-            let folder = self.folder.clone();
-            self.disk.run(move |_| folder.forget_issued(&pass.path)).await??;
         }
         Ok(())
+    }
+
+    /// Takes in what a file among the passes says; false when there was no room. It is in the store and its file gone, both
+    /// durably, before any token can be spent: so no crash brings back one that is spent, or taken back.
+    async fn take(&mut self, input: Input, file: PathBuf) -> Result<bool, RelayError> {
+        let needs = self.sharing.as_ref().map(|_| self.relay.needs([&input])).unwrap_or_default();
+        if let Err(undone) = self.turn(&needs, |relay, now| relay.handle(input, now)).await? {
+            self.begin_again(undone).await?;
+            return Ok(false);
+        }
+        let folder = self.folder.clone();
+        self.disk.run(move |_| folder.forget_issued(&file)).await??;
+        Ok(true)
     }
 }
 

@@ -6,7 +6,8 @@
 //! key.pem            its key
 //! deposit.key        what it signs deposits with: `relay_key.rs`
 //! relay.sqlite       the store
-//! passes/            passes issued and not yet taken in: the hashes of their tokens, never a pass
+//! passes/            passes issued and not yet taken in, or taken back (`relay_revoked.rs`): the hashes of their tokens,
+//!                    never a pass
 //! totals.json        written while the relay serves
 //! lock               held by the one process that uses the store
 //! ```
@@ -129,7 +130,7 @@ impl Status {
 #[derive(Debug, Clone)]
 pub struct RelayFolder(PathBuf);
 
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError + use<> {
+pub(super) fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> FolderError + use<> {
     let path = path.to_owned();
     move |cause| FolderError::Failed { path, cause }
 }
@@ -214,7 +215,7 @@ impl RelayFolder {
         self.0.join(CONFIG).exists()
     }
 
-    fn check(&self) -> Result<(), RelayFolderError> {
+    pub(super) fn check(&self) -> Result<(), RelayFolderError> {
         if !SqliteStore::exists(&self.0) {
             return Err(RelayFolderError::Missing(self.0.clone()));
         }
@@ -291,23 +292,33 @@ impl RelayFolder {
             text.push_str(&token.hash().0.hex());
             text.push('\n');
         }
-        let file = self.0.join(PASSES).join(format!("{}.{PASS_ENDING}", pass_name(&text)));
+        let file = self.passes().join(format!("{}.{PASS_ENDING}", pass_name(&text)));
         folder::write_private(&file, text.as_bytes())?;
         Ok(pass)
     }
 
+    pub(super) fn passes(&self) -> PathBuf {
+        self.0.join(PASSES)
+    }
+
     /// Passes that were issued and not yet taken in.
     pub(super) fn issued(&self) -> Result<Vec<IssuedPass>, FolderError> {
-        let passes = self.0.join(PASSES);
+        let left = self.left(PASS_ENDING)?.into_iter();
+        Ok(left.map(|(path, text)| IssuedPass::parse(path, &text)).collect())
+    }
+
+    /// What lies among the passes with this ending, and its text: none for what is no text, or cannot be read.
+    pub(super) fn left(&self, wanted: &str) -> Result<Vec<(PathBuf, String)>, FolderError> {
+        let passes = self.passes();
         let entries = match std::fs::read_dir(&passes) {
             Ok(entries) => entries,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(cause) => return Err(failed(&passes)(cause)),
         };
-        let mut issued = Vec::new();
+        let mut left = Vec::new();
         for entry in entries {
             let path = entry.map_err(failed(&passes))?.path();
-            if path.extension().is_some_and(|ending| ending == PASS_ENDING) {
+            if path.extension().is_some_and(|ending| ending == wanted) {
                 use std::io::ErrorKind;
                 let text = match read_bounded(&path, PASS_FILE_BYTES_MAX) {
                     // Somebody took it away meanwhile.
@@ -323,30 +334,32 @@ impl RelayFolder {
                     }
                     read => read.map_err(failed(&path))?,
                 };
-                issued.push(IssuedPass::parse(path, &text));
+                left.push((path, text));
             }
         }
-        Ok(issued)
+        Ok(left)
     }
 
-    /// How many passes wait to be taken in, and how many files among them are none, or none that can be read.
+    /// How many passes and revocations wait to be taken in, and how many files among them are none, or none that can be
+    /// read.
     ///
     /// # Errors
     /// [`FolderError`].
     pub fn passes_waiting(&self) -> Result<(usize, usize), FolderError> {
-        let issued = self.issued()?;
-        let none = issued.iter().filter(|it| it.tokens.is_err()).count();
-        Ok((issued.len() - none, none))
+        let (issued, revoked) = self.waiting()?;
+        let none = issued.iter().filter(|it| it.tokens.is_err()).count()
+            + revoked.iter().filter(|it| it.which.is_err()).count();
+        Ok((issued.len() + revoked.len() - none, none))
     }
 
-    /// Takes away a pass that is in the store now. Durable when it returns: a pass that came back after a
+    /// Takes away a pass, or a revocation, that is in the store now. Durable when it returns: a pass that came back after a
     /// crash would let spent tokens open queues again.
     pub(super) fn forget_issued(&self, pass: &Path) -> Result<(), FolderError> {
         match std::fs::remove_file(pass) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(failed(pass)(cause)),
             _ => {}
         }
-        sync(&self.0.join(PASSES))
+        sync(&self.passes())
     }
 
     pub(super) fn write_totals(&self, status: &Status) -> std::io::Result<()> {
@@ -362,13 +375,13 @@ impl RelayFolder {
         let _ = std::fs::remove_file(self.0.join(TOTALS));
     }
 
-    /// Totals of what the relay holds: told by the relay while it serves, else counted in its store.
+    /// Totals of what the relay holds: told by the relay while it serves, else counted in its store, which is not changed.
     ///
     /// # Errors
     /// [`RelayFolderError`].
     pub fn status(&self, now: UnixMillis) -> Result<Status, RelayFolderError> {
         self.check()?;
-        match SqliteStore::open(&self.0) {
+        match SqliteStore::open_to_read(&self.0) {
             Ok(mut store) => match self.config()?.postgres(&self.0)? {
                 Some(postgres) => self.count_shared(postgres, now),
                 None => self.count(&mut store, now),
@@ -393,7 +406,11 @@ impl RelayFolder {
     fn count(&self, store: &mut dyn Store, now: UnixMillis) -> Result<Status, RelayFolderError> {
         let mut relay = crate::service::relay_disk::restore(store, RelayConfig::default().limits())?.relay;
         // As a start takes them in. A pass may be in the store and its file not yet gone: it is not counted twice.
-        for (hashes, expires) in self.issued()?.into_iter().filter_map(|issued| issued.tokens.ok()) {
+        let (issued, revoked) = self.waiting()?;
+        for which in revoked.into_iter().filter_map(|revoked| revoked.which.ok()) {
+            relay.handle(Input::Revoked(which), now);
+        }
+        for (hashes, expires) in issued.into_iter().filter_map(|issued| issued.tokens.ok()) {
             relay.handle(Input::Tokens { hashes, expires }, now);
         }
         let mut status = Status::of(&relay.totals(), now);
@@ -415,9 +432,15 @@ pub(super) struct IssuedPass {
 pub(super) struct NotAPass;
 
 /// What the file of a pass is called without its ending: a name that fits no other text.
-fn pass_name(text: &str) -> String {
+pub(super) fn pass_name(text: &str) -> String {
     let digest = digest(label::RELAY_PASS, &[text.as_bytes()]);
     hex(digest.0.first_chunk::<16>().unwrap_or(&[0; 16]))
+}
+
+/// A line of such a file.
+pub(super) fn token_hash(line: &str) -> Option<TokenHash> {
+    let bytes = unhex(line).and_then(|bytes| bytes.try_into().ok())?;
+    Some(TokenHash(Digest(bytes)))
 }
 
 impl IssuedPass {
@@ -427,11 +450,7 @@ impl IssuedPass {
         }
         let mut lines = text.lines();
         let expires = lines.next().and_then(|line| line.parse().ok()).map(UnixMillis);
-        let hash = |line: &str| {
-            let bytes = unhex(line).and_then(|bytes| bytes.try_into().ok())?;
-            Some(TokenHash(Digest(bytes)))
-        };
-        let hashes: Option<Vec<_>> = lines.map(hash).collect();
+        let hashes: Option<Vec<_>> = lines.map(token_hash).collect();
         Self { path, tokens: hashes.zip(expires).ok_or(NotAPass) }
     }
 }

@@ -31,7 +31,7 @@ const REQUEST_BYTES_MAX: usize = 8_192;
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// All that is counted by name.
-pub(super) const EVENTS: [&str; 13] = [
+pub(super) const EVENTS: [&str; 14] = [
     "opened",
     "closed",
     "stored",
@@ -40,6 +40,7 @@ pub(super) const EVENTS: [&str; 13] = [
     "lost",
     "tokens_issued",
     "tokens_expired",
+    "tokens_revoked",
     "refused",
     "pass_refused",
     "queue_full",
@@ -58,6 +59,7 @@ pub(super) const fn event(notice: Notice) -> (&'static str, u64) {
         Notice::CellLost => ("lost", 1),
         Notice::TokensIssued(tokens) => ("tokens_issued", tokens),
         Notice::TokensExpired(tokens) => ("tokens_expired", tokens),
+        Notice::TokensRevoked(tokens) => ("tokens_revoked", tokens),
         Notice::Refused => ("refused", 1),
         Notice::PassRefused => ("pass_refused", 1),
         Notice::QueueFull => ("queue_full", 1),
@@ -257,6 +259,7 @@ mod tests {
             Notice::CellLost,
             Notice::TokensIssued(3),
             Notice::TokensExpired(3),
+            Notice::TokensRevoked(3),
             Notice::Refused,
             Notice::PassRefused,
             Notice::QueueFull,

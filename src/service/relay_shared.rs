@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Row, Statement};
 
 /// The format of these tables.
@@ -53,7 +54,7 @@ const NAMES: &str = "SELECT next FROM truceline_store FOR UPDATE";
 const QUEUES: &str = "SELECT number, row FROM truceline_queue \
     WHERE number = ANY($1) OR reader = ANY($2) OR writer = ANY($2) ORDER BY number";
 const TOKENS: &str = "SELECT hash, expires FROM truceline_token \
-    WHERE hash = ANY($1) AND NOT spent ORDER BY hash FOR UPDATE";
+    WHERE ($2 OR hash = ANY($1)) AND NOT spent ORDER BY hash FOR UPDATE";
 const METAS: &str = "SELECT c.queue, c.cell_index, c.meta \
     FROM unnest($1::bigint[], $2::bigint[]) AS k (queue, below) \
     JOIN truceline_cell c ON c.queue = k.queue AND c.cell_index >= k.below \
@@ -141,7 +142,7 @@ impl Writer {
             names: client.prepare(NAMES).await?,
             see_queues: client.prepare(QUEUES).await?,
             lock_queues: client.prepare(&format!("{QUEUES} FOR UPDATE")).await?,
-            tokens: client.prepare(TOKENS).await?,
+            tokens: client.prepare_typed(TOKENS, &[Type::BYTEA_ARRAY, Type::BOOL]).await?,
             metas: client.prepare(METAS).await?,
             put_queues: client.prepare(PUT_QUEUES).await?,
             put_cells: client.prepare(PUT_CELLS).await?,
@@ -161,9 +162,9 @@ impl Writer {
             learned.next_number = Some(unsigned(&client.query_one(&self.names, &[]).await?, 0)?);
         }
         let numbers = |of: &BTreeSet<u64>| of.iter().map(|number| signed(*number)).collect::<Vec<_>>();
-        if !needs.tokens.is_empty() {
+        if !needs.tokens.is_empty() || needs.all_tokens {
             let hashes: Vec<&[u8]> = needs.tokens.iter().map(|hash| hash.0.0.as_slice()).collect();
-            for row in client.query(&self.tokens, &[&hashes]).await? {
+            for row in client.query(&self.tokens, &[&hashes, &needs.all_tokens]).await? {
                 let hash = token_hash(row.try_get(0)?)?;
                 learned.tokens.push((hash, UnixMillis(unsigned(&row, 1)?)));
             }

@@ -39,6 +39,7 @@ fn folder(place: &Path, name: &str, cluster: &Cluster, twin: Option<&Path>) -> P
     let made = relay(&["init", dir.to_str().unwrap()]);
     assert!(made.status.success(), "{}", told(&made));
     std::fs::write(dir.join("relay.toml"), cluster.relay_toml()).unwrap();
+    std::fs::copy(cluster.certificate(), dir.join("servers.pem")).unwrap();
     for file in ["certificate.pem", "key.pem", "deposit.key"] {
         if let Some(twin) = twin {
             std::fs::copy(twin.join(file), dir.join(file)).unwrap();

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod confined;
 mod operation;
+mod passes;
 
 #[path = "../relay_client/mod.rs"]
 mod relay_client;
@@ -40,6 +42,8 @@ struct Operator {
 struct Serving {
     child: Child,
     place: RelayPlace,
+    /// What it logged before it listened.
+    before: String,
     errors: BufReader<ChildStderr>,
 }
 
@@ -69,7 +73,7 @@ impl Operator {
         let mut child = command.spawn().unwrap();
         let errors = BufReader::new(child.stderr.take().unwrap());
         let nowhere = RelayPlace::parse(&format!("nowhere:1#{}", "0".repeat(64))).unwrap();
-        let mut serving = Serving { child, place: nowhere, errors };
+        let mut serving = Serving { child, place: nowhere, before: String::new(), errors };
         loop {
             let mut line = String::new();
             assert_ne!(serving.errors.read_line(&mut line).unwrap(), 0, "it ended before it listened");
@@ -78,6 +82,7 @@ impl Operator {
                 serving.place = RelayLine::parse(place).unwrap().place;
                 break serving;
             }
+            serving.before.push_str(&line);
         }
     }
 
@@ -319,7 +324,7 @@ fn init_prints_the_place_and_every_command_explains_itself() {
     let line = RelayLine::parse(&printed).unwrap();
     assert_eq!(line.place.address(), "relay.example:4433");
     assert!(line.deposit.is_some());
-    for command in ["init", "serve", "pass", "check", "status"] {
+    for command in ["init", "serve", "pass", "revoke", "check", "status"] {
         let help = relay(&[command, "--help"]);
         assert!(help.status.success() && text(&help.stdout).contains("Example:"), "{command}");
     }

@@ -17,7 +17,7 @@ use truceline::wire::queue::QueueRole;
 use truceline::wire::reply::Reply;
 
 /// The verdict of each subject, what was found, what to do, and the exit code.
-fn checked(dir: &Path) -> (impl Fn(&str) -> [String; 3], Option<i32>) {
+pub(super) fn checked(dir: &Path) -> (impl Fn(&str) -> [String; 3], Option<i32>) {
     let told = relay(&["check", dir.to_str().unwrap(), "--json"]);
     let found: Value = serde_json::from_slice(&told.stdout).unwrap();
     assert_eq!(found["ok"], told.status.success());
@@ -55,6 +55,8 @@ fn a_check_finds_what_keeps_a_relay_from_serving_and_says_what_to_do() {
     {
         assert_eq!(of(subject)[0], "ok", "{subject}: {:?}", of(subject));
     }
+    // How much depends on the kernel.
+    assert!(of("confinement")[1].contains("landlock"), "{:?}", of("confinement"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     set(&operator, "listen", &format!("\"{}\"", taken.local_addr().unwrap()));
     fails("port", "cannot be listened on", "listen in relay.toml", 6);
@@ -65,6 +67,10 @@ fn a_check_finds_what_keeps_a_relay_from_serving_and_says_what_to_do() {
     set(&operator, "retention_days", "0");
     fails("relay.toml", "1 to 3650", "Correct the file", 3);
     set(&operator, "retention_days", "21");
+    set(&operator, "confine", "false");
+    let (of, exit) = checked(&operator.dir);
+    assert_eq!((of("confinement")[1].as_str(), exit), ("switched off (confine)", Some(0)));
+    set(&operator, "confine", "true");
 
     let key = operator.dir.join("key.pem");
     std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
@@ -113,6 +119,27 @@ fn a_folder_in_memory_is_found() {
         let (of, exit) = checked(&dir);
         assert_eq!((of("disk")[0].as_str(), exit), ("fail", Some(5)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_and_the_status_change_nothing_that_a_killed_relay_left() {
+    let operator = Operator::init();
+    let serving = operator.serve();
+    let queue = Queue::seeded(1);
+    Client::open(&serving.place, &queue, operator.pass()[0]).await;
+    let (mut writer, _) = Client::prove(&serving.place, &queue, QueueRole::Writer).await;
+    assert!(matches!(writer.put(&queue, 0, cell(1, 0)).await, Reply::Stored { .. }));
+    drop(serving);
+    let left = || {
+        let files = super::walk(operator.dir.clone()).into_iter();
+        files.map(|file| (file.clone(), std::fs::read(file).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let before = left();
+    assert!(!before[&operator.dir.join("relay.sqlite-wal")].is_empty(), "what it stored is in the log alone");
+    let told = text(&relay(&["status", operator.dir()]).stdout);
+    assert!(told.contains("cells        1"), "{told}");
+    assert_eq!(checked(&operator.dir).0("store")[1], "1 queues, 1 cells");
+    assert!(left() == before);
 }
 
 #[test]

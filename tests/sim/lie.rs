@@ -140,7 +140,8 @@ pub fn forged(
             // The very cells, as far as can be told without their writer, by a key of its own.
             let leaves = vec![Digest([7; 32]); *count as usize];
             let sends = vec![Send::Stored { conn: ConnId(0), first: *first, clock: *clock, leaves }];
-            let Answer::Reply(signed) = other.answer(sends).unwrap().remove(0).1 else { panic!("no reply") };
+            let Answer::Stored(signed) = other.answer(sends).unwrap().remove(0).1 else { panic!("no reply") };
+            let signed = signed.framed().unwrap();
             reply.cell = signed.cell;
         }
         (Reply::Stored { .. }, _) => {

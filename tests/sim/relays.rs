@@ -159,6 +159,7 @@ impl World {
         for (conn, answer) in answers {
             match answer {
                 Answer::Reply(reply) => self.relay_answers(at, conn.0, reply),
+                Answer::Stored(stored) => self.relay_answers(at, conn.0, stored.framed().unwrap()),
                 Answer::Close => self.hang_up(conn.0),
                 Answer::Cells(cells) => lost.extend(self.relay_hands_out(at, conn.0, &cells)),
             }

@@ -97,6 +97,44 @@ fn a_crash_leaves_exactly_what_was_committed() {
     assert!(store.backlog_bytes() > 0);
 }
 
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn a_store_that_is_opened_to_be_read_shows_what_a_crash_left_and_nothing_of_it_changes() {
+    let place = tempfile::tempdir().unwrap();
+    // SQLite reads its name as a URI.
+    let dir = place.path().join("a?b#c%20 d&vfs=none");
+    let mut store = SqliteStore::create(&dir).unwrap();
+    let mut expected = Content::new();
+    let read = |dir: &Path, expected: &Content| {
+        let before = files(dir);
+        let mut store = SqliteStore::open_to_read(dir).unwrap();
+        assert_eq!(content(&mut store, expected).unwrap(), *expected);
+        assert!(store.commit(vec![put(1, b"new", b"")]).is_err());
+        assert_eq!(content(&mut store, expected).unwrap(), *expected);
+        drop(store);
+        assert!(files(dir) == before, "{:?} and then {:?}", before.keys(), files(dir).keys());
+    };
+    for at in 0..20u8 {
+        store.commit(vec![put(1, &[at], &[at; 3_000])]).unwrap();
+        expected.insert((1, vec![at]), vec![at; 3_000]);
+        if at == 9 {
+            store.checkpoint().unwrap();
+        }
+        let (_other, crashed) = place_of(&dir);
+        read(&crashed, &expected);
+        assert_eq!(content(&mut SqliteStore::open(&crashed).unwrap(), &expected).unwrap(), expected);
+    }
+    assert!(matches!(SqliteStore::open_to_read(&dir), Err(StoreError::Locked)));
+    drop(store);
+    // After a good end there is no log.
+    assert_eq!(files(&dir).len(), 2);
+    read(&dir, &expected);
+}
+
 fn place_of(dir: &Path) -> (TempDir, PathBuf) {
     let (other, copy) = place();
     drop(Folder::create(&copy).unwrap());

@@ -1,6 +1,7 @@
 //! Relays that share a store answer as one that is alone.
 
 use super::*;
+use crate::relay::message::Revoked;
 use crate::relay::shared::{Changes, Learned, Needs, QueueChange};
 use crate::wire::pass::TokenHash;
 use rand_chacha::ChaCha20Rng;
@@ -28,7 +29,8 @@ impl Common {
         let to = |number: u64| CellKey { queue: number, index: u64::MAX };
         let cells = queues.iter().flat_map(|(number, _)| self.metas.range(from(*number)..to(*number)));
         let cells = cells.map(|(key, meta)| (*key, meta.clone())).collect();
-        let tokens = self.tokens.iter().filter(|(hash, _)| needs.tokens.contains(hash));
+        let wanted = |hash| needs.all_tokens || needs.tokens.contains(hash);
+        let tokens = self.tokens.iter().filter(|(hash, _)| wanted(hash));
         let tokens = tokens.map(|(hash, expires)| (*hash, *expires)).collect();
         Learned { queues, cells, tokens, next_number: needs.names.then_some(self.next) }
     }
@@ -218,6 +220,20 @@ fn a_relay_forgets_what_nobody_here_uses_and_knows_it_again() {
 }
 
 #[test]
+fn tokens_are_taken_back_wherever_they_would_be_spent() {
+    let (mut several, ..) = across();
+    let these = vec![Token([2; 32]).hash(), Token([3; 32]).hash()];
+    several.give(1, vec![Input::Revoked(Revoked::These(these))]);
+    assert_eq!(several.common.tokens.len(), 6);
+    let conn = ConnId(3);
+    several.connect(0, conn);
+    let refused = several.frame(0, conn, Request::Open(opening(12, 2, conn)), None);
+    assert_eq!(reply(&refused), Some(Reply::PassRefused));
+    several.give(1, vec![Input::Revoked(Revoked::All)]);
+    assert!(several.common.tokens.is_empty());
+}
+
+#[test]
 fn what_came_and_went_elsewhere_leaves_its_proof_and_its_index() {
     let (mut several, reader, writer) = across();
     let (twin, again) = (ConnId(3), ConnId(4));
@@ -344,7 +360,9 @@ fn agree(seed: u64) {
             let all = several.relays[at].stirred(0..20);
             several.run(at, &all, |_, _| RelayStep::new());
         }
-        speakers.retain(|speaker| alone.stands(speaker.conn) && !several.closed.contains(&speaker.conn));
+        speakers.retain(|speaker| {
+            alone.relay.conns.contains_key(&speaker.conn) && !several.closed.contains(&speaker.conn)
+        });
         if !late {
             let stand: u64 = several.relays.iter().map(|relay| relay.totals().connections).sum();
             assert_eq!(alone.relay.totals().connections, stand, "seed {seed}, turn {turn}");
