@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+/// What opens both vaults.
+pub const PASSPHRASE: &str = "seven words that nobody says to strangers";
+
 /// A relay that serves, killed when dropped.
 pub struct Relay {
     place: String,
@@ -59,7 +62,8 @@ fn operate(args: &[&str]) -> anyhow::Result<String> {
 
 /// One officer: a folder with a passphrase and a vault.
 pub struct Officer {
-    dir: PathBuf,
+    /// The folder.
+    pub dir: PathBuf,
 }
 
 impl Officer {
@@ -67,7 +71,7 @@ impl Officer {
         std::fs::create_dir(&dir)?;
         let officer = Self { dir };
         let passphrase = officer.dir.join("passphrase");
-        std::fs::write(&passphrase, "seven words that nobody says to strangers\n")?;
+        std::fs::write(&passphrase, format!("{PASSPHRASE}\n"))?;
         std::fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         officer.json(&["init", "--name", name, "--fast-passphrase"])?;
         officer.json(&["settings", "--receipts-at-once"])?;
@@ -148,7 +152,7 @@ pub struct Scene {
 impl Scene {
     /// From three empty folders to confirmed words, by commands alone.
     pub fn new() -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let relay = Relay::new(dir.path().join("relay"))?;
         let velmara = Officer::new(dir.path().join("velmara"), "Velmara")?;
         let tarrun = Officer::new(dir.path().join("tarrun"), "Tarrun")?;

@@ -1,0 +1,105 @@
+//! Our relay beside the floor: put to `stored`, put to the other's get and drop, by 1, 16 and 128 pairs with a window
+//! of 1 and of 16; and a backlog that is stored and drained.
+
+use crate::floor::Floor;
+use crate::plot::{Plot, bars};
+use crate::relay::{Does, Relay};
+use crate::rounds::{Compared, Setup, calibrated, compare, round, rush};
+use crate::table::{Bound, Row, Table};
+
+const PAIRS: [usize; 3] = [1, 16, 128];
+const WINDOWS: [u64; 2] = [1, 16];
+/// Cells of the backlog, and the queues over which they lie.
+const BACKLOG: u64 = 100_000;
+const BACKLOG_QUEUES: usize = 16;
+
+/// The floor itself: what the sync costs it.
+pub async fn floor(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    let floor = Floor::start(setup)?;
+    for pairs in PAIRS {
+        let mut plain = floor.connect(pairs, false).await?;
+        let mut durable = floor.connect(pairs, true).await?;
+        for window in WINDOWS {
+            let Compared { rates, ratio } = compare(setup, &mut durable, &mut plain, window).await?;
+            table.push(Row {
+                what: format!("floor: {pairs} × {window}, echo with fdatasync"),
+                ratio,
+                bound: Bound::Open,
+                figures: rates,
+                unit: "frames/s",
+                beside: "echo alone".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is promised of one pair is promised of the time that it takes.
+fn row(pairs: usize, window: u64, does: Does, compared: &Compared) -> Row {
+    let what = if does == Does::Put { "put to stored" } else { "put, get, drop" };
+    let row = Row {
+        what: format!("relay: {pairs} × {window}, {what}"),
+        ratio: compared.ratio,
+        bound: Bound::Open,
+        figures: compared.rates,
+        unit: "cells/s",
+        beside: "floor with fdatasync".to_owned(),
+    };
+    match (pairs, window, does) {
+        (1, 1, Does::Put) => Row {
+            what: "relay: 1 × 1, time from put to stored".to_owned(),
+            ratio: 1.0 / row.ratio,
+            bound: Bound::AtMost(1.5),
+            figures: row.figures.map(|rate| 1e6 / rate),
+            unit: "us",
+            ..row
+        },
+        (128, 16, Does::PutAndTake) => Row { bound: Bound::Aim(0.7), ..row },
+        _ => row,
+    }
+}
+
+/// The relay beside it.
+pub async fn load(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    let floor = Floor::start(setup)?;
+    let mut relay = Relay::start(setup)?;
+    for pairs in PAIRS {
+        let mut echoes = floor.connect(pairs, true).await?;
+        let mut ours = relay.pairs(pairs, Does::Put).await?;
+        for window in WINDOWS {
+            for does in [Does::Put, Does::PutAndTake] {
+                ours.iter_mut().for_each(|pair| pair.set(does));
+                let compared = compare(setup, &mut ours, &mut echoes, window).await?;
+                table.push(row(pairs, window, does, &compared));
+            }
+        }
+    }
+    let plot = Plot { title: "Cells a second beside the floor with fdatasync", unit: "ratio of rates" };
+    let rates = table.ratios("relay: ").into_iter().filter(|(what, _)| !what.contains("time"));
+    bars(setup, "load", &plot, &rates.collect::<Vec<_>>())?;
+    backlog(setup, table, &floor, &mut relay).await
+}
+
+async fn backlog(setup: &Setup, table: &mut Table, floor: &Floor, relay: &mut Relay) -> anyhow::Result<()> {
+    let mut echoes = floor.connect(BACKLOG_QUEUES, true).await?;
+    let mut ours = relay.pairs(BACKLOG_QUEUES, Does::Put).await?;
+    let each = BACKLOG / BACKLOG_QUEUES as u64;
+    let cells = calibrated(setup, &mut echoes, 16).await?;
+    let mut before = round(&mut echoes, cells, 16).await?;
+    for (does, what) in [(Does::Put, "stored"), (Does::Take, "drained")] {
+        ours.iter_mut().for_each(|pair| pair.set(does));
+        let rate = BACKLOG as f64 / rush(&mut ours, each, 16).await?.as_secs_f64();
+        let after = round(&mut echoes, cells, 16).await?;
+        let floor = 2.0 * (cells * BACKLOG_QUEUES as u64) as f64 / (before + after).as_secs_f64();
+        before = after;
+        table.push(Row {
+            what: format!("backlog of {BACKLOG} cells {what}, {BACKLOG_QUEUES} × 16"),
+            ratio: rate / floor,
+            bound: Bound::Open,
+            figures: [rate, floor],
+            unit: "cells/s",
+            beside: "floor with fdatasync".to_owned(),
+        });
+    }
+    Ok(())
+}
