@@ -25,6 +25,10 @@ impl Relay {
     fn new(dir: PathBuf) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let place = operate(&["init", text(&dir)?, "--listen", &format!("127.0.0.1:{port}")])?;
+        // As many cells in a queue as any benchmark lets wait.
+        let config = std::fs::read_to_string(dir.join("relay.toml"))?;
+        let config = config.replace("queue_cells_max = 2048", "queue_cells_max = 100000");
+        std::fs::write(dir.join("relay.toml"), config)?;
         let mut serve = Command::new(env!("CARGO_BIN_EXE_truceline-relay"));
         serve.args(["serve", text(&dir)?]).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut serving = serve.spawn()?;

@@ -6,6 +6,7 @@ use crate::plot::{Plot, bars};
 use crate::relay::{Does, Relay};
 use crate::rounds::{Compared, Setup, calibrated, compare, round, rush};
 use crate::table::{Bound, Row, Table};
+use anyhow::Context as _;
 
 const PAIRS: [usize; 3] = [1, 16, 128];
 const WINDOWS: [u64; 2] = [1, 16];
@@ -78,6 +79,24 @@ pub async fn load(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     let rates = table.ratios("relay: ").into_iter().filter(|(what, _)| !what.contains("time"));
     bars(setup, "load", &plot, &rates.collect::<Vec<_>>())?;
     backlog(setup, table, &floor, &mut relay).await
+}
+
+/// Our relay beside another build of it, which `TRUCELINE_BENCH_BEFORE` names.
+pub async fn before(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
+    let program =
+        std::env::var_os("TRUCELINE_BENCH_BEFORE").context("TRUCELINE_BENCH_BEFORE names no program")?;
+    let (mut old, mut new) = (Relay::start_program(setup, program.as_ref())?, Relay::start(setup)?);
+    for (pairs, window) in [(1, 1), (16, 16), (128, 16)] {
+        let mut olds = old.pairs(pairs, Does::Put).await?;
+        let mut news = new.pairs(pairs, Does::Put).await?;
+        for does in [Does::Put, Does::PutAndTake] {
+            olds.iter_mut().chain(&mut news).for_each(|pair| pair.set(does));
+            let compared = compare(setup, &mut news, &mut olds, window).await?;
+            let beside = "the build before".to_owned();
+            table.push(Row { bound: Bound::Open, beside, ..row(pairs, window, does, &compared) });
+        }
+    }
+    Ok(())
 }
 
 async fn backlog(setup: &Setup, table: &mut Table, floor: &Floor, relay: &mut Relay) -> anyhow::Result<()> {

@@ -3,6 +3,8 @@
 //!
 //! `TRUCELINE_BENCH_PARTS=floor,load` runs some parts; `TRUCELINE_BENCH_SECONDS` says how long a round is, 1 where it
 //! is not set; `TRUCELINE_BENCH_DIR` names a folder on a disk, `TRUCELINE_BENCH_OUT` one for the plots.
+//! The part `before`, run only where it is named, compares with another build of the relay, which
+//! `TRUCELINE_BENCH_BEFORE` names.
 
 #![allow(
     clippy::unwrap_used,
@@ -63,6 +65,7 @@ async fn run(parts: &[String]) -> anyhow::Result<Table> {
         match part.as_str() {
             "floor" => load::floor(&setup, &mut table).await?,
             "load" => load::load(&setup, &mut table).await?,
+            "before" => load::before(&setup, &mut table).await?,
             "idle" => idle::idle(&setup, &mut table).await?,
             "growth" => growth::growth(&setup, &mut table).await?,
             "startup" => growth::startup(&setup, &mut table).await?,

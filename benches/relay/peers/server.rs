@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// The user `nobody`, where this runs as root.
 const NOBODY: u32 = 65_534;
 /// A server that does not listen by then does not start.
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_secs(120);
 
 /// A peer, in a mode.
 #[derive(Clone, Copy, PartialEq, Eq)]
