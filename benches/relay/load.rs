@@ -4,7 +4,7 @@
 use crate::floor::Floor;
 use crate::plot::{Plot, bars};
 use crate::relay::{Does, Relay};
-use crate::rounds::{Compared, Setup, calibrated, compare, round, rush};
+use crate::rounds::{Compared, Setup, calibrated, compare, cost, round, rush};
 use crate::table::{Bound, Row, Table};
 use anyhow::Context as _;
 
@@ -72,6 +72,14 @@ pub async fn load(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
                 ours.iter_mut().for_each(|pair| pair.set(does));
                 let compared = compare(setup, &mut ours, &mut echoes, window).await?;
                 table.push(row(pairs, window, does, &compared));
+                if (pairs, window) == (128, 16) {
+                    let costs = [
+                        cost(setup, relay.pid(), &mut ours, window).await?,
+                        cost(setup, floor.pid(), &mut echoes, window).await?,
+                    ];
+                    let name = if does == Does::Put { "cost of a put" } else { "cost of put, get, drop" };
+                    costs_rows(table, name, costs, "floor with fdatasync");
+                }
             }
         }
     }
@@ -79,6 +87,16 @@ pub async fn load(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     let rates = table.ratios("relay: ").into_iter().filter(|(what, _)| !what.contains("time"));
     bars(setup, "load", &plot, &rates.collect::<Vec<_>>())?;
     backlog(setup, table, &floor, &mut relay).await
+}
+
+/// What a cell costs the first and the second.
+fn costs_rows(table: &mut Table, name: &str, costs: [[f64; 2]; 2], beside: &str) {
+    for (at, (what, unit)) in [("processor", "us"), ("written", "KiB")].into_iter().enumerate() {
+        let figures = costs.map(|cost| cost[at]);
+        let (bound, beside) = (Bound::Open, beside.to_owned());
+        let what = format!("{name}: {what} a cell");
+        table.push(Row { what, ratio: figures[0] / figures[1], bound, figures, unit, beside });
+    }
 }
 
 /// Our relay beside another build of it, which `TRUCELINE_BENCH_BEFORE` names.
@@ -93,7 +111,14 @@ pub async fn before(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
             olds.iter_mut().chain(&mut news).for_each(|pair| pair.set(does));
             let compared = compare(setup, &mut news, &mut olds, window).await?;
             let beside = "the build before".to_owned();
-            table.push(Row { bound: Bound::Open, beside, ..row(pairs, window, does, &compared) });
+            let row = Row { bound: Bound::Open, beside, ..row(pairs, window, does, &compared) };
+            let name = row.what.clone();
+            table.push(row);
+            let costs = [
+                cost(setup, new.pid(), &mut news, window).await?,
+                cost(setup, old.pid(), &mut olds, window).await?,
+            ];
+            costs_rows(table, &name, costs, "the build before");
         }
     }
     Ok(())

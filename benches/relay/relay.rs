@@ -26,7 +26,7 @@ use truceline::wire::reply::Reply;
 use truceline::wire::request::Request;
 
 /// The program, or another build of it to compare with.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     std::env::var_os("TRUCELINE_BENCH_RELAY")
         .map_or_else(|| env!("CARGO_BIN_EXE_truceline-relay").into(), PathBuf::from)
 }
@@ -45,10 +45,11 @@ pub fn queue(number: u64) -> Queue {
     Queue::seeded(number)
 }
 
-/// A folder of a relay without bounds that a benchmark would meet.
-pub fn init(dir: &Path) -> anyhow::Result<RelayFolder> {
-    let folder = RelayFolder::at(dir);
-    folder.init(&RelayConfig {
+/// A folder of a relay without bounds that a benchmark would meet, made by this program.
+pub fn init(dir: &Path, program: &Path) -> anyhow::Result<RelayFolder> {
+    let made = Command::new(program).arg("init").arg(dir).args(["--listen", "127.0.0.1:0"]).output()?;
+    anyhow::ensure!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
+    let config = RelayConfig {
         listen: "127.0.0.1:0".parse()?,
         queue_cells_max: 1_000_000,
         connections_max: 100_000,
@@ -57,8 +58,9 @@ pub fn init(dir: &Path) -> anyhow::Result<RelayFolder> {
         handshakes_per_address_per_second: 100_000,
         log_level: LogLevel::Error,
         ..RelayConfig::default()
-    })?;
-    Ok(folder)
+    };
+    std::fs::write(dir.join("relay.toml"), config.print())?;
+    Ok(RelayFolder::at(dir))
 }
 
 impl Relay {
@@ -70,7 +72,7 @@ impl Relay {
     /// A new one, of this program.
     pub fn start_program(setup: &Setup, program: &Path) -> anyhow::Result<Self> {
         let place = setup.place()?;
-        let folder = init(&place.path().join("relay"))?;
+        let folder = init(&place.path().join("relay"), program)?;
         let mut relay = Self::serve(folder, program)?;
         relay._place = Some(place);
         Ok(relay)

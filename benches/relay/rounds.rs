@@ -119,6 +119,35 @@ pub fn memory_bytes(pid: u32) -> anyhow::Result<f64> {
     Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? * 1024.0)
 }
 
+/// A tick of the processor times that Linux shows (`USER_HZ`).
+const TICK_MICROS: f64 = 10_000.0;
+
+/// Microseconds of the processor that a process has spent, and bytes that it has written to the disk: what other work on
+/// the machine hardly touches.
+fn spent(pid: u32) -> anyhow::Result<[f64; 2]> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("this needs Linux")?;
+    // The name before may hold anything; fields 14 and 15 (proc_pid_stat(5)).
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).context("a short stat")?.parse::<f64>().context("a number");
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).context("no write_bytes")?;
+    Ok([(ticks(11)? + ticks(12)?) * TICK_MICROS, written.parse()?])
+}
+
+/// What a cell costs a process in a round: microseconds of the processor, and KiB written.
+pub async fn cost<E: End>(
+    setup: &Setup,
+    pid: u32,
+    ends: &mut Vec<E>,
+    window: u64,
+) -> anyhow::Result<[f64; 2]> {
+    let each = calibrated(setup, ends, window).await?;
+    let before = spent(pid)?;
+    round(ends, each, window).await?;
+    let (after, cells) = (spent(pid)?, (each * ends.len() as u64) as f64);
+    Ok([(after[0] - before[0]) / cells, (after[1] - before[1]) / cells / 1024.0])
+}
+
 /// Files that a process has open.
 pub fn descriptors(pid: u32) -> anyhow::Result<f64> {
     Ok(std::fs::read_dir(format!("/proc/{pid}/fd")).context("this needs Linux")?.count() as f64)

@@ -1,6 +1,6 @@
 //! A relay's store made in bulk: what each row says is what the relay would have written (`docs/DISK.md`).
 
-use crate::relay::{init, queue};
+use crate::relay::{init, program, queue};
 use std::path::Path;
 use truceline::codec::{self, CELL_BYTES};
 use truceline::crypto::sign::QueueSignature;
@@ -37,7 +37,7 @@ fn cell_rows(key: CellKey, now: UnixMillis) -> anyhow::Result<[Record; 2]> {
 
 /// A folder of a relay with so many queues, and as many cells, dealt out to the queues one by one.
 pub fn make(dir: &Path, queues: u64, cells: u64) -> anyhow::Result<RelayFolder> {
-    let folder = init(dir)?;
+    let folder = init(dir, &program())?;
     let (mut store, now) = (SqliteStore::open(folder.path())?, clock::now());
     for from in (0..queues).step_by(COMMIT as usize) {
         let rows = (from..queues.min(from + COMMIT)).map(queue_row);

@@ -18,3 +18,4 @@ mod relay_engine;
 mod relay_key;
 mod relay_metrics;
 mod relay_often;
+mod relay_recent;

@@ -159,6 +159,10 @@ impl Engine {
             };
             match &input {
                 Input::Frame { conn, frame } => refusals.extend(refusal(*conn, frame.as_ref().as_ref().ok())),
+                Input::Put { conn, put } => {
+                    let bound = Bound::Disk;
+                    refusals.push((*conn, Reply::Full { index: put.index(), bound }));
+                }
                 Input::Gone { conn } => gone.push(*conn),
                 _ => {}
             }
@@ -189,8 +193,12 @@ impl Engine {
     fn deliver(&mut self, conn: ConnId, answer: Answer) {
         let closes = matches!(answer, Answer::Close);
         if let Some(outbox) = self.outboxes.get(&conn) {
-            // A connection that has ended takes nothing more.
-            let _ = outbox.send(answer);
+            if matches!(&answer, Answer::Reply(framed) if matches!(framed.said, Reply::Serving { .. }))
+                && let Some(writer) = self.relay.writer(conn)
+            {
+                outbox.written_by(writer);
+            }
+            outbox.send(answer);
         }
         if closes {
             self.outboxes.remove(&conn);
@@ -202,7 +210,7 @@ impl Engine {
         if records.is_empty() {
             return Ok(true);
         }
-        match self.disk.run(move |store| store.commit(records)).await? {
+        match self.disk.commit(records).await? {
             Ok(()) => Ok(true),
             Err(StoreError::Full) => Ok(false),
             Err(error) => Err(error.into()),
@@ -219,7 +227,7 @@ impl Engine {
         self.full_until = clock::now().plus(FULL_FOR);
         self.relay.handle(Input::Space { free_bytes: 0 }, clock::now());
         for outbox in std::mem::take(&mut self.outboxes).into_values() {
-            let _ = outbox.send(Answer::Close);
+            outbox.send(Answer::Close);
         }
         Ok(())
     }
