@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+/// What opens both vaults.
+pub const PASSPHRASE: &str = "seven words that nobody says to strangers";
+
 /// A relay that serves, killed when dropped.
 pub struct Relay {
     place: String,
@@ -22,6 +25,10 @@ impl Relay {
     fn new(dir: PathBuf) -> anyhow::Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let place = operate(&["init", text(&dir)?, "--listen", &format!("127.0.0.1:{port}")])?;
+        // As many cells in a queue as any benchmark lets wait.
+        let config = std::fs::read_to_string(dir.join("relay.toml"))?;
+        let config = config.replace("queue_cells_max = 2048", "queue_cells_max = 100000");
+        std::fs::write(dir.join("relay.toml"), config)?;
         let mut serve = Command::new(env!("CARGO_BIN_EXE_truceline-relay"));
         serve.args(["serve", text(&dir)?]).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut serving = serve.spawn()?;
@@ -59,7 +66,8 @@ fn operate(args: &[&str]) -> anyhow::Result<String> {
 
 /// One officer: a folder with a passphrase and a vault.
 pub struct Officer {
-    dir: PathBuf,
+    /// The folder.
+    pub dir: PathBuf,
 }
 
 impl Officer {
@@ -67,7 +75,7 @@ impl Officer {
         std::fs::create_dir(&dir)?;
         let officer = Self { dir };
         let passphrase = officer.dir.join("passphrase");
-        std::fs::write(&passphrase, "seven words that nobody says to strangers\n")?;
+        std::fs::write(&passphrase, format!("{PASSPHRASE}\n"))?;
         std::fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         officer.json(&["init", "--name", name, "--fast-passphrase"])?;
         officer.json(&["settings", "--receipts-at-once"])?;
@@ -148,7 +156,7 @@ pub struct Scene {
 impl Scene {
     /// From three empty folders to confirmed words, by commands alone.
     pub fn new() -> anyhow::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let relay = Relay::new(dir.path().join("relay"))?;
         let velmara = Officer::new(dir.path().join("velmara"), "Velmara")?;
         let tarrun = Officer::new(dir.path().join("tarrun"), "Tarrun")?;

@@ -37,9 +37,9 @@ const DELETE: &str = "DELETE FROM rows WHERE kind = ?1 AND key = ?2";
 const PUT: &str = "INSERT INTO rows(kind, key, head, body) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT(kind, key) DO UPDATE SET head = excluded.head, body = excluded.body";
 
-/// Pages of the write-ahead log at which SQLite checkpoints by itself: a backstop of 256 MiB for a user who
-/// never calls [`Rows::checkpoint`].
-const WAL_PAGES_MAX: i64 = 65_536;
+/// Bytes of the write-ahead log at which SQLite checkpoints by itself: a backstop for a user who never calls
+/// [`Rows::checkpoint`].
+const WAL_BYTES_MAX: i64 = 256 << 20;
 
 /// The smallest page there is (SQLite file format, section 1.3.2); SQLite would take a file cut below it for
 /// a new one.
@@ -54,6 +54,10 @@ pub(super) struct Format {
     pub application: i32,
     /// SQLite's `user_version`, as this program writes it. Every one from 1 on is read: see [`Rows::migrate`].
     pub version: i32,
+    /// Bytes of a page, in a file that is made here; a file keeps its own.
+    pub page_bytes: i64,
+    /// KiB of pages held in memory, at most: a transaction that changes more of them writes some twice.
+    pub cache_kib: i64,
 }
 
 /// A row's head and body, as they lie on the disk.
@@ -145,7 +149,8 @@ impl Rows {
             }
         }
         folder::private_file(&making).map_err(|cause| FolderError::Failed { path: making.clone(), cause })?;
-        let mut db = connect(&making)?;
+        let mut db = connect(&making, format)?;
+        db.pragma_update(None, "page_size", format.page_bytes)?;
         db.pragma_update(None, "synchronous", "EXTRA")?;
         transact(&mut db, |writer| {
             writer.0.pragma_update(None, "application_id", format.application)?;
@@ -180,12 +185,13 @@ impl Rows {
 
     fn open_in(folder: Folder, format: Format) -> Result<Self, StoreError> {
         let (path, wal) = files(&folder, format)?;
-        let db = connect(&path)?;
+        let db = connect(&path, format)?;
         let version = version(&db, &path, format)?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         // The log is synced on every commit; without this, only on checkpoints.
         db.pragma_update(None, "synchronous", "FULL")?;
-        db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX)?;
+        let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        db.pragma_update(None, "wal_autocheckpoint", WAL_BYTES_MAX / page.max(1))?;
         check_schema(&db)?;
         Ok(Self { db, wal, broken: false, version, folder })
     }
@@ -355,7 +361,7 @@ fn connect_to_read(path: &Path, log: bool) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, format: Format) -> Result<Connection, StoreError> {
     // No URI names, no creation: the file was made with its permissions before.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
@@ -366,6 +372,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     db.pragma_update(None, "cell_size_check", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
+    // Negative: KiB, not pages.
+    db.pragma_update(None, "cache_size", -format.cache_kib)?;
     Ok(db)
 }
 
@@ -432,7 +440,8 @@ impl Writer<'_> {
 mod tests {
     use super::*;
 
-    const FORMAT: Format = Format { file: "rows.sqlite", application: 7, version: 1 };
+    const FORMAT: Format =
+        Format { file: "rows.sqlite", application: 7, version: 1, page_bytes: 4_096, cache_kib: 2_000 };
 
     #[test]
     fn after_a_failed_write_nothing_more_is_answered() {

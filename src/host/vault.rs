@@ -38,7 +38,13 @@ use std::path::Path;
 use wrap::Clear;
 use zeroize::Zeroizing;
 
-const FORMAT: Format = Format { file: "vault.sqlite", application: 0x7472_7663, version: migrate::VERSION };
+const FORMAT: Format = Format {
+    file: "vault.sqlite",
+    application: 0x7472_7663,
+    version: migrate::VERSION,
+    page_bytes: 4_096,
+    cache_kib: 2_000,
+};
 const ROOT: u16 = TABLE_RESERVED.0 as u16;
 const HEADER: u16 = 256;
 /// A hundred thousand mutable rows fit.

@@ -3,11 +3,13 @@
 
 use crate::crypto::secret::Secret;
 use crate::crypto::sign::{QueueKey, QueueSecret};
+use crate::relay::checked::Writer;
 use crate::relay::message::{CellKey, ConnId, Input, Limits, Notice, Revoked, Send, Totals};
 use crate::relay::queue::Queue;
 use crate::relay::table::{self, CELL, CELL_META, Held, QUEUE, QueueRow, Row, TOKEN};
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
+use crate::wire::frame::Framed;
 use crate::wire::pass::TokenHash;
 use crate::wire::queue::{Exporter, QueueId, QueueRole};
 use crate::wire::reply::Reply;
@@ -175,6 +177,14 @@ impl Relay {
         }
     }
 
+    /// Who puts on a connection, once it serves a queue as its writer.
+    #[must_use]
+    pub fn writer(&self, conn: ConnId) -> Option<Writer> {
+        let (number, role) = self.conns.get(&conn)?.serving?;
+        let queue = self.queues.get(&number).filter(|_| role == QueueRole::Writer)?;
+        Some(Writer { id: queue.writer, key: queue.writer_key })
+    }
+
     /// When the next [`Input::Tick`] has a waiting get to answer.
     #[must_use]
     pub fn wakes_at(&self) -> Option<UnixMillis> {
@@ -193,6 +203,7 @@ impl Relay {
                 Ok(framed) => self.request(conn, framed.said, framed.cell, now, &mut step),
                 Err(_) => self.malformed(conn, &mut step),
             },
+            Input::Put { conn, put } => self.checked_put(conn, *put, now, &mut step),
             Input::Gone { conn } => self.forget(conn),
             Input::Tick => self.tick(now, &mut step),
             Input::Space { free_bytes } => {
@@ -229,7 +240,8 @@ impl Relay {
             }
             (Request::Open(open), None, _) => self.open(conn, &open, now, step),
             (Request::Put { index, signature }, Some((queue, QueueRole::Writer)), Some(cell)) => {
-                self.put(conn, queue, index, signature, &cell, now, step);
+                let framed = Framed::<Request>::new(Request::Put { index, signature }, Some(cell));
+                self.put(conn, queue, framed, now, step);
             }
             (Request::Get { from, count, wait_ms }, Some((queue, QueueRole::Reader)), _) => {
                 self.get(conn, queue, (from, count, wait_ms), now, step);

@@ -3,6 +3,7 @@
 use crate::codec::CELL_BYTES;
 use crate::crypto::digest::Digest;
 use crate::crypto::sign::QueueSignature;
+use crate::relay::checked::CheckedPut;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::{FrameError, Framed};
 use crate::wire::limit::{QUEUE_CELLS_DEFAULT, RETENTION_DEFAULT};
@@ -60,6 +61,13 @@ pub enum Input {
         conn: ConnId,
         /// The request, or why it is none.
         frame: Box<Result<Framed<Request>, FrameError>>,
+    },
+    /// A frame came that is a put, and its signature holds.
+    Put {
+        /// On this connection.
+        conn: ConnId,
+        /// The put.
+        put: Box<CheckedPut>,
     },
     /// A connection ended.
     Gone {

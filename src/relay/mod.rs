@@ -14,6 +14,7 @@
 //! - A stored cell that cannot be read back is answered `Gone` with its own index, which ends that get; the
 //!   next one goes on past it.
 
+pub mod checked;
 pub mod deposit;
 pub mod engine;
 pub mod merge;

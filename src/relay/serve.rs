@@ -1,7 +1,8 @@
 //! What a proved connection may ask: put, get, drop, rekey, close.
 
-use crate::codec::{CELL_BYTES, CellBytes};
+use crate::codec::CELL_BYTES;
 use crate::crypto::sign::{QueueKey, QueueSignature};
+use crate::relay::checked::{CheckedPut, Writer};
 use crate::relay::engine::{Relay, RelayStep, Waiting};
 use crate::relay::message::{CellKey, ConnId, Notice, Send};
 use crate::relay::queue::Place;
@@ -9,32 +10,49 @@ use crate::relay::table::{self, CELL, CELL_META, Held, QUEUE};
 use crate::step::Record;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::deposit::Deposit;
+use crate::wire::frame::Framed;
 use crate::wire::limit::{GET_COUNT_MAX, GET_WAIT_MAX};
-use crate::wire::queue::{CellHash, QueueId, QueueRole, check_put, check_rekey};
+use crate::wire::queue::{QueueId, QueueRole, check_rekey};
 use crate::wire::reply::{Bound, Reply};
+use crate::wire::request::Request;
 
 /// Bytes a stored cell may take on disk: its two rows, their keys and the store's own share.
 pub(super) const CELL_DISK_BYTES: u64 = CELL_BYTES as u64 + 1_024;
 
 impl Relay {
-    // A put is what it is: each argument is one of its parts.
-    #[expect(clippy::too_many_arguments)]
     pub(super) fn put(
         &mut self,
         conn: ConnId,
         number: u64,
-        index: u64,
-        signature: QueueSignature,
-        cell: &CellBytes,
+        framed: Framed<Request>,
         now: UnixMillis,
         step: &mut RelayStep,
     ) {
-        let Some(queue) = self.queues.get_mut(&number) else { return };
-        let hash = CellHash::of(cell);
-        if check_put(&queue.writer_key, &queue.writer, index, &hash, &signature).is_err() {
-            return self.malformed(conn, step);
+        let checked = self.writer(conn).and_then(|by| CheckedPut::of(by, framed).ok());
+        match checked {
+            Some(put) => self.store(conn, number, put, now, step),
+            None => self.malformed(conn, step),
         }
-        let writer = queue.writer;
+    }
+
+    /// A put that was checked by the key that was the connection's when it came.
+    pub(super) fn checked_put(
+        &mut self,
+        conn: ConnId,
+        put: CheckedPut,
+        now: UnixMillis,
+        step: &mut RelayStep,
+    ) {
+        let serving = self.conns.get(&conn).and_then(|conn| conn.serving);
+        match (self.writer(conn), serving) {
+            (Some(by), Some((number, _))) if by == put.by => self.store(conn, number, put, now, step),
+            _ => self.malformed(conn, step),
+        }
+    }
+
+    fn store(&mut self, conn: ConnId, number: u64, put: CheckedPut, now: UnixMillis, step: &mut RelayStep) {
+        let Some(queue) = self.queues.get_mut(&number) else { return };
+        let CheckedPut { by: Writer { id: writer, .. }, index, signature, hash, cell } = put;
         let stored = |clock| {
             let leaves = vec![Deposit { writer, index, cell: hash, clock }.leaf()];
             Send::Stored { conn, first: index, clock, leaves }
@@ -57,7 +75,8 @@ impl Relay {
                 let held = Held { hash, signature, clock: now };
                 let key = CellKey { queue: number, index }.bytes();
                 step.records.push(Record::put(CELL_META, key.clone(), table::row(&held)));
-                step.records.push(Record::put(CELL, key, cell.to_vec()));
+                let cell: Box<[u8]> = cell;
+                step.records.push(Record::put(CELL, key, cell.into_vec()));
                 step.notices.push(Notice::CellStored);
                 queue.store(held);
                 self.room -= CELL_DISK_BYTES;

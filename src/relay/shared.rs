@@ -165,6 +165,7 @@ impl Relay {
                         self.need(*conn, &framed.said, &mut arrived, &mut needs);
                     }
                 }
+                Input::Put { conn, .. } => needs.changed.extend(self.serving(*conn)),
                 Input::Revoked(Revoked::These(hashes)) => needs.tokens.extend(hashes),
                 Input::Revoked(Revoked::All) => needs.all_tokens = true,
                 Input::Lost { cell } if self.queues.contains_key(&cell.queue) => {
@@ -181,9 +182,13 @@ impl Relay {
         needs
     }
 
+    fn serving(&self, conn: ConnId) -> Option<u64> {
+        self.conns.get(&conn)?.serving.map(|(number, _)| number)
+    }
+
     /// What a request needs. `arrived` has the connections that prove themselves in this very batch, and by which id.
     fn need(&self, conn: ConnId, said: &Request, arrived: &mut BTreeMap<ConnId, QueueId>, needs: &mut Needs) {
-        let serving = self.conns.get(&conn).and_then(|conn| conn.serving).map(|(number, _)| number);
+        let serving = self.serving(conn);
         let changes = |needs: &mut Needs| {
             needs.changed.extend(serving);
             needs.changed_ids.extend(arrived.get(&conn));

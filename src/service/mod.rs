@@ -18,5 +18,6 @@ mod relay_engine;
 mod relay_key;
 mod relay_metrics;
 mod relay_often;
+mod relay_recent;
 mod relay_revoked;
 mod relay_shared;

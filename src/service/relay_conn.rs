@@ -2,16 +2,18 @@
 //! peer takes them. Whatever its peer does, it holds a bounded number of frames and ends in bounded time.
 
 use crate::host::link::{FrameReader, FrameWriter, Link, LinkError};
+use crate::relay::checked::{CheckedPut, Writer};
 use crate::relay::deposit::Answer;
 use crate::relay::message::{ConnId, HeldCell, Input};
 use crate::service::relay_config::Patience;
 use crate::service::relay_disk::{Cells, ReadCell};
 use crate::time::Millis;
-use crate::wire::frame::Framed;
+use crate::wire::frame::{FrameError, Framed};
 use crate::wire::limit::WINDOW_FRAMES;
 use crate::wire::queue::Exporter;
 use crate::wire::reply::Reply;
 use crate::wire::request::Request;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -34,7 +36,23 @@ pub(super) enum Event {
 
 /// Where the answers of one connection go; dropped, it ends the connection after what it holds. As long as its
 /// requests are, so it needs no bound of its own.
-pub(super) type Outbox = mpsc::UnboundedSender<Answer>;
+pub(super) struct Outbox {
+    answers: mpsc::UnboundedSender<Answer>,
+    /// Who puts there: from then on the connection's own task checks signatures.
+    writer: Arc<OnceLock<Writer>>,
+}
+
+impl Outbox {
+    pub(super) fn send(&self, answer: Answer) {
+        // A connection that has ended takes nothing more.
+        let _ = self.answers.send(answer);
+    }
+
+    pub(super) fn written_by(&self, writer: Writer) {
+        // A connection serves one queue as long as it lasts.
+        let _ = self.writer.set(writer);
+    }
+}
 
 /// What every connection has from its service.
 #[derive(Clone)]
@@ -62,7 +80,9 @@ impl From<LinkError> for Ended {
 /// Serves a connection until its peer, the engine or the service ends it.
 pub(super) async fn serve(conn: ConnId, link: Link, shared: Shared) {
     let Link { exporter, mut reader, writer } = link;
-    let (outbox, outgoing) = mpsc::unbounded_channel();
+    let (answers, outgoing) = mpsc::unbounded_channel();
+    let writer_known = Arc::new(OnceLock::new());
+    let outbox = Outbox { answers, writer: Arc::clone(&writer_known) };
     if shared.events.send(Event::Joined { conn, exporter, outbox }).await.is_err() {
         return;
     }
@@ -71,7 +91,7 @@ pub(super) async fn serve(conn: ConnId, link: Link, shared: Shared) {
         let writing = write(writer, outgoing, &window, &shared);
         tokio::pin!(writing);
         let read_first = tokio::select! {
-            () = read(conn, &mut reader, &window, &shared) => true,
+            () = read(conn, &mut reader, &writer_known, &window, &shared) => true,
             () = &mut writing => false,
         };
         // The engine answers what came before this and then lets the outbox go, which ends the writing.
@@ -84,7 +104,13 @@ pub(super) async fn serve(conn: ConnId, link: Link, shared: Shared) {
 }
 
 /// Reads frames while the window has room.
-async fn read(conn: ConnId, reader: &mut FrameReader, window: &Semaphore, shared: &Shared) {
+async fn read(
+    conn: ConnId,
+    reader: &mut FrameReader,
+    writer: &OnceLock<Writer>,
+    window: &Semaphore,
+    shared: &Shared,
+) {
     let mut stop = shared.stop.clone();
     let mut patience = shared.patience.prove;
     loop {
@@ -98,13 +124,25 @@ async fn read(conn: ConnId, reader: &mut FrameReader, window: &Semaphore, shared
             frame = next => frame,
         };
         let Some(frame) = frame else { return };
-        let request = Box::new(Framed::<Request>::decode(&frame));
+        let input = input(conn, Framed::<Request>::decode(&frame), writer.get());
         // It may be long until there is room for the other.
         drop(frame);
-        if shared.events.send(Event::Input(Input::Frame { conn, frame: request })).await.is_err() {
+        if shared.events.send(Event::Input(input)).await.is_err() {
             return;
         }
         patience = shared.patience.idle;
+    }
+}
+
+/// What the engine is told of a frame.
+fn input(conn: ConnId, frame: Result<Framed<Request>, FrameError>, writer: Option<&Writer>) -> Input {
+    let checked = match (frame, writer) {
+        (Ok(framed), Some(writer)) => CheckedPut::of(*writer, framed),
+        (frame, _) => return Input::Frame { conn, frame: Box::new(frame) },
+    };
+    match checked {
+        Ok(put) => Input::Put { conn, put: Box::new(put) },
+        Err(framed) => Input::Frame { conn, frame: Box::new(Ok(framed)) },
     }
 }
 

@@ -1,12 +1,14 @@
 //! The one thread that touches a relay's disk: what is to be done there is handed to it and awaited. It
-//! tidies the store while nothing waits.
+//! tidies the store while nothing waits. Cells that were just stored are read back from memory.
 
 use crate::codec::CellBytes;
 use crate::host::store::{Store, StoreError};
 use crate::relay::engine::{Relay, Restored};
 use crate::relay::message::{HeldCell, Limits};
 use crate::relay::table::{CELL, RESTORED, Row};
+use crate::service::relay_recent::Recent;
 use crate::service::relay_shared::Side;
+use crate::step::Record;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -25,6 +27,7 @@ type Job = Box<dyn FnOnce(&mut dyn Store) + Send>;
 #[derive(Clone)]
 pub(super) struct Disk {
     jobs: Sender<Job>,
+    recent: Recent,
 }
 
 /// The disk's thread, to be waited for once every [`Disk`] is gone.
@@ -70,7 +73,7 @@ impl Disk {
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new().name("disk".to_owned());
         let thread = thread.spawn(move || work(store, &queue))?;
-        Ok((Self { jobs }, DiskThread(thread)))
+        Ok((Self { jobs, recent: Recent::default() }, DiskThread(thread)))
     }
 
     /// Has `work` done there.
@@ -87,7 +90,22 @@ impl Disk {
         answered.await.map_err(|_| DiskStopped)
     }
 
+    /// Makes records durable.
+    pub(super) async fn commit(&self, records: Vec<Record>) -> Result<Result<(), StoreError>, DiskStopped> {
+        let recent = self.recent.clone();
+        self.run(move |store| {
+            let change = Recent::change(&records);
+            store.commit(records)?;
+            recent.take(change);
+            Ok(())
+        })
+        .await
+    }
+
     async fn read(&self, cells: Vec<HeldCell>) -> Result<Vec<(HeldCell, ReadCell)>, DiskStopped> {
+        if let Some(found) = self.recent.all(&cells) {
+            return Ok(cells.into_iter().zip(found.into_iter().map(ReadCell::Whole)).collect());
+        }
         self.run(move |store| {
             let mut read = Vec::with_capacity(cells.len());
             for cell in cells {

@@ -202,6 +202,9 @@ impl Engine {
                 Input::Frame { conn, frame } => {
                     refused.extend(Refused::of(*conn, frame.as_ref().as_ref().ok()))
                 }
+                Input::Put { conn, put } => {
+                    refused.push(Refused::Put(*conn, put.index()));
+                }
                 Input::Gone { conn } => gone.push(*conn),
                 _ => {}
             }
@@ -337,8 +340,12 @@ impl Engine {
     fn deliver(&mut self, conn: ConnId, answer: Answer) {
         let closes = matches!(answer, Answer::Close);
         if let Some(outbox) = self.outboxes.get(&conn) {
-            // A connection that has ended takes nothing more.
-            let _ = outbox.send(answer);
+            if matches!(&answer, Answer::Reply(framed) if matches!(framed.said, Reply::Serving { .. }))
+                && let Some(writer) = self.relay.writer(conn)
+            {
+                outbox.written_by(writer);
+            }
+            outbox.send(answer);
         }
         if closes {
             self.outboxes.remove(&conn);
@@ -357,7 +364,7 @@ impl Engine {
         if records.is_empty() {
             return Ok(Ok(()));
         }
-        match self.disk.run(move |store| store.commit(records)).await? {
+        match self.disk.commit(records).await? {
             Ok(()) => Ok(Ok(())),
             Err(StoreError::Full) => Ok(Err(Undone::Full)),
             Err(error) => Err(error.into()),
@@ -384,7 +391,7 @@ impl Engine {
             self.relay.handle(Input::Space { free_bytes: 0 }, clock::now());
         }
         for outbox in std::mem::take(&mut self.outboxes).into_values() {
-            let _ = outbox.send(Answer::Close);
+            outbox.send(Answer::Close);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
 const PASSWORD: &str = "correct-horse";
 /// The user servers run as where the tests run as root, whom they refuse: nobody.
@@ -98,7 +99,7 @@ impl Server {
         assert!(kill(&["kill", signal, &parent]).success());
     }
 
-    pub fn promote(&self) {
+    fn promote(&self) {
         run(program("pg_ctl").args(["promote", "-w", "-D"]).arg(&self.data));
     }
 
@@ -213,11 +214,26 @@ impl Cluster {
 
     /// Runs a query on the server that can be written.
     pub async fn ask(&self, query: &str) -> Vec<tokio_postgres::Row> {
-        let mut config: tokio_postgres::Config = self.url().parse().unwrap();
-        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.query(query, &[]).await.unwrap()
+        ask(&self.url(), TargetSessionAttrs::ReadWrite, query).await
     }
+
+    /// Makes the standby the primary that has received most: another could not follow one that has less.
+    pub async fn promote(&self) {
+        let mut received = Vec::new();
+        for server in self.servers.iter().filter(|server| server.child.is_some()) {
+            let url = format!("postgres://relay:{PASSWORD}@127.0.0.1:{}/postgres", server.port);
+            let far = "SELECT (pg_last_wal_receive_lsn() - '0/0')::bigint";
+            let far: i64 = ask(&url, TargetSessionAttrs::Any, far).await[0].get(0);
+            received.push((far, server));
+        }
+        received.into_iter().max_by_key(|(far, _)| *far).unwrap().1.promote();
+    }
+}
+
+async fn ask(url: &str, of: TargetSessionAttrs, query: &str) -> Vec<tokio_postgres::Row> {
+    let mut config: tokio_postgres::Config = url.parse().unwrap();
+    config.target_session_attrs(of).ssl_mode(SslMode::Disable);
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.query_typed(query, &[]).await.unwrap()
 }

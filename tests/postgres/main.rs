@@ -260,7 +260,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_comes_twice_whatever_dies() {
     traffic.goes_on(20, "once the standby is back").await;
 
     bench.cluster.servers[0].kill();
-    bench.cluster.servers[1].promote();
+    bench.cluster.promote().await;
     traffic.goes_on(20, "on the promoted standby").await;
     traffic.ends().await;
 }
