@@ -16,8 +16,6 @@ const PAIRS: usize = 16;
 const WINDOW: u64 = 16;
 /// What noise may take from a rate that is the same.
 const SAME: f64 = 0.8;
-/// And add to a time that grows no faster than what it is for.
-const LINEAR: f64 = 1.5;
 const STARTS: usize = 3;
 
 /// A relay with so much in it, and pairs that use it.
@@ -74,7 +72,7 @@ pub async fn startup(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
     table.push(Row {
         what: format!("startup: with {most} cells, each"),
         ratio: many / (10.0 * few),
-        bound: Bound::AtMost(LINEAR),
+        bound: Bound::Open,
         figures: [many, few],
         unit: "s in all",
         beside: format!("with {}", most / 10),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 360.0;
 /// Around the axes: left, right, above, below.
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 130.0;
 const RIGHT: f64 = 20.0;
 const ABOVE: f64 = 44.0;
 const BELOW: f64 = 96.0;

@@ -27,21 +27,14 @@ pub struct CheckedPut {
 }
 
 impl CheckedPut {
-    /// The put that a frame asks for; the frame, where it asks for something else or the signature does not hold.
-    ///
-    /// # Errors
-    /// The frame.
-    pub fn of(by: Writer, framed: Framed<Request>) -> Result<Self, Framed<Request>> {
-        match framed {
-            Framed { said: Request::Put { index, signature }, cell: Some(cell) } => {
-                let hash = CellHash::of(&cell);
-                if check_put(&by.key, &by.id, index, &hash, &signature).is_ok() {
-                    return Ok(Self { by, index, signature, hash, cell });
-                }
-                Err(Framed::<Request>::new(Request::Put { index, signature }, Some(cell)))
-            }
-            other => Err(other),
-        }
+    /// The put that a frame asks for, whose cell is taken out of it; none, and the frame as it was, where it asks for
+    /// something else or the signature does not hold.
+    #[must_use]
+    pub fn of(by: Writer, framed: &mut Framed<Request>) -> Option<Self> {
+        let Request::Put { index, signature } = framed.said else { return None };
+        let hash = CellHash::of(framed.cell.as_deref()?);
+        check_put(&by.key, &by.id, index, &hash, &signature).ok()?;
+        Some(Self { by, index, signature, hash, cell: framed.cell.take()? })
     }
 
     /// Where it is to be stored.

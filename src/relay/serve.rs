@@ -24,11 +24,11 @@ impl Relay {
         &mut self,
         conn: ConnId,
         number: u64,
-        framed: Framed<Request>,
+        mut framed: Framed<Request>,
         now: UnixMillis,
         step: &mut RelayStep,
     ) {
-        let checked = self.writer(conn).and_then(|by| CheckedPut::of(by, framed).ok());
+        let checked = self.writer(conn).and_then(|by| CheckedPut::of(by, &mut framed));
         match checked {
             Some(put) => self.store(conn, number, put, now, step),
             None => self.malformed(conn, step),

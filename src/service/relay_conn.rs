@@ -135,14 +135,11 @@ async fn read(
 }
 
 /// What the engine is told of a frame.
-fn input(conn: ConnId, frame: Result<Framed<Request>, FrameError>, writer: Option<&Writer>) -> Input {
-    let checked = match (frame, writer) {
-        (Ok(framed), Some(writer)) => CheckedPut::of(*writer, framed),
-        (frame, _) => return Input::Frame { conn, frame: Box::new(frame) },
-    };
-    match checked {
-        Ok(put) => Input::Put { conn, put: Box::new(put) },
-        Err(framed) => Input::Frame { conn, frame: Box::new(Ok(framed)) },
+fn input(conn: ConnId, mut frame: Result<Framed<Request>, FrameError>, writer: Option<&Writer>) -> Input {
+    let framed = frame.as_mut().ok();
+    match framed.zip(writer).and_then(|(framed, writer)| CheckedPut::of(*writer, framed)) {
+        Some(put) => Input::Put { conn, put: Box::new(put) },
+        None => Input::Frame { conn, frame: Box::new(frame) },
     }
 }
 
