@@ -30,6 +30,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use truceline::party::relay::RelayPlace;
+use truceline::wire::limit::PASS_TOKENS_MAX;
 use truceline::wire::pass::Token;
 use truceline::wire::queue::QueueRole;
 use truceline::wire::reply::Reply;
@@ -88,9 +89,18 @@ async fn open(place: RelayPlace, seed: u64, token: Token) -> Kept {
 }
 
 /// A turn of the relay that stays: queues come, all are used, the oldest go.
-async fn turn(relay: &Relay, turn: u64, kept: &mut VecDeque<Vec<Kept>>) -> anyhow::Result<()> {
+async fn turn(
+    relay: &Relay,
+    turn: u64,
+    tokens: &mut Vec<Token>,
+    kept: &mut VecDeque<Vec<Kept>>,
+) -> anyhow::Result<()> {
+    // A whole pass at a time: what a relay holds of passes that nobody uses is not what is looked at.
+    if tokens.len() < QUEUES as usize {
+        tokens.extend(relay.tokens(PASS_TOKENS_MAX as usize)?);
+    }
     let mut coming = JoinSet::new();
-    for (token, number) in relay.tokens(QUEUES as usize)?.into_iter().zip(0..) {
+    for (token, number) in tokens.drain(..QUEUES as usize).zip(0..) {
         coming.spawn(open(relay.place().clone(), turn * QUEUES + number, token));
     }
     for all in kept.iter_mut() {
@@ -135,12 +145,12 @@ async fn soak(setup: &Setup, minutes: f64) -> anyhow::Result<bool> {
     let token = dies.tokens(1)?[0];
     drop(Client::open(dies.place(), &stored.queue, token).await);
     let (begin, whole) = (Instant::now(), Duration::from_secs_f64(minutes * 60.0));
-    let (mut kept, mut memory, mut turns) = (VecDeque::new(), Vec::new(), 1);
-    turn(&stays, 0, &mut kept).await?;
+    let (mut kept, mut memory, mut turns, mut tokens) = (VecDeque::new(), Vec::new(), 1, Vec::new());
+    turn(&stays, 0, &mut tokens, &mut kept).await?;
     tokio::time::sleep(SETTLE).await;
     let at_first = descriptors(stays.pid())?;
     while begin.elapsed() < whole {
-        turn(&stays, turns, &mut kept).await?;
+        turn(&stays, turns, &mut tokens, &mut kept).await?;
         memory.push(memory_bytes(stays.pid())? / 1024.0);
         life(&dies, &mut stored).await;
         drop(dies);
