@@ -36,7 +36,7 @@ pub async fn floor(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
 }
 
 /// What is promised of one pair is promised of the time that it takes.
-fn row(pairs: usize, window: u64, does: Does, compared: &Compared) -> Row {
+pub fn row(pairs: usize, window: u64, does: Does, compared: &Compared) -> Row {
     let what = if does == Does::Put { "put to stored" } else { "put, get, drop" };
     let row = Row {
         what: format!("relay: {pairs} × {window}, {what}"),

@@ -14,6 +14,8 @@
     reason = "what is shared with tests stops where it cannot go on"
 )]
 
+#[path = "../../tests/postgres/cluster.rs"]
+mod cluster;
 mod floor;
 mod growth;
 mod idle;
@@ -33,6 +35,7 @@ mod rounds;
 #[path = "../lists/scene.rs"]
 #[allow(dead_code, reason = "the lists' benchmark uses the rest")]
 mod scene;
+mod shared;
 mod store;
 mod table;
 
@@ -41,7 +44,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use table::Table;
 
-const PARTS: [&str; 7] = ["floor", "load", "idle", "growth", "startup", "peers", "officer"];
+const PARTS: [&str; 8] = ["floor", "load", "idle", "growth", "startup", "shared", "peers", "officer"];
 /// Files for 5,000 connections, here and at the other end of each.
 const FILES: u64 = 20_000;
 const ROUNDS: usize = 5;
@@ -69,6 +72,7 @@ async fn run(parts: &[String]) -> anyhow::Result<Table> {
             "idle" => idle::idle(&setup, &mut table).await?,
             "growth" => growth::growth(&setup, &mut table).await?,
             "startup" => growth::startup(&setup, &mut table).await?,
+            "shared" => shared::shared(&setup, &mut table).await?,
             "peers" => peers::peers(&setup, &mut table).await?,
             "officer" => officer::officer(&setup, &mut table).await?,
             other => anyhow::bail!("there is no part '{other}': {}", PARTS.join(", ")),

@@ -1,4 +1,6 @@
-//! Real PostgreSQL servers on loopback, over TLS: a primary and two standbys, of which the first is synchronous.
+//! Real PostgreSQL servers on loopback, over TLS: a primary and standbys, of which the first is synchronous.
+
+#![allow(dead_code, reason = "the benchmark uses its part")]
 
 use rcgen::{CertificateParams, KeyPair};
 use std::fs;
@@ -17,17 +19,14 @@ const NOBODY: u32 = 65_534;
 const ATTEMPTS: u32 = 600;
 
 /// Where the servers' programs are: `TRUCELINE_POSTGRES`, or where Debian has them.
-fn programs() -> PathBuf {
+pub fn programs() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("TRUCELINE_POSTGRES") {
-        return named.into();
+        return Some(named.into());
     }
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
     found.sort();
-    let found = found.into_iter().rev().find(|bin| bin.join("initdb").exists());
-    found.expect(
-        "no PostgreSQL servers here: install Debian's postgresql, or name their folder in TRUCELINE_POSTGRES",
-    )
+    found.into_iter().rev().find(|bin| bin.join("initdb").exists())
 }
 
 fn is_root() -> bool {
@@ -35,7 +34,10 @@ fn is_root() -> bool {
 }
 
 fn program(name: &str) -> Command {
-    let mut command = Command::new(programs().join(name));
+    let programs = programs().expect(
+        "no PostgreSQL servers here: install Debian's postgresql, or name their folder in TRUCELINE_POSTGRES",
+    );
+    let mut command = Command::new(programs.join(name));
     command.stdin(Stdio::null()).stdout(Stdio::null()).env("PGPASSWORD", PASSWORD);
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
@@ -134,9 +136,9 @@ fn free_ports(count: usize) -> Vec<u16> {
 }
 
 impl Cluster {
-    /// With so many standbys, `s1` and on.
-    pub fn start(standbys: usize) -> Self {
-        let place = tempfile::tempdir().unwrap();
+    /// In a folder of this one, with so many standbys, `s1` and on.
+    pub fn start_in(dir: &Path, standbys: usize) -> Self {
+        let place = tempfile::tempdir_in(dir).unwrap();
         give(place.path());
         let ports = free_ports(1 + standbys);
         let key = KeyPair::generate().unwrap();

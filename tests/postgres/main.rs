@@ -98,7 +98,7 @@ struct Bench {
 
 impl Bench {
     fn start(standbys: usize) -> Self {
-        let cluster = Cluster::start(standbys);
+        let cluster = Cluster::start_in(&std::env::temp_dir(), standbys);
         let place = tempfile::tempdir().unwrap();
         let one = folder(place.path(), "one", &cluster, None);
         let two = folder(place.path(), "two", &cluster, Some(&one));
@@ -165,7 +165,7 @@ async fn two_relays_serve_the_same_queues() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL's servers"]
 async fn a_server_that_could_lose_what_it_says_is_stored_is_refused() {
-    let cluster = Cluster::start(0);
+    let cluster = Cluster::start_in(&std::env::temp_dir(), 0);
     let place = tempfile::tempdir().unwrap();
     let dir = folder(place.path(), "one", &cluster, None);
     let refused = |wanted: &str| {
