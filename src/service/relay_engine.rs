@@ -15,20 +15,22 @@ use crate::service::relay::RelayError;
 use crate::service::relay_accept::Settings;
 use crate::service::relay_conn::{Event, Outbox};
 use crate::service::relay_disk::{self, Disk};
-use crate::service::relay_folder::{IssuedPass, RelayFolder, Status};
+use crate::service::relay_folder::{RelayFolder, Status};
 use crate::service::relay_metrics::{Metrics, event};
 use crate::service::relay_often::Often;
-use crate::service::relay_revoked::Revocation;
-use crate::service::relay_shared::SharedStore;
 use crate::step::{Record, Step};
 use crate::time::{Millis, UnixMillis};
 use crate::wire::frame::Framed;
 use crate::wire::reply::{Bound, Reply};
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+mod passes;
+pub(super) mod sharing;
+
+use sharing::Sharing;
 
 /// Inputs of one commit: 4 MiB of cells.
 const BATCH_MAX: usize = 256;
@@ -36,19 +38,11 @@ const BATCH_MAX: usize = 256;
 const BEAT: Duration = Duration::from_secs(1);
 /// Beats between two lines about what it did.
 const BEATS_PER_LINE: u64 = 60;
-/// Beats between two looks at what a shared store holds.
-const BEATS_PER_COUNT: u64 = 10;
 /// After a commit that the disk had no room for, this long nothing new is taken.
 const FULL_FOR: Millis = Millis::secs(10);
 
 /// What a monitor is told of the room of servers.
 const ROOM_UNKNOWN: u64 = i64::MAX as u64;
-
-/// A store that other relays write too, and what they tell.
-pub(super) struct Sharing {
-    pub(super) store: SharedStore,
-    pub(super) stirred: mpsc::Receiver<String>,
-}
 
 /// Why a batch was not made durable; nothing of it was answered.
 enum Undone {
@@ -159,7 +153,7 @@ impl Engine {
                 () = tokio::time::sleep(wait.unwrap_or(BEAT)), if wait.is_some() => {
                     Event::Input(Input::Tick)
                 }
-                told = heard(self.sharing.as_mut()) => {
+                told = sharing::heard(self.sharing.as_mut()) => {
                     self.stir(told).await?;
                     continue;
                 }
@@ -285,58 +279,6 @@ impl Engine {
         }
     }
 
-    /// Looks at queues that other relays changed.
-    async fn stir(&mut self, told: Option<String>) -> Result<(), RelayError> {
-        let Some(sharing) = &mut self.sharing else { return Ok(()) };
-        let side = sharing.store.side();
-        let mut queues = Vec::new();
-        let mut next = told;
-        while let Some(told) = next {
-            queues.extend(side.heard(&told));
-            next = sharing.stirred.try_recv().ok();
-        }
-        let needs = self.relay.stirred(queues);
-        self.own_turn(&needs, |_, _| Step::new()).await
-    }
-
-    /// What a relay does now and then with a store that it shares: answers gets whose cells nobody told of, forgets what
-    /// was kept long enough, counts.
-    async fn look_around(&mut self) -> Result<(), RelayError> {
-        let Some(sharing) = &self.sharing else { return Ok(()) };
-        let side = sharing.store.side();
-        self.relay.let_queues_go();
-        let needs = self.relay.awaited();
-        self.own_turn(&needs, |_, _| Step::new()).await?;
-        if !self.beats.is_multiple_of(BEATS_PER_COUNT) {
-            return Ok(());
-        }
-        let now = clock::now();
-        let looked = async {
-            let expired = side.expired(UnixMillis(now.0.saturating_sub(self.limits.retention.0))).await?;
-            Ok::<_, PostgresError>((expired, side.expire_tokens(now).await?, side.totals().await?))
-        };
-        match looked.await {
-            Ok((expired, tokens, counted)) => {
-                self.counted = counted;
-                if tokens > 0 {
-                    self.activity.add(Notice::TokensExpired(tokens));
-                }
-                if !expired.is_empty() {
-                    let needs = Needs { changed: expired.clone(), ..Needs::default() };
-                    self.own_turn(&needs, |relay, now| relay.expire(expired, now)).await?;
-                }
-            }
-            Err(error) => self.tell_unanswered(&error),
-        }
-        Ok(())
-    }
-
-    fn tell_unanswered(&mut self, error: &PostgresError) {
-        if let Some(times) = self.no_answer.again() {
-            tracing::error!(times, %error, "the store does not answer: nothing is acknowledged");
-        }
-    }
-
     fn deliver(&mut self, conn: ConnId, answer: Answer) {
         let closes = matches!(answer, Answer::Close);
         if let Some(outbox) = self.outboxes.get(&conn) {
@@ -459,94 +401,11 @@ impl Engine {
         self.told = Some(status);
         Ok(())
     }
-
-    /// Takes in the passes issued since the last look, once all is taken back that was to be before they were issued.
-    async fn take_passes(&mut self) -> Result<(), RelayError> {
-        loop {
-            let folder = self.folder.clone();
-            let (issued, revoked) = match self.disk.run(move |_| folder.waiting()).await? {
-                Ok(waiting) => waiting,
-                Err(error) => {
-                    if let Some(times) = self.no_passes.again() {
-                        tracing::warn!(times, %error, "the folder of issued passes cannot be read");
-                    }
-                    return Ok(());
-                }
-            };
-            let (mut taken_back, full) = (false, clock::now() < self.full_until);
-            for Revocation { path, which } in revoked {
-                let Ok(which) = which else {
-                    if let Some(times) = self.no_passes.again() {
-                        tracing::warn!(
-                            times,
-                            "a revocation among the issued passes cannot be read, or is damaged: remove it, and revoke again"
-                        );
-                    }
-                    continue;
-                };
-                // Meanwhile nothing is opened.
-                if full || !self.take(Input::Revoked(which), path).await? {
-                    return Ok(());
-                }
-                taken_back = true;
-            }
-            // Those that were read before may be among what was taken back.
-            if !taken_back {
-                return self.take_issued(issued).await;
-            }
-        }
-    }
-
-    async fn take_issued(&mut self, issued: Vec<IssuedPass>) -> Result<(), RelayError> {
-        for pass in issued {
-            let Ok((hashes, expires)) = pass.tokens else {
-                if let Some(times) = self.no_passes.again() {
-                    tracing::warn!(
-                        times,
-                        "a file among the issued passes cannot be read, or is damaged: remove it, and issue another pass"
-                    );
-                }
-                continue;
-            };
-            // Without room it waits: what has no room makes the relay begin again, and connections end.
-            if !self.relay.has_room_for(hashes.len()) {
-                if let Some(times) = self.no_room.again() {
-                    tracing::warn!(times, "an issued pass waits: the disk is full");
-                }
-                continue;
-            }
-            if !self.take(Input::Tokens { hashes, expires }, pass.path).await? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes in what a file among the passes says; false when there was no room. It is in the store and its file gone, both
-    /// durably, before any token can be spent: so no crash brings back one that is spent, or taken back.
-    async fn take(&mut self, input: Input, file: PathBuf) -> Result<bool, RelayError> {
-        let needs = self.sharing.as_ref().map(|_| self.relay.needs([&input])).unwrap_or_default();
-        if let Err(undone) = self.turn(&needs, |relay, now| relay.handle(input, now)).await? {
-            self.begin_again(undone).await?;
-            return Ok(false);
-        }
-        let folder = self.folder.clone();
-        self.disk.run(move |_| folder.forget_issued(&file)).await??;
-        Ok(true)
-    }
 }
 
 fn opens(event: &Event) -> bool {
     let Event::Input(Input::Frame { frame, .. }) = event else { return false };
     matches!(frame.as_ref(), Ok(framed) if matches!(framed.said, Request::Open(_)))
-}
-
-/// What other relays tell; never, where there are none.
-async fn heard(sharing: Option<&mut Sharing>) -> Option<String> {
-    match sharing {
-        Some(sharing) => sharing.stirred.recv().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// A request whose batch was not made durable.
