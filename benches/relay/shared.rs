@@ -14,7 +14,14 @@ pub async fn shared(setup: &Setup, table: &mut Table) -> anyhow::Result<()> {
         return Ok(());
     }
     let cluster = Cluster::start_in(&setup.dir, 1);
-    let (mut shared, mut own) = (Relay::start_on(setup, &cluster)?, Relay::start(setup)?);
+    let mut shared = Relay::start_changed(setup, |folder| {
+        let config = folder.join("relay.toml");
+        let store = format!("store = \"{}\"\nstore_ca = \"servers.pem\"\n", cluster.url());
+        std::fs::write(&config, std::fs::read_to_string(&config)? + &store)?;
+        std::fs::copy(cluster.certificate(), folder.join("servers.pem"))?;
+        Ok(())
+    })?;
+    let mut own = Relay::start(setup)?;
     for (pairs, window) in [(1, 1), (16, 16), (128, 16)] {
         let mut theirs = shared.pairs(pairs, Does::Put).await?;
         let mut ours = own.pairs(pairs, Does::Put).await?;
