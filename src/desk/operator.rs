@@ -6,6 +6,7 @@ use crate::desk::operator_grammar::{Command, Folder, Init, Operator, Pass, Revok
 use crate::host::clock;
 use crate::host::confine::{self, Confined, Reach};
 use crate::host::entropy::OsEntropy;
+use crate::host::folder::{self, Lodging};
 use crate::host::postgres::PostgresError;
 use crate::host::process;
 use crate::host::store::StoreError;
@@ -89,7 +90,13 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Corrupt { .. } => format!("relay.sqlite: {error}"),
         _ => error.to_string(),
     };
-    Failure::new(exit, what, error.remedy())
+    let remedy = match error {
+        StoreError::Corrupt { .. } => {
+            "Keep a copy of the folder, and check the disk. What to do then is in OPERATIONS.md (Damage): a new store has none of the old one's queues.".to_owned()
+        }
+        _ => error.remedy(),
+    };
+    Failure::new(exit, what, remedy)
 }
 
 fn of_postgres(error: &PostgresError) -> Failure {
@@ -115,8 +122,11 @@ impl From<RelayFolderError> for Failure {
                 let path = path.display();
                 format!("Bring key.pem back from a copy. If the making of the relay was cut short, end it, with a new pin: truceline-relay init '{path}'.")
             }
+            RelayFolderError::StoreGone(_) => {
+                "Bring relay.sqlite back, with its -wal, if you can. To begin anew under the same pin: init another folder, and put certificate.pem, key.pem and deposit.key of this one there (OPERATIONS.md, Damage).".to_owned()
+            }
             RelayFolderError::NotOwner { .. } => {
-                "Run it as the folder's owner: runuser -u USER -- truceline-relay ...".to_owned()
+                "Run it as the folder's owner: runuser -u USER -- truceline-relay ... Or, after a copy made as root, give it to the user who serves: chown -R USER: FOLDER".to_owned()
             }
             RelayFolderError::Config(_) => {
                 "Correct the file, or leave the line out: then the default holds.".to_owned()
@@ -141,7 +151,7 @@ impl From<RelayError> for Failure {
             RelayError::Acceptor(_) => Self::new(
                 Exit::Folder,
                 error,
-                "Check that certificate.pem and key.pem are in the folder, key.pem with permissions 600.",
+                "Check that certificate.pem and key.pem in the folder are a pair, the one that init made, that the user who serves owns them, and that key.pem is his alone (chmod 600). Keep copies: what is lost is brought back from there.",
             ),
             RelayError::Listen { key, .. } => {
                 let or = if key == "listen" { " or --listen" } else { "" };
@@ -243,7 +253,7 @@ fn revoke(asked: &Revoke, as_json: bool) -> Result<(), Failure> {
     let (which, told) = if asked.all {
         ("all", "No pass issued until now opens a queue any more.")
     } else {
-        ("pass", "What was left of this pass opens nothing any more.")
+        ("pass", "What was left of this pass opens nothing at this relay any more.")
     };
     show(as_json, &json!({"revoked": which}), &format!("{told} Queues that were opened stay."))
 }
@@ -329,6 +339,11 @@ fn serve(asked: &Serve, as_json: bool) -> Result<(), Failure> {
     // How many processors it may use is written where a confined process cannot look. Before it has threads: they begin as
     // confined as this one is.
     runtime.worker_threads(std::thread::available_parallelism().map_or(1, usize::from));
+    if let Ok(Lodging::Memory | Lodging::Network) = folder::lodging(folder.path()) {
+        tracing::warn!(
+            "the folder is in memory or on another machine: what is told to be stored may be lost (see check)"
+        );
+    }
     confine(&folder, &config);
     let runtime = runtime.enable_all().build().map_err(RelayError::Thread)?;
     runtime.block_on(async {

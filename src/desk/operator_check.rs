@@ -129,6 +129,8 @@ pub fn check(folder: &RelayFolder, now: UnixMillis) -> Vec<Finding> {
         (_, false) => free("listen", config.listen),
     };
     let metrics = config.metrics.filter(|_| !serving).map(|address| free("metrics", address));
+    // Servers are asked also while the relay serves: it may wait for them, and for their standbys.
+    let status = if config.store.is_some() { folder.status_of_servers(now) } else { status };
     let store = match status {
         Ok(status) => Found::Good(format!("{} queues, {} cells", status.queues, status.cells)),
         Err(error) => of_relay(error),
@@ -247,7 +249,14 @@ fn room(folder: &RelayFolder, config: &RelayConfig) -> Found {
         );
     }
     let (room, reserve) = (free >> 20, config.reserve_bytes >> 20);
-    let what = format!("{room} MiB free, of which {reserve} are left free (reserve_bytes)");
+    let bound = config.store_bytes_max.map(|max| {
+        let left = max.saturating_sub(store) >> 20;
+        format!("; the store's file may grow by {left} MiB (store_bytes_max), beside what it has free within")
+    });
+    let what = format!(
+        "{room} MiB free, of which {reserve} are left free (reserve_bytes){}",
+        bound.unwrap_or_default()
+    );
     if free <= config.reserve_bytes {
         bad(Exit::Disk, format!("{what}: nothing new is stored"), "Make room, or lower reserve_bytes.")
     } else if free <= config.reserve_bytes.saturating_mul(ROOM_RESERVES) {

@@ -73,6 +73,9 @@ pub enum PostgresError {
         /// What to set instead.
         remedy: &'static str,
     },
+    /// Each commit would wait for a standby, and none is connected.
+    #[error("PostgreSQL waits for a synchronous standby, and none is connected: nothing is acknowledged")]
+    NoStandby,
     /// What lies there is of another version of this program, or of another program.
     #[error("the database holds a store of format {found}; this program knows format {known}")]
     VersionUnknown {
@@ -112,7 +115,12 @@ impl PostgresError {
             Self::WouldLose { remedy, .. } => remedy,
             Self::VersionUnknown { .. } => "Use the program that made it, or another database.",
             Self::Damaged(_) => "Check the servers' disks; promote a standby that is whole.",
-            Self::Failed(_) => "Look at PostgreSQL's log.",
+            Self::NoStandby => {
+                "Start the standby; its application_name must be one of those in synchronous_standby_names."
+            }
+            Self::Failed(_) => {
+                "Look at PostgreSQL's log. Where leave is missing, make the relay's user the owner of its database."
+            }
             Self::Full => "Free space on the server's disk.",
             Self::Misused(_) => "This is a defect of the program: please report it.",
         }
@@ -155,6 +163,8 @@ pub struct Session {
     warnings: Arc<AtomicU64>,
     settings: Statement,
     durability: Durability,
+    /// Which server it is of.
+    pub server: String,
 }
 
 fn is_near(host: &Host) -> bool {
@@ -194,9 +204,6 @@ impl Postgres {
             }
         };
         config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        config.connect_timeout(CONNECT_WITHIN).tcp_user_timeout(Duration::from_secs(30));
-        config.keepalives_idle(Duration::from_secs(30)).application_name("truceline-relay");
         Ok(Self { config, tls, durability })
     }
 
@@ -206,24 +213,66 @@ impl Postgres {
     /// # Errors
     /// [`PostgresError`].
     pub async fn connect(&self, told: Option<mpsc::Sender<String>>) -> Result<Session, PostgresError> {
-        let unreachable = |error: tokio_postgres::Error| PostgresError::Unreachable(words(&error));
+        let mut refused = Vec::new();
+        for (server, config) in self.servers() {
+            match self.connect_to(&config, told.clone()).await {
+                Ok((client, warnings)) => return self.begin(client, warnings, server).await,
+                Err(error) => refused.push(format!("{server}: {}", words(&error))),
+            }
+        }
+        Err(PostgresError::Unreachable(refused.join("; ")))
+    }
+
+    /// Each server by itself, with its name: what is wrong with one is not hidden by another.
+    fn servers(&self) -> Vec<(String, Config)> {
+        let ports = self.config.get_ports();
+        let each = self.config.get_hosts().iter().enumerate().filter_map(|(at, host)| {
+            let Host::Tcp(name) = host else { return None };
+            let port = ports.get(at).or_else(|| ports.first()).copied().unwrap_or(PORT);
+            let mut one = Config::new();
+            one.host(name.as_str()).port(port).ssl_mode(self.config.get_ssl_mode());
+            one.target_session_attrs(TargetSessionAttrs::ReadWrite).application_name("truceline-relay");
+            one.connect_timeout(CONNECT_WITHIN).tcp_user_timeout(Duration::from_secs(30));
+            one.keepalives_idle(Duration::from_secs(30));
+            self.config.get_user().map(|user| one.user(user));
+            self.config.get_password().map(|password| one.password(password));
+            self.config.get_dbname().map(|name| one.dbname(name));
+            self.config.get_options().map(|options| one.options(options));
+            Some((format!("{name}:{port}"), one))
+        });
+        each.collect()
+    }
+
+    async fn connect_to(
+        &self,
+        config: &Config,
+        told: Option<mpsc::Sender<String>>,
+    ) -> Result<(Client, Arc<AtomicU64>), tokio_postgres::Error> {
         let warnings = Arc::new(AtomicU64::new(0));
         let client = match &self.tls {
             None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(unreachable)?;
+                let (client, connection) = config.connect(NoTls).await?;
                 drop(tokio::spawn(drive(connection, warnings.clone(), told)));
                 client
             }
             Some(tls) => {
-                let maker = Tls(tls.clone());
-                let (client, connection) = self.config.connect(maker).await.map_err(unreachable)?;
+                let (client, connection) = config.connect(Tls(tls.clone())).await?;
                 drop(tokio::spawn(drive(connection, warnings.clone(), told)));
                 client
             }
         };
+        Ok((client, warnings))
+    }
+
+    async fn begin(
+        &self,
+        client: Client,
+        warnings: Arc<AtomicU64>,
+        server: String,
+    ) -> Result<Session, PostgresError> {
         let columns = SETTINGS.map(|name| format!("coalesce(current_setting('{name}', true), '')"));
         let settings = client.prepare(&format!("SELECT {}", columns.join(", "))).await?;
-        let session = Session { client, warnings, settings, durability: self.durability };
+        let session = Session { client, warnings, settings, durability: self.durability, server };
         // The server's own, before the session chooses.
         session.judge(&session.client.query_one(&session.settings, &[]).await?)?;
         session.client.batch_execute(SESSION).await?;
@@ -280,6 +329,19 @@ impl Session {
         judge(&values, self.durability)
     }
 
+    /// Whether a commit would wait for a standby that is not there. The server tells other users than its own only that
+    /// there are some, not which: one that is there may still be another than those named.
+    ///
+    /// # Errors
+    /// [`PostgresError::Failed`].
+    pub async fn lacks_standby(&self) -> Result<bool, PostgresError> {
+        if self.durability == Durability::Single {
+            return Ok(false);
+        }
+        let there = "SELECT EXISTS (SELECT 1 FROM pg_stat_replication)";
+        Ok(!self.client.query_one(there, &[]).await?.try_get::<_, bool>(0)?)
+    }
+
     /// Ends a transaction. When it returns, what was written lasts.
     ///
     /// # Errors
@@ -314,7 +376,7 @@ fn judge(values: &[&str], durability: Durability) -> Result<(), PostgresError> {
     let single = durability == Durability::Single;
     let told = |value: &str| !(single && value.is_empty());
     if told(fsync) && fsync != "on" {
-        return lose("fsync", fsync, "Set fsync = on in postgresql.conf, and start the server again.");
+        return lose("fsync", fsync, "Set fsync = on in postgresql.conf, and have it read.");
     }
     if told(pages) && pages != "on" {
         return lose(

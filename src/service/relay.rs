@@ -127,18 +127,19 @@ impl RelayService {
         let depositor = Depositor::new(key)?;
         let limits = config.limits();
         let (disk, disk_thread) = Disk::start(store).map_err(RelayError::Thread)?;
-        let (relay, sharing, cells) = if let Some(postgres) = config.postgres(folder.path())? {
+        let (relay, sharing, cells, totals) = if let Some(postgres) = config.postgres(folder.path())? {
             let (store, stirred) = SharedStore::start(postgres).await?;
-            let cells = Cells::Shared(store.side());
-            (Relay::sharing(limits), Some(Sharing { store, stirred }), cells)
+            let side = store.side();
+            let totals = side.totals().await?;
+            (Relay::sharing(limits), Some(Sharing { store, stirred }), Cells::Shared(side), totals)
         } else {
             let restored = disk.run(move |store| relay_disk::restore(store, limits)).await??;
             if restored.damaged > 0 {
                 tracing::error!(rows = restored.damaged, "rows of the store are damaged: check the disk");
             }
-            (restored.relay, None, Cells::Own(disk.clone()))
+            let totals = restored.relay.totals();
+            (restored.relay, None, Cells::Own(disk.clone()), totals)
         };
-        let totals = relay.totals();
         tracing::info!(queues = totals.queues, cells = totals.cells, "store read");
         let failed = |cause| RelayError::Listen { key: "listen", address: config.listen, cause };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;

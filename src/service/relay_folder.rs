@@ -60,6 +60,9 @@ pub enum RelayFolderError {
     /// There is a store, and no key: a crash ended its making, or the key was taken away.
     #[error("there is no relay in {0} yet: key.pem is missing")]
     Unfinished(PathBuf),
+    /// There is a key, and no store.
+    #[error("the store is gone: relay.sqlite is missing in {0}")]
+    StoreGone(PathBuf),
     /// It is another user's: what this one made there the relay could not read, or the other way about.
     #[error("{path} belongs to user {owner}, and this is user {me}")]
     NotOwner {
@@ -177,8 +180,7 @@ impl RelayFolder {
         if self.0.join(KEY).exists() || RESTORED.iter().any(|table| store.count(*table) > 0) {
             return Err(exists());
         }
-        let passes = self.0.join(PASSES);
-        std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&passes).map_err(failed(&passes))?;
+        self.make_passes()?;
         if !self.0.join(CONFIG).exists() {
             folder::write_private(&self.0.join(CONFIG), config.print().as_bytes())?;
         }
@@ -216,12 +218,18 @@ impl RelayFolder {
     }
 
     pub(super) fn check(&self) -> Result<(), RelayFolderError> {
-        if !SqliteStore::exists(&self.0) {
+        if !self.0.is_dir() {
             return Err(RelayFolderError::Missing(self.0.clone()));
         }
+        // Asked first: into another's folder one may not even look.
         let (owner, me) = (folder::owner(&self.0)?, process::user());
         if owner != me {
             return Err(RelayFolderError::NotOwner { path: self.0.clone(), owner, me });
+        }
+        match (SqliteStore::exists(&self.0), self.0.join(KEY).exists()) {
+            (false, true) => return Err(RelayFolderError::StoreGone(self.0.clone())),
+            (false, false) => return Err(RelayFolderError::Missing(self.0.clone())),
+            (true, _) => {}
         }
         if !self.0.join(KEY).exists() {
             return Err(RelayFolderError::Unfinished(self.0.clone()));
@@ -292,13 +300,21 @@ impl RelayFolder {
             text.push_str(&token.hash().0.hex());
             text.push('\n');
         }
-        let file = self.passes().join(format!("{}.{PASS_ENDING}", pass_name(&text)));
+        let file = self.make_passes()?.join(format!("{}.{PASS_ENDING}", pass_name(&text)));
         folder::write_private(&file, text.as_bytes())?;
         Ok(pass)
     }
 
-    pub(super) fn passes(&self) -> PathBuf {
+    fn passes(&self) -> PathBuf {
         self.0.join(PASSES)
+    }
+
+    /// The folder of passes; an empty one is easily lost in a copy.
+    pub(super) fn make_passes(&self) -> Result<PathBuf, FolderError> {
+        let passes = self.passes();
+        let mut made = std::fs::DirBuilder::new();
+        made.mode(0o700).recursive(true).create(&passes).map_err(failed(&passes))?;
+        Ok(passes)
     }
 
     /// Passes that were issued and not yet taken in.
@@ -383,7 +399,7 @@ impl RelayFolder {
         self.check()?;
         match SqliteStore::open_to_read(&self.0) {
             Ok(mut store) => match self.config()?.postgres(&self.0)? {
-                Some(postgres) => self.count_shared(postgres, now),
+                Some(postgres) => self.count_shared(postgres, false, now),
                 None => self.count(&mut store, now),
             },
             Err(StoreError::Locked) => {
@@ -396,8 +412,22 @@ impl RelayFolder {
         }
     }
 
-    fn count_shared(&self, postgres: Postgres, now: UnixMillis) -> Result<Status, RelayFolderError> {
-        let mut totals = relay_shared::totals_of(postgres)?;
+    /// Totals of what the servers hold that keep the store, if they could store more now; whether a relay serves or not.
+    ///
+    /// # Errors
+    /// [`RelayFolderError`]; where there are no servers, [`RelayFolderError::Missing`].
+    pub fn status_of_servers(&self, now: UnixMillis) -> Result<Status, RelayFolderError> {
+        let missing = || RelayFolderError::Missing(self.0.clone());
+        self.count_shared(self.config()?.postgres(&self.0)?.ok_or_else(missing)?, true, now)
+    }
+
+    fn count_shared(
+        &self,
+        postgres: Postgres,
+        can_commit: bool,
+        now: UnixMillis,
+    ) -> Result<Status, RelayFolderError> {
+        let mut totals = relay_shared::totals_of(postgres, can_commit)?;
         let waiting = self.issued()?.into_iter().filter_map(|issued| issued.tokens.ok());
         totals.tokens += waiting.map(|(hashes, _)| hashes.len() as u64).sum::<u64>();
         Ok(Status { serving: false, ..Status::of(&totals, now) })

@@ -56,7 +56,7 @@ impl RelayFolder {
         }
         let lines = hashes.map(|hashes| hashes.iter().map(|hash| hash.0.hex() + "\n").collect());
         let text = FIRST.to_owned() + &lines.unwrap_or_else(|| ALL.to_owned());
-        let file = self.passes().join(format!("{}.{ENDING}", pass_name(&text)));
+        let file = self.make_passes()?.join(format!("{}.{ENDING}", pass_name(&text)));
         // The same may wait there already.
         Ok(folder::write_whole(&file, true, |out| out.write_all(text.as_bytes()).map_err(failed(&file)))?)
     }

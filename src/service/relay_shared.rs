@@ -19,6 +19,7 @@ use crate::relay::engine::Relay;
 use crate::relay::message::{CellKey, HeldCell, Totals};
 use crate::relay::shared::{Changes, Learned, Needs};
 use crate::service::relay_disk::ReadCell;
+use crate::service::relay_often::Often;
 use crate::step::Record;
 use crate::time::UnixMillis;
 use crate::wire::pass::TokenHash;
@@ -34,7 +35,10 @@ use tokio_postgres::{Row, Statement};
 
 /// The format of these tables.
 const VERSION: i32 = 1;
+/// Nothing waits for a standby here: there is nothing yet to lose, and a server without them has them made.
 const TABLES: &str = "
+BEGIN;
+SET LOCAL synchronous_commit = local;
 CREATE TABLE IF NOT EXISTS truceline_store
     (one boolean PRIMARY KEY DEFAULT true CHECK (one), version integer NOT NULL, next bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS truceline_queue
@@ -47,8 +51,10 @@ CREATE TABLE IF NOT EXISTS truceline_cell
 CREATE INDEX IF NOT EXISTS truceline_cell_stored ON truceline_cell (stored);
 CREATE TABLE IF NOT EXISTS truceline_token
     (hash bytea PRIMARY KEY, expires bigint NOT NULL, spent boolean NOT NULL DEFAULT false);
+INSERT INTO truceline_store (version, next) VALUES (1, 0) ON CONFLICT (one) DO NOTHING;
+COMMIT;
 ";
-const FIRST: &str = "INSERT INTO truceline_store (version, next) VALUES (1, 0) ON CONFLICT (one) DO NOTHING";
+const HAS_TABLES: &str = "SELECT to_regclass('truceline_token') IS NOT NULL";
 
 const NAMES: &str = "SELECT next FROM truceline_store FOR UPDATE";
 const QUEUES: &str = "SELECT number, row FROM truceline_queue \
@@ -91,6 +97,8 @@ const TELL: &str = "SELECT pg_notify('truceline', $1)";
 const BEGIN_WITHIN: Duration = Duration::from_secs(20);
 const COMMIT_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
+/// A commit that takes longer is told.
+const SLOW_AFTER: Duration = Duration::from_secs(5);
 /// After a server could not be reached, none is tried for so long.
 const AGAIN_SECS: f64 = 1.0;
 
@@ -117,6 +125,10 @@ async fn within<T>(
     timeout(patience, work).await.map_err(|_| late())?
 }
 
+async fn has_tables(session: &Session) -> Result<bool, PostgresError> {
+    Ok(session.client.query_one(HAS_TABLES, &[]).await?.try_get(0)?)
+}
+
 /// The session that writes.
 struct Writer {
     session: Session,
@@ -134,6 +146,12 @@ impl Writer {
     async fn new(postgres: &Postgres) -> Result<Self, PostgresError> {
         let session = postgres.connect(None).await?;
         let client = &session.client;
+        if !has_tables(&session).await? {
+            // Two relays may make them at once: the second finds them when it looks again.
+            if client.batch_execute(TABLES).await.is_err() {
+                client.batch_execute(&format!("ROLLBACK; {TABLES}")).await?;
+            }
+        }
         let version: i32 = client.query_one("SELECT version FROM truceline_store", &[]).await?.try_get(0)?;
         if version != VERSION {
             return Err(PostgresError::VersionUnknown { found: version, known: VERSION });
@@ -263,19 +281,19 @@ pub(super) struct SharedStore {
     writer: Option<Writer>,
     held: Option<Held>,
     failed: Option<Stopwatch>,
+    waits: Often,
     side: Arc<Side>,
 }
 
 impl SharedStore {
     /// Connects; makes the tables where there are none. The second is given what other relays tell.
     pub(super) async fn start(postgres: Postgres) -> Result<(Self, mpsc::Receiver<String>), PostgresError> {
-        let session = postgres.connect(None).await?;
-        // Two relays may make them at once: the second finds them when it looks again.
-        if session.client.batch_execute(TABLES).await.is_err() {
-            session.client.batch_execute(TABLES).await?;
+        let writer = within(BEGIN_WITHIN, Writer::new(&postgres)).await?;
+        tracing::info!(server = writer.session.server, "the store is reached");
+        if writer.session.lacks_standby().await? {
+            tracing::warn!("no standby is connected: nothing is acknowledged until one is");
         }
-        session.client.execute(FIRST, &[]).await?;
-        let writer = Some(Writer::new(&postgres).await?);
+        let writer = Some(writer);
         let (told, stirred) = mpsc::channel(64);
         let side = Arc::new(Side {
             postgres: postgres.clone(),
@@ -284,7 +302,8 @@ impl SharedStore {
             me: OsEntropy.next_u64().to_string(),
         });
         side.session().await?;
-        Ok((Self { postgres, writer, held: None, failed: None, side }, stirred))
+        let (held, failed, waits) = (None, None, Often::default());
+        Ok((Self { postgres, writer, held, failed, waits, side }, stirred))
     }
 
     pub(super) fn side(&self) -> Arc<Side> {
@@ -317,7 +336,10 @@ impl SharedStore {
                 return Err(PostgresError::Unreachable("tried a moment ago".to_owned()));
             }
             match Writer::new(&self.postgres).await {
-                Ok(writer) => self.writer = Some(writer),
+                Ok(writer) => {
+                    tracing::info!(server = writer.session.server, "the store is reached");
+                    self.writer = Some(writer);
+                }
                 Err(error) => {
                     self.failed = Some(Stopwatch::begin());
                     return Err(error);
@@ -341,7 +363,21 @@ impl SharedStore {
         if records.is_empty() && self.held.is_none() {
             return Ok(());
         }
-        let committed = within(COMMIT_WITHIN, self.commit_now(records)).await;
+        let mut waits = std::mem::take(&mut self.waits);
+        let committed = {
+            let committing = within(COMMIT_WITHIN, self.commit_now(records));
+            tokio::pin!(committing);
+            match timeout(SLOW_AFTER, &mut committing).await {
+                Ok(committed) => committed,
+                Err(_) => {
+                    if let Some(times) = waits.again() {
+                        tracing::warn!(times, "a commit waits: look whether a standby is missing");
+                    }
+                    committing.await
+                }
+            }
+        };
+        self.waits = waits;
         let stirred = self.note(committed)?;
         self.side.tell(stirred);
         Ok(())
@@ -489,9 +525,17 @@ impl Side {
     }
 }
 
-/// What a store holds, asked from a program that has nothing else to do.
-pub(super) fn totals_of(postgres: Postgres) -> Result<Totals, PostgresError> {
+/// What a store holds, asked from a program that has nothing else to do; nothing is changed. `can_commit` asks whether
+/// something could be.
+pub(super) fn totals_of(postgres: Postgres, can_commit: bool) -> Result<Totals, PostgresError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| PostgresError::Failed(error.to_string()))?;
-    runtime.block_on(async { SharedStore::start(postgres).await?.0.side.totals().await })
+    runtime.block_on(async {
+        let side = Side { postgres, session: Mutex::default(), told: mpsc::channel(1).0, me: String::new() };
+        let session = side.session().await?;
+        if can_commit && session.lacks_standby().await? {
+            return Err(PostgresError::NoStandby);
+        }
+        if has_tables(&session).await? { side.totals().await } else { Ok(Totals::default()) }
+    })
 }

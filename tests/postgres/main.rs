@@ -202,6 +202,34 @@ async fn a_server_that_could_lose_what_it_says_is_stored_is_refused() {
     drop(reader);
 }
 
+#[test]
+#[ignore = "needs PostgreSQL's servers"]
+fn without_its_standby_a_relay_starts_and_check_says_what_is_missing() {
+    let mut cluster = Cluster::start_in(&std::env::temp_dir(), 1);
+    cluster.servers[1].kill();
+    let place = tempfile::tempdir().unwrap();
+    let dir = folder(place.path(), "one", &cluster, None);
+    let check = || relay(&["check", dir.to_str().unwrap()]);
+    // Before its tables are there, while it serves, and afterwards.
+    let refused = |checked: &Output| {
+        assert_eq!(checked.status.code(), Some(5), "{}", told(checked));
+        assert!(told(checked).contains("none is connected"), "{}", told(checked));
+    };
+    refused(&check());
+    let serving = Serving::start(&dir);
+    refused(&check());
+    drop(serving);
+    refused(&check());
+    cluster.servers[1].run();
+    for _ in 0..200 {
+        if check().status.success() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{}", told(&check()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL's servers"]
 async fn a_wait_for_the_standby_that_somebody_cancels_is_no_acknowledgement() {
