@@ -102,10 +102,10 @@ pub const KINDS: [Kind; 20] = [
     stolen(60, "slow reader: gets and puts without end, nothing read", "frames", |at| {
         Box::pin(floods::slow_reader(at))
     }),
-    kind("garbage in place of TLS, 64 addresses", "connections", |at| {
+    kind("garbage in place of TLS, 64 addresses", "tries", |at| {
         Box::pin(many(at, |attack, from| bytes(attack, from, [0x47; 4_096].into())))
     }),
-    kind("a hello of TLS 1.2, 64 addresses", "connections", |at| {
+    kind("a hello of TLS 1.2, 64 addresses", "tries", |at| {
         Box::pin(many(at, |attack, from| bytes(attack, from, hello_of_tls_1_2())))
     }),
     kind("garbage frames, 64 addresses", "frames", |at| {

@@ -139,20 +139,21 @@ impl Half {
         self.eye.saw(|seen| seen.reconnects += 1);
     }
 
-    /// Puts a cell until it is stored.
-    async fn put(&mut self, index: u64) {
-        let queue = self.queue.clone();
+    /// Puts a cell until it is stored; since when it was put, and not told that there is no room.
+    async fn put(&mut self, index: u64) -> Instant {
+        let (queue, mut begin) = (self.queue.clone(), Instant::now());
         loop {
             let client = self.client().await;
             let sent = client.send_put(&queue, index, cell(1, index)).await.is_ok();
             let reply = if sent { client.reply().await.ok().flatten() } else { None };
             match reply.map(|framed| framed.said) {
-                Some(Reply::Stored { first, count: 1, .. }) if first == index => return,
+                Some(Reply::Stored { first, count: 1, .. }) if first == index => return begin,
                 Some(Reply::Full { .. }) => {
                     self.eye.saw(|seen| seen.fulls += 1);
                     sleep(TRY_AGAIN).await;
                     // It was answered.
-                    self.eye.waits(Who::Pair, Some(Instant::now()));
+                    begin = Instant::now();
+                    self.eye.waits(Who::Pair, Some(begin));
                 }
                 Some(Reply::Busy { .. }) | None => self.broke(),
                 Some(other) => {
@@ -205,9 +206,8 @@ impl Half {
 
 async fn pair(mut writer: Half, mut reader: Half) {
     for index in 0.. {
-        let begin = Instant::now();
-        writer.eye.waits(Who::Pair, Some(begin));
-        let ((), received) = tokio::join!(writer.put(index), reader.take(index));
+        writer.eye.waits(Who::Pair, Some(Instant::now()));
+        let (begin, received) = tokio::join!(writer.put(index), reader.take(index));
         let took = received.duration_since(begin).as_secs_f64() * 1e3;
         reader.forget(index).await;
         writer.eye.saw(|seen| seen.latencies.push(took));

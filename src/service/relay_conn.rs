@@ -5,6 +5,7 @@ use crate::host::link::{FrameReader, FrameWriter, Link, LinkError};
 use crate::relay::deposit::Answer;
 use crate::relay::message::{ConnId, HeldCell, Input};
 use crate::service::relay_config::Patience;
+use crate::service::relay_crowd::Seat;
 use crate::service::relay_disk::{Cells, ReadCell};
 use crate::time::Millis;
 use crate::wire::frame::Framed;
@@ -59,23 +60,43 @@ impl From<LinkError> for Ended {
     }
 }
 
-/// Serves a connection until its peer, the engine or the service ends it.
-pub(super) async fn serve(conn: ConnId, link: Link, shared: Shared) {
-    let Link { exporter, mut reader, writer } = link;
+/// Serves a connection until its peer, the engine or the service ends it, or it loses its seat.
+pub(super) async fn serve(conn: ConnId, link: Link, seat: &Seat, shared: Shared) {
+    let Link { exporter, reader, writer } = link;
     let (outbox, outgoing) = mpsc::unbounded_channel();
     if shared.events.send(Event::Joined { conn, exporter, outbox }).await.is_err() {
         return;
     }
+    tokio::select! {
+        () = talk(conn, reader, writer, outgoing, seat, &shared) => {}
+        // Nothing is awaited for its sake: it holds what another has a right to.
+        () = seat.lost() => gone(conn, &shared).await,
+    }
+}
+
+/// Tells the engine, which answers what came before this and then lets the outbox go.
+async fn gone(conn: ConnId, shared: &Shared) {
+    let _ = shared.events.send(Event::Input(Input::Gone { conn })).await;
+}
+
+async fn talk(
+    conn: ConnId,
+    mut reader: FrameReader,
+    writer: FrameWriter,
+    outgoing: mpsc::UnboundedReceiver<Answer>,
+    seat: &Seat,
+    shared: &Shared,
+) {
     let window = Semaphore::new(WINDOW_FRAMES);
     {
-        let writing = write(writer, outgoing, &window, &shared);
+        let writing = write(writer, outgoing, &window, seat, shared);
         tokio::pin!(writing);
         let read_first = tokio::select! {
-            () = read(conn, &mut reader, &window, &shared) => true,
+            () = read(conn, &mut reader, &window, shared) => true,
             () = &mut writing => false,
         };
-        // The engine answers what came before this and then lets the outbox go, which ends the writing.
-        let _ = shared.events.send(Event::Input(Input::Gone { conn })).await;
+        gone(conn, shared).await;
+        // Ends once the outbox is let go.
         if read_first {
             writing.await;
         }
@@ -113,12 +134,17 @@ async fn write(
     mut writer: FrameWriter,
     mut outgoing: mpsc::UnboundedReceiver<Answer>,
     window: &Semaphore,
+    seat: &Seat,
     shared: &Shared,
 ) {
     let patience = duration(shared.patience.write);
     while let Some(out) = outgoing.recv().await {
         let sent = match out {
             Answer::Reply(said) => {
+                // What answers a proof that holds.
+                if matches!(said.said, Reply::Serving { .. }) {
+                    seat.proved();
+                }
                 let sent = frame(&mut writer, patience, said).await;
                 window.add_permits(1);
                 sent
