@@ -50,6 +50,7 @@ async fn run() -> anyhow::Result<ExitCode> {
     }
     println!("{}", table::head());
     rows.iter().for_each(|row| println!("{}", row.told()));
+    println!("\n{}", table::quiet(&rows));
     let wrong: Vec<String> = rows.iter().flat_map(table::Row::wrong).collect();
     wrong.iter().for_each(|line| println!("\nWRONG: {line}"));
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

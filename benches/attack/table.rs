@@ -37,6 +37,19 @@ pub fn head() -> &'static str {
      | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 }
 
+/// What the ratios are to, over all rounds of quiet.
+pub fn quiet(rows: &[Row]) -> String {
+    let all =
+        |of: fn(&Seen) -> &Vec<f64>| rows.iter().flat_map(|row| of(&row.quiet)).copied().collect::<Vec<_>>();
+    let (cells, newcomers) = (all(|seen| &seen.latencies), all(|seen| &seen.newcomers));
+    format!(
+        "In quiet: median {:.1} ms, p99 {:.1} ms, new connection {:.1} ms.",
+        quantile(&cells, 0.5),
+        quantile(&cells, 0.99),
+        quantile(&newcomers, 0.5)
+    )
+}
+
 impl Row {
     fn ratio(&self, part: f64) -> f64 {
         quantile(&self.seen.latencies, part) / quantile(&self.quiet.latencies, part)
