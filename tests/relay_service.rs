@@ -364,14 +364,45 @@ async fn garbage_in_place_of_tls_and_connections_that_say_nothing_end_and_harm_n
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_cannot_take_every_connection() {
-    let bench = Bench::start(RelayConfig { connections_per_address_max: 2, ..config() }).await;
+    let mut bench = Bench::start(RelayConfig { connections_per_address_max: 2, ..config() }).await;
     let place = bench.place();
-    let one = Client::connect(&place).await.unwrap();
-    let two = Client::connect(&place).await.unwrap();
+    let (_queue, one, two) = bench.queue(1).await;
     assert!(Client::connect(&place).await.is_err());
     drop((one, two));
     let again = async { while Client::connect(&place).await.is_err() {} };
     tokio::time::timeout(DEADLINE, again).await.expect("a place that was left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_prove_nothing_give_way_to_who_comes_and_those_that_proved_a_key_stay() {
+    let few = RelayConfig {
+        connections_max: 4,
+        handshakes_per_second: 100_000,
+        handshakes_per_address_per_second: 100_000,
+        ..config()
+    };
+    let mut bench = Bench::start(few).await;
+    let (queue, mut reader, mut writer) = bench.queue(1).await;
+    let mut silent = from("127.0.0.2", bench.service.local_addr()).await;
+    let mut unproved = Client::connect(&bench.place()).await.unwrap();
+    // Two more connections: each takes the seat of one that has proved nothing, without waiting for its time to be over.
+    let begin = tokio::time::Instant::now();
+    let (other, mut other_reader, mut other_writer) = bench.queue(2).await;
+    let ended = async {
+        let _ = silent.read_to_end(&mut Vec::new()).await;
+        assert!(!matches!(unproved.reply().await, Ok(Some(_))));
+    };
+    tokio::time::timeout(DEADLINE, ended).await.expect("an end");
+    assert!(begin.elapsed() < std::time::Duration::from_millis(Patience::default().prove.0));
+    // All four have proved a key: none gives way.
+    assert!(Client::connect(&bench.place()).await.is_err());
+    for (queue, seed, reader, writer) in
+        [(&queue, 1, &mut reader, &mut writer), (&other, 2, &mut other_reader, &mut other_writer)]
+    {
+        assert!(matches!(writer.put(queue, 0, cell(seed, 0)).await, Reply::Stored { .. }));
+        assert_eq!(reader.fetch(0).await, vec![(0, cell(seed, 0))]);
+    }
+    bench.service.shutdown().await.unwrap();
 }
 
 /// A connection from an address of this machine.

@@ -65,7 +65,14 @@ pub(super) async fn accept(
         match accepted {
             Ok((tcp, from)) => {
                 let Settings { acceptor, bounds, .. } = settings.borrow().clone();
-                if let Some(seat) = crowd.seat(from.ip(), bounds) {
+                let seat = crowd.seat(from.ip(), bounds);
+                if seat.as_ref().is_none_or(|seat| seat.was_taken) {
+                    metrics.turned_away.inc();
+                    if let Some(times) = turned_away.again() {
+                        tracing::warn!(times, "connections turned away: a limit is reached");
+                    }
+                }
+                if let Some(seat) = seat {
                     let failed = metrics.handshakes_failed.clone();
                     connections.spawn(connection(
                         ConnId(number),
@@ -75,11 +82,6 @@ pub(super) async fn accept(
                         shared.clone(),
                         failed,
                     ));
-                } else {
-                    metrics.turned_away.inc();
-                    if let Some(times) = turned_away.again() {
-                        tracing::warn!(times, "connections turned away: a limit is reached");
-                    }
                 }
             }
             Err(error) => {
@@ -100,7 +102,7 @@ pub(super) async fn accept(
 async fn connection(
     conn: ConnId,
     tcp: TcpStream,
-    _seat: Seat,
+    seat: Seat,
     acceptor: Acceptor,
     shared: Shared,
     failed: Counter,
@@ -108,10 +110,11 @@ async fn connection(
     let mut stop = shared.stop.clone();
     let link = tokio::select! {
         _ = stop.wait_for(|stop| *stop) => return,
+        () = seat.lost() => return,
         link = acceptor.handshake(tcp, duration(shared.patience.prove)) => link,
     };
     match link {
-        Ok(link) => relay_conn::serve(conn, link, shared).await,
+        Ok(link) => relay_conn::serve(conn, link, &seat, shared).await,
         Err(_) => {
             failed.inc();
             tracing::debug!("a connection ended in its handshake");

@@ -6,6 +6,7 @@ use crate::relay::checked::{CheckedPut, Writer};
 use crate::relay::deposit::Answer;
 use crate::relay::message::{ConnId, HeldCell, Input};
 use crate::service::relay_config::Patience;
+use crate::service::relay_crowd::Seat;
 use crate::service::relay_disk::{Cells, ReadCell};
 use crate::time::Millis;
 use crate::wire::frame::{FrameError, Framed};
@@ -77,25 +78,45 @@ impl From<LinkError> for Ended {
     }
 }
 
-/// Serves a connection until its peer, the engine or the service ends it.
-pub(super) async fn serve(conn: ConnId, link: Link, shared: Shared) {
-    let Link { exporter, mut reader, writer } = link;
+/// Serves a connection until its peer, the engine or the service ends it, or it loses its seat.
+pub(super) async fn serve(conn: ConnId, link: Link, seat: &Seat, shared: Shared) {
+    let Link { exporter, reader, writer } = link;
     let (answers, outgoing) = mpsc::unbounded_channel();
-    let writer_known = Arc::new(OnceLock::new());
-    let outbox = Outbox { answers, writer: Arc::clone(&writer_known) };
+    let puts = Arc::new(OnceLock::new());
+    let outbox = Outbox { answers, writer: Arc::clone(&puts) };
     if shared.events.send(Event::Joined { conn, exporter, outbox }).await.is_err() {
         return;
     }
+    tokio::select! {
+        () = talk(conn, (reader, writer), outgoing, &puts, seat, &shared) => {}
+        // Nothing is awaited for its sake: it holds what another has a right to.
+        () = seat.lost() => gone(conn, &shared).await,
+    }
+}
+
+/// Tells the engine, which answers what came before this and then lets the outbox go.
+async fn gone(conn: ConnId, shared: &Shared) {
+    let _ = shared.events.send(Event::Input(Input::Gone { conn })).await;
+}
+
+async fn talk(
+    conn: ConnId,
+    (mut reader, writer): (FrameReader, FrameWriter),
+    outgoing: mpsc::UnboundedReceiver<Answer>,
+    puts: &OnceLock<Writer>,
+    seat: &Seat,
+    shared: &Shared,
+) {
     let window = Semaphore::new(WINDOW_FRAMES);
     {
-        let writing = write(writer, outgoing, &window, &shared);
+        let writing = write(writer, outgoing, &window, seat, shared);
         tokio::pin!(writing);
         let read_first = tokio::select! {
-            () = read(conn, &mut reader, &writer_known, &window, &shared) => true,
+            () = read(conn, &mut reader, puts, &window, shared) => true,
             () = &mut writing => false,
         };
-        // The engine answers what came before this and then lets the outbox go, which ends the writing.
-        let _ = shared.events.send(Event::Input(Input::Gone { conn })).await;
+        gone(conn, shared).await;
+        // Ends once the outbox is let go.
         if read_first {
             writing.await;
         }
@@ -148,12 +169,17 @@ async fn write(
     mut writer: FrameWriter,
     mut outgoing: mpsc::UnboundedReceiver<Answer>,
     window: &Semaphore,
+    seat: &Seat,
     shared: &Shared,
 ) {
     let patience = duration(shared.patience.write);
     while let Some(out) = outgoing.recv().await {
         let sent = match out {
             Answer::Reply(said) => {
+                // What answers a proof that holds.
+                if matches!(said.said, Reply::Serving { .. }) {
+                    seat.proved();
+                }
                 let sent = frame(&mut writer, patience, said).await;
                 window.add_permits(1);
                 sent
