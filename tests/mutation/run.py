@@ -36,7 +36,7 @@ TOOLS = TARGET / "ci" / "tools"
 ROOMS = ["session", "statement", "deal", "relay"]
 PARTS = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests", "benches", "examples", "certs", "docs", "fuzz"]
 # They run the programs, or read the source.
-APART = ["cli", "house", "kept", "power", "relay_program", "secrets"]
+APART = ["cli", "house", "kept", "postgres", "power", "relay_program", "secrets"]
 PROCESSES = 2
 # What a run may take: so many times what it took, and a beginning.
 PATIENCE, BEGINNING_SECS = 8, 20
