@@ -151,7 +151,7 @@ impl From<RelayError> for Failure {
             RelayError::Acceptor(_) => Self::new(
                 Exit::Folder,
                 error,
-                "Check that certificate.pem and key.pem in the folder are a pair, the one that init made, that the user who serves owns them, and that key.pem is his alone (chmod 600). Keep copies: what is lost is brought back from there.",
+                "Check that certificate.pem and key.pem in the folder are a pair, the one that init made, that the user who serves owns them, and that key.pem is his alone, with permissions 600. Keep copies: what is lost is brought back from there.",
             ),
             RelayError::Listen { key, .. } => {
                 let or = if key == "listen" { " or --listen" } else { "" };

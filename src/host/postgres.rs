@@ -215,9 +215,11 @@ impl Postgres {
     pub async fn connect(&self, told: Option<mpsc::Sender<String>>) -> Result<Session, PostgresError> {
         let mut refused = Vec::new();
         for (server, config) in self.servers() {
-            match self.connect_to(&config, told.clone()).await {
-                Ok((client, warnings)) => return self.begin(client, warnings, server).await,
-                Err(error) => refused.push(format!("{server}: {}", words(&error))),
+            // One that takes connections and answers nothing must not keep the others from being tried.
+            match tokio::time::timeout(CONNECT_WITHIN, self.connect_to(&config, told.clone())).await {
+                Ok(Ok((client, warnings))) => return self.begin(client, warnings, server).await,
+                Ok(Err(error)) => refused.push(format!("{server}: {}", words(&error))),
+                Err(_) => refused.push(format!("{server}: no answer")),
             }
         }
         Err(PostgresError::Unreachable(refused.join("; ")))
@@ -318,8 +320,14 @@ impl PostgresUrl {
 }
 
 /// The settings on which it depends whether a commit lasts, in the order of [`judge`].
-const SETTINGS: [&str; 5] =
-    ["fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names", "data_checksums"];
+const SETTINGS: [&str; 6] = [
+    "fsync",
+    "full_page_writes",
+    "synchronous_commit",
+    "synchronous_standby_names",
+    "max_wal_senders",
+    "data_checksums",
+];
 
 impl Session {
     fn judge(&self, row: &tokio_postgres::Row) -> Result<(), PostgresError> {
@@ -340,6 +348,18 @@ impl Session {
         }
         let there = "SELECT EXISTS (SELECT 1 FROM pg_stat_replication)";
         Ok(!self.client.query_one(there, &[]).await?.try_get::<_, bool>(0)?)
+    }
+
+    /// Makes a transaction that has written nothing one whose end waits as those do that have: then all that it saw lasts.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub async fn lasting(&self) -> Result<(), PostgresError> {
+        if self.durability == Durability::Standby {
+            let empty = "SELECT pg_logical_emit_message(true, 'truceline', '')::text";
+            self.client.query_one(empty, &[]).await?;
+        }
+        Ok(())
     }
 
     /// Ends a transaction. When it returns, what was written lasts.
@@ -366,7 +386,7 @@ impl Session {
 }
 
 fn judge(values: &[&str], durability: Durability) -> Result<(), PostgresError> {
-    let [fsync, pages, commit, standbys, sums] = *values else {
+    let [fsync, pages, commit, standbys, senders, sums] = *values else {
         return Err(PostgresError::Failed("it does not tell its settings".to_owned()));
     };
     let lose = |setting: &str, value: &str, remedy| {
@@ -397,6 +417,14 @@ fn judge(values: &[&str], durability: Durability) -> Result<(), PostgresError> {
             "synchronous_standby_names",
             standbys,
             "Name a synchronous standby in postgresql.conf, or write durability = \"single\" in relay.toml if one disk is to be enough.",
+        );
+    }
+    // Without senders no commit waits, whoever is named.
+    if !single && senders.parse().unwrap_or(0_u32) == 0 {
+        return lose(
+            "max_wal_senders",
+            senders,
+            "Set max_wal_senders to 2 or more in postgresql.conf, and start the server again.",
         );
     }
     if told(sums) && sums != "on" {
@@ -504,27 +532,28 @@ mod tests {
 
     #[test]
     fn a_server_that_could_lose_what_it_says_is_stored_is_told_by_its_setting() {
-        let of = |values: [&str; 5], durability| match judge(&values, durability) {
+        let of = |values: [&str; 6], durability| match judge(&values, durability) {
             Err(PostgresError::WouldLose { setting, .. }) => Some(setting),
             Err(error) => Some(error.to_string()),
             Ok(()) => None,
         };
         let (standby, single) = (Durability::Standby, Durability::Single);
-        assert_eq!(of(["on", "on", "on", "s1", "on"], standby), None);
-        assert_eq!(of(["on", "on", "remote_apply", "ANY 1 (a, b)", "on"], standby), None);
-        assert_eq!(of(["on", "on", "on", "", "on"], single), None);
-        assert_eq!(of(["", "", "", "", ""], single), None, "another program's word is taken");
+        assert_eq!(of(["on", "on", "on", "s1", "10", "on"], standby), None);
+        assert_eq!(of(["on", "on", "remote_apply", "ANY 1 (a, b)", "10", "on"], standby), None);
+        assert_eq!(of(["on", "on", "on", "", "10", "on"], single), None);
+        assert_eq!(of(["", "", "", "", "", ""], single), None, "another program's word is taken");
         for (values, durability, setting) in [
-            (["off", "on", "on", "s1", "on"], standby, "fsync = 'off'"),
-            (["on", "off", "on", "s1", "on"], standby, "full_page_writes = 'off'"),
-            (["on", "on", "off", "s1", "on"], standby, "synchronous_commit = 'off'"),
-            (["on", "on", "local", "s1", "on"], standby, "synchronous_commit = 'local'"),
-            (["on", "on", "remote_write", "s1", "on"], standby, "synchronous_commit = 'remote_write'"),
-            (["on", "on", "on", " ", "on"], standby, "synchronous_standby_names = ' '"),
-            (["on", "on", "on", "s1", "off"], standby, "data_checksums = 'off'"),
-            (["off", "on", "on", "", "on"], single, "fsync = 'off'"),
-            (["on", "on", "off", "", "on"], single, "synchronous_commit = 'off'"),
-            (["", "on", "on", "s1", "on"], standby, "fsync = ''"),
+            (["off", "on", "on", "s1", "10", "on"], standby, "fsync = 'off'"),
+            (["on", "off", "on", "s1", "10", "on"], standby, "full_page_writes = 'off'"),
+            (["on", "on", "off", "s1", "10", "on"], standby, "synchronous_commit = 'off'"),
+            (["on", "on", "local", "s1", "10", "on"], standby, "synchronous_commit = 'local'"),
+            (["on", "on", "remote_write", "s1", "10", "on"], standby, "synchronous_commit = 'remote_write'"),
+            (["on", "on", "on", " ", "10", "on"], standby, "synchronous_standby_names = ' '"),
+            (["on", "on", "on", "s1", "0", "on"], standby, "max_wal_senders = '0'"),
+            (["on", "on", "on", "s1", "10", "off"], standby, "data_checksums = 'off'"),
+            (["off", "on", "on", "", "10", "on"], single, "fsync = 'off'"),
+            (["on", "on", "off", "", "10", "on"], single, "synchronous_commit = 'off'"),
+            (["", "on", "on", "s1", "10", "on"], standby, "fsync = ''"),
         ] {
             assert_eq!(of(values, durability).as_deref(), Some(setting));
         }

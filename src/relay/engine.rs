@@ -99,6 +99,12 @@ impl Relay {
         Self { shared: true, ..Self::new(limits) }
     }
 
+    /// Gives no number to a queue that `other`, which was here before, could have given: its connections may still read
+    /// by them.
+    pub fn number_after(&mut self, other: &Self) {
+        self.next_number = self.next_number.max(other.next_number);
+    }
+
     /// Whether there is room for so many tokens of a pass.
     #[must_use]
     pub const fn has_room_for(&self, tokens: usize) -> bool {
@@ -295,7 +301,8 @@ impl Relay {
         };
         let before = self.tokens.len();
         for hash in hashes {
-            if self.tokens.remove(&hash).is_some() {
+            // Where others share the store, a pass that one of them has not taken in yet is taken back too.
+            if self.tokens.remove(&hash).is_some() || self.shared {
                 step.records.push(Record::delete(TOKEN, table::token_key(&hash)));
             }
         }

@@ -35,8 +35,10 @@ pub struct Needs {
     pub tokens: BTreeSet<TokenHash>,
     /// Whether all tokens may be.
     pub all_tokens: bool,
-    /// Whether an id may be given to a queue: one relay at a time does that.
+    /// Whether an id may be given to a queue, as it may where a token is: one relay at a time does that.
     pub names: bool,
+    /// Whether what is seen has to last before it is told.
+    pub lasting: bool,
 }
 
 /// Rows as they are now: each of [`Needs`] that there is.
@@ -48,7 +50,7 @@ pub struct Learned {
     pub cells: Vec<(CellKey, Vec<u8>)>,
     /// Tokens, and when they expire.
     pub tokens: Vec<(TokenHash, UnixMillis)>,
-    /// A number that no queue had yet, where ids may be given.
+    /// A number that no queue had yet, where ids may be given: asked for, or with a token.
     pub next_number: Option<u64>,
 }
 
@@ -104,10 +106,17 @@ impl Needs {
             && self.tokens.is_empty()
             && !self.all_tokens
             && !self.names
+            && !self.lasting
     }
 }
 
 impl Changes {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.cells.is_empty() && self.tokens.is_empty()
+    }
+
     /// What `records`, in their order, come to.
     ///
     /// # Errors
@@ -168,7 +177,7 @@ impl Relay {
                 Input::Put { conn, .. } => needs.changed.extend(self.serving(*conn)),
                 Input::Revoked(Revoked::These(hashes)) => needs.tokens.extend(hashes),
                 Input::Revoked(Revoked::All) => needs.all_tokens = true,
-                Input::Lost { cell } if self.queues.contains_key(&cell.queue) => {
+                Input::Lost { cell } => {
                     needs.changed.insert(cell.queue);
                 }
                 _ => {}
@@ -203,17 +212,14 @@ impl Relay {
             Request::Get { .. } => needs.seen.extend(serving),
             Request::Prove { role, id, .. } => {
                 arrived.insert(conn, *id);
-                // A writer is told what was stored: that is an acknowledgement, and waits for what makes it last.
-                match role {
-                    QueueRole::Reader => needs.ids.insert(*id),
-                    QueueRole::Writer => needs.changed_ids.insert(*id),
-                };
+                needs.ids.insert(*id);
+                // A writer is told what was stored: that is an acknowledgement. Nothing is locked for who has proved nothing yet.
+                needs.lasting |= *role == QueueRole::Writer;
             }
             Request::Open(open) => {
                 arrived.insert(conn, open.reader);
                 needs.ids.extend([open.reader, open.writer]);
                 needs.tokens.insert(open.token.hash());
-                needs.names = true;
             }
         }
     }

@@ -323,10 +323,12 @@ impl Engine {
             Undone::Unanswered(ref error) => self.tell_unanswered(error),
         }
         let limits = self.limits;
-        self.relay = match &self.sharing {
+        let mut relay = match &self.sharing {
             Some(_) => Relay::sharing(limits),
             None => self.disk.run(move |store| relay_disk::restore(store, limits)).await??.relay,
         };
+        relay.number_after(&self.relay);
+        self.relay = relay;
         if matches!(undone, Undone::Full) {
             self.activity.metrics.room(0);
             self.full_until = clock::now().plus(FULL_FOR);

@@ -65,9 +65,12 @@ const METAS: &str = "SELECT c.queue, c.cell_index, c.meta \
     FROM unnest($1::bigint[], $2::bigint[]) AS k (queue, below) \
     JOIN truceline_cell c ON c.queue = k.queue AND c.cell_index >= k.below \
     ORDER BY c.queue, c.cell_index";
-const PUT_QUEUES: &str = "INSERT INTO truceline_queue (number, reader, writer, row) \
-    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[]) ON CONFLICT (number) \
-    DO UPDATE SET reader = excluded.reader, writer = excluded.writer, row = excluded.row";
+// A number that is there already would be a defect: the commit fails, and nothing is acknowledged.
+const NEW_QUEUES: &str = "INSERT INTO truceline_queue (number, reader, writer, row) \
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[])";
+const PUT_QUEUES: &str = "UPDATE truceline_queue q SET reader = k.reader, writer = k.writer, row = k.row \
+    FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[]) AS k (number, reader, writer, row) \
+    WHERE q.number = k.number";
 const DELETE_QUEUES: &str = "DELETE FROM truceline_queue WHERE number = ANY($1)";
 const NEXT: &str = "UPDATE truceline_store SET next = $1";
 // Two cells at one place would be a defect: the commit fails, and nothing is acknowledged.
@@ -77,15 +80,20 @@ const DELETE_CELLS: &str = "DELETE FROM truceline_cell c \
     USING unnest($1::bigint[], $2::bigint[]) AS k (queue, cell_index) \
     WHERE c.queue = k.queue AND c.cell_index = k.cell_index";
 const PUT_TOKENS: &str = "INSERT INTO truceline_token (hash, expires) \
-    SELECT * FROM unnest($1::bytea[], $2::bigint[]) ON CONFLICT (hash) DO NOTHING";
-const SPEND_TOKENS: &str = "UPDATE truceline_token SET spent = true WHERE hash = ANY($1)";
+    SELECT * FROM unnest($1::bytea[], $2::bigint[]) ON CONFLICT (hash) \
+    DO UPDATE SET expires = truceline_token.expires";
+// Also one that no relay has taken in yet: then it never is.
+const SPEND_TOKENS: &str = "INSERT INTO truceline_token (hash, expires, spent) \
+    SELECT k.hash, $2::bigint, true FROM unnest($1::bytea[]) AS k (hash) ON CONFLICT (hash) DO UPDATE SET spent = true";
 
 const CELLS: &str = "SELECT c.queue, c.cell_index, c.cell \
     FROM unnest($1::bigint[], $2::bigint[]) AS k (queue, cell_index) \
     JOIN truceline_cell c ON c.queue = k.queue AND c.cell_index = k.cell_index";
-const EXPIRED: &str = "SELECT DISTINCT queue FROM (SELECT queue FROM truceline_cell WHERE stored <= $1 \
-    ORDER BY stored LIMIT 1024) AS oldest";
-const FORGET_TOKENS: &str = "WITH gone AS (DELETE FROM truceline_token WHERE expires <= $1 RETURNING spent) \
+// A few at a time: all is learned of each.
+const EXPIRED: &str = "SELECT DISTINCT queue FROM (SELECT c.queue FROM truceline_cell c \
+    JOIN truceline_queue q ON q.number = c.queue WHERE c.stored <= $1 ORDER BY c.stored LIMIT 1024) AS oldest LIMIT 8";
+const FORGET_TOKENS: &str = "WITH gone AS (DELETE FROM truceline_token WHERE hash IN \
+    (SELECT hash FROM truceline_token WHERE expires <= $1 FOR UPDATE SKIP LOCKED) RETURNING spent) \
     SELECT count(*) FROM gone WHERE NOT spent";
 const COUNT: &str = "SELECT (SELECT count(*) FROM truceline_queue), (SELECT count(*) FROM truceline_cell), \
     (SELECT count(*) FROM truceline_token WHERE NOT spent), (SELECT min(stored) FROM truceline_cell)";
@@ -97,6 +105,8 @@ const TELL: &str = "SELECT pg_notify('truceline', $1)";
 const BEGIN_WITHIN: Duration = Duration::from_secs(20);
 const COMMIT_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
+/// When a token that was taken back before it was taken in would expire.
+const SPENT_FOR_EVER: i64 = i64::MAX;
 /// A commit that takes longer is told.
 const SLOW_AFTER: Duration = Duration::from_secs(5);
 /// After a server could not be reached, none is tried for so long.
@@ -137,6 +147,7 @@ struct Writer {
     lock_queues: Statement,
     tokens: Statement,
     metas: Statement,
+    new_queues: Statement,
     put_queues: Statement,
     put_cells: Statement,
     delete_cells: Statement,
@@ -162,6 +173,7 @@ impl Writer {
             lock_queues: client.prepare(&format!("{QUEUES} FOR UPDATE")).await?,
             tokens: client.prepare_typed(TOKENS, &[Type::BYTEA_ARRAY, Type::BOOL]).await?,
             metas: client.prepare(METAS).await?,
+            new_queues: client.prepare(NEW_QUEUES).await?,
             put_queues: client.prepare(PUT_QUEUES).await?,
             put_cells: client.prepare(PUT_CELLS).await?,
             delete_cells: client.prepare(DELETE_CELLS).await?,
@@ -176,9 +188,6 @@ impl Writer {
     async fn learn(&self, needs: &Needs, relay: &Relay) -> Result<(Learned, BTreeSet<u64>), PostgresError> {
         let client = &self.session.client;
         let mut learned = Learned::default();
-        if needs.names {
-            learned.next_number = Some(unsigned(&client.query_one(&self.names, &[]).await?, 0)?);
-        }
         let numbers = |of: &BTreeSet<u64>| of.iter().map(|number| signed(*number)).collect::<Vec<_>>();
         if !needs.tokens.is_empty() || needs.all_tokens {
             let hashes: Vec<&[u8]> = needs.tokens.iter().map(|hash| hash.0.0.as_slice()).collect();
@@ -186,6 +195,10 @@ impl Writer {
                 let hash = token_hash(row.try_get(0)?)?;
                 learned.tokens.push((hash, UnixMillis(unsigned(&row, 1)?)));
             }
+        }
+        // Who has no token gives no id, and holds nobody up.
+        if needs.names || !learned.tokens.is_empty() {
+            learned.next_number = Some(unsigned(&client.query_one(&self.names, &[]).await?, 0)?);
         }
         let mut queues = BTreeMap::new();
         let mut held = BTreeSet::new();
@@ -217,20 +230,28 @@ impl Writer {
         Ok((learned, held))
     }
 
-    async fn write(&self, changes: &Changes) -> Result<(), PostgresError> {
+    async fn write(&self, changes: &Changes, next: Option<u64>) -> Result<(), PostgresError> {
         let client = &self.session.client;
         let (put, deleted): (Vec<_>, Vec<_>) = changes.queues.iter().partition(|(_, row)| row.is_some());
         if !deleted.is_empty() {
             let numbers: Vec<_> = deleted.iter().map(|(number, _)| signed(**number)).collect();
             client.execute(DELETE_QUEUES, &[&numbers]).await?;
         }
-        if !put.is_empty() {
+        let (new, known): (Vec<_>, Vec<_>) =
+            put.into_iter().partition(|(number, _)| next.is_some_and(|next| **number >= next));
+        for (statement, put) in [(&self.new_queues, new), (&self.put_queues, known)] {
+            if put.is_empty() {
+                continue;
+            }
             let numbers: Vec<_> = put.iter().map(|(number, _)| signed(**number)).collect();
             let rows = || put.iter().filter_map(|(_, row)| row.as_ref());
             let readers: Vec<&[u8]> = rows().map(|row| row.reader.0.0.as_slice()).collect();
             let writers: Vec<&[u8]> = rows().map(|row| row.writer.0.0.as_slice()).collect();
             let rows: Vec<&[u8]> = rows().map(|row| row.row.as_slice()).collect();
-            client.execute(&self.put_queues, &[&numbers, &readers, &writers, &rows]).await?;
+            let written = client.execute(statement, &[&numbers, &readers, &writers, &rows]).await?;
+            if written != put.len() as u64 {
+                return Err(PostgresError::Misused("a queue that was held is not there"));
+            }
         }
         self.write_cells(changes).await?;
         let (put, spent): (Vec<_>, Vec<_>) =
@@ -242,7 +263,7 @@ impl Writer {
             client.execute(PUT_TOKENS, &[&hashes(&put), &expires]).await?;
         }
         if !spent.is_empty() {
-            client.execute(SPEND_TOKENS, &[&hashes(&spent)]).await?;
+            client.execute(SPEND_TOKENS, &[&hashes(&spent), &SPENT_FOR_EVER]).await?;
         }
         Ok(())
     }
@@ -316,7 +337,7 @@ impl SharedStore {
             return Ok(Learned::default());
         }
         let begun = within(BEGIN_WITHIN, self.begin_now(needs, relay)).await;
-        self.note(begun)
+        self.note(begun).await
     }
 
     async fn begin_now(&mut self, needs: &Needs, relay: &Relay) -> Result<Learned, PostgresError> {
@@ -331,7 +352,11 @@ impl SharedStore {
     }
 
     async fn writer(&mut self) -> Result<&Writer, PostgresError> {
-        if self.writer.as_ref().is_none_or(|writer| writer.session.client.is_closed()) {
+        // One that ended took with it what it held, and what was known by it: nothing goes on in another.
+        if self.writer.take_if(|writer| writer.session.client.is_closed()).is_some() {
+            return Err(PostgresError::Failed("its session ended".to_owned()));
+        }
+        if self.writer.is_none() {
             if self.failed.as_ref().is_some_and(|since| since.secs() < AGAIN_SECS) {
                 return Err(PostgresError::Unreachable("tried a moment ago".to_owned()));
             }
@@ -350,10 +375,12 @@ impl SharedStore {
     }
 
     /// After an error the session is given up, and with it what it had begun.
-    fn note<T>(&mut self, result: Result<T, PostgresError>) -> Result<T, PostgresError> {
+    async fn note<T>(&mut self, result: Result<T, PostgresError>) -> Result<T, PostgresError> {
         if result.is_err() {
             self.writer = None;
             self.held = None;
+            // The other may be at a server that is not the one any more.
+            self.side.give_up().await;
         }
         result
     }
@@ -378,7 +405,7 @@ impl SharedStore {
             }
         };
         self.waits = waits;
-        let stirred = self.note(committed)?;
+        let stirred = self.note(committed).await?;
         self.side.tell(stirred);
         Ok(())
     }
@@ -400,7 +427,10 @@ impl SharedStore {
             return Err(PostgresError::Misused("a queue was changed that was not asked for"));
         }
         let writer = self.writer().await?;
-        writer.write(&changes).await?;
+        writer.write(&changes, held.next).await?;
+        if changes.is_empty() {
+            writer.session.lasting().await?;
+        }
         if let Some(next) = stirred.last().filter(|number| new(number)) {
             writer.session.client.execute(NEXT, &[&signed(next.saturating_add(1))]).await?;
         }
@@ -426,6 +456,8 @@ impl Side {
         }
         let made = within(LOOK_WITHIN, async {
             let made = self.postgres.connect(Some(self.told.clone())).await?;
+            // What it writes may be lost: it forgets what has expired, and tells others.
+            made.client.batch_execute("SET synchronous_commit = local").await?;
             // Servers of others may not have it: then the next look finds what changed.
             let _ = made.client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
             Ok(Arc::new(made))
@@ -433,6 +465,23 @@ impl Side {
         let made = made.await?;
         *session = Some(made.clone());
         Ok(made)
+    }
+
+    /// Gives the session up: the next is made anew, at the server that can be written then.
+    async fn give_up(&self) {
+        *self.session.lock().await = None;
+    }
+
+    /// Does `work`, and gives the session up where it comes to nothing.
+    async fn look<T>(
+        &self,
+        work: impl Future<Output = Result<T, PostgresError>>,
+    ) -> Result<T, PostgresError> {
+        let looked = within(LOOK_WITHIN, work).await;
+        if looked.is_err() {
+            self.give_up().await;
+        }
+        looked
     }
 
     /// Tells the other relays which queues changed; what is not told is found by their next look.
@@ -460,9 +509,10 @@ impl Side {
         }
     }
 
-    /// Reads cells back, up to the first that is not whole.
+    /// Reads cells back, up to the first that is not whole. None is taken for lost here: the reader may have dropped it
+    /// through another relay, and a server that was the one to be written may lack it.
     pub(super) async fn read(&self, cells: Vec<HeldCell>) -> Vec<(HeldCell, ReadCell)> {
-        let found = within(LOOK_WITHIN, async {
+        let found = self.look(async {
             let queues: Vec<_> = cells.iter().map(|cell| signed(cell.key.queue)).collect();
             let indexes: Vec<_> = cells.iter().map(|cell| signed(cell.key.index)).collect();
             let session = self.session().await?;
@@ -482,9 +532,9 @@ impl Side {
             let bytes: Option<Box<CellBytes>> =
                 bytes.and_then(|bytes| bytes.into_boxed_slice().try_into().ok());
             let whole = bytes.filter(|bytes| CellHash::of(bytes) == cell.hash);
-            let lost = whole.is_none();
-            read.push((cell, whole.map_or(ReadCell::Lost, ReadCell::Whole)));
-            if lost {
+            let missing = whole.is_none();
+            read.push((cell, whole.map_or(ReadCell::Unavailable, ReadCell::Whole)));
+            if missing {
                 break;
             }
         }
@@ -493,7 +543,7 @@ impl Side {
 
     /// Queues with cells that were stored at `until` or before, some of them.
     pub(super) async fn expired(&self, until: UnixMillis) -> Result<BTreeSet<u64>, PostgresError> {
-        within(LOOK_WITHIN, async {
+        self.look(async {
             let rows = self.session().await?.client.query(EXPIRED, &[&signed(until.0)]).await?;
             rows.iter().map(|row| unsigned(row, 0)).collect()
         })
@@ -502,7 +552,7 @@ impl Side {
 
     /// Forgets tokens that have expired; how many of them were unspent.
     pub(super) async fn expire_tokens(&self, now: UnixMillis) -> Result<u64, PostgresError> {
-        within(LOOK_WITHIN, async {
+        self.look(async {
             unsigned(&self.session().await?.client.query_one(FORGET_TOKENS, &[&signed(now.0)]).await?, 0)
         })
         .await
@@ -510,7 +560,7 @@ impl Side {
 
     /// What all relays of the store hold, but connections.
     pub(super) async fn totals(&self) -> Result<Totals, PostgresError> {
-        within(LOOK_WITHIN, async {
+        self.look(async {
             let row = self.session().await?.client.query_one(COUNT, &[]).await?;
             let oldest: Option<i64> = row.try_get(3)?;
             Ok(Totals {

@@ -258,7 +258,7 @@ async fn a_wait_for_the_standby_that_somebody_cancels_is_no_acknowledgement() {
     assert!(matches!(writer.put(&queue, 0, cell(1, 0)).await, Reply::Stored { .. }));
 }
 
-/// A relay killed and begun again, the standby cut off and back, the primary killed and the standby promoted: all while
+/// A relay killed and begun again, sessions ended, the standby cut off and back, the primary killed and the standby promoted: all while
 /// pairs talk across both relays.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL's servers"]
@@ -278,6 +278,14 @@ async fn nothing_acknowledged_is_lost_and_nothing_comes_twice_whatever_dies() {
     bench.relays[0] = Serving::start(&bench.dirs[0]);
     places.lock().unwrap()[0] = bench.relays[0].place.clone();
     traffic.goes_on(20, "with both relays again").await;
+
+    // Sessions that end in the middle of what they do.
+    for _ in 0..20 {
+        let sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'truceline-relay'";
+        bench.cluster.ask(sessions).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    traffic.goes_on(20, "once no session is ended any more").await;
 
     bench.cluster.servers[1].signal("-STOP");
     tokio::time::sleep(Duration::from_secs(1)).await;

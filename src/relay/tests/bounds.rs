@@ -203,3 +203,18 @@ fn a_send_answers_as_many_requests_as_it_says() {
     let answered = [stored, reply, Send::Close { conn: ConnId(1) }].map(|send| send.answers());
     assert_eq!(answered, [3, 1, 0]);
 }
+
+#[test]
+fn a_relay_that_begins_again_gives_no_number_that_a_connection_may_still_read_by() {
+    let (mut bench, reader, _) = Bench::open();
+    assert_eq!(reply(&bench.frame(reader, Request::Close, None)), Some(Reply::Closed));
+    let mut again = Relay::restore(LIMITS, Vec::new()).relay;
+    again.number_after(&bench.relay);
+    bench.relay = again;
+    let hashes = vec![Token([5; 32]).hash()];
+    bench.give(Input::Tokens { hashes, expires: NOW.plus(Millis::days(1)) });
+    let reader = bench.connect();
+    bench.ask(reader, Request::Open(opening(12, 5, reader)));
+    let rows = bench.rows.keys().filter(|(table, _)| *table == QUEUE);
+    assert_eq!(rows.map(|(_, key)| key.clone()).collect::<Vec<_>>(), [1_u64.to_be_bytes().to_vec()]);
+}

@@ -32,12 +32,14 @@ impl Common {
         let wanted = |hash| needs.all_tokens || needs.tokens.contains(hash);
         let tokens = self.tokens.iter().filter(|(hash, _)| wanted(hash));
         let tokens = tokens.map(|(hash, expires)| (*hash, *expires)).collect();
-        Learned { queues, cells, tokens, next_number: needs.names.then_some(self.next) }
+        let tokens: Vec<_> = tokens;
+        let names = needs.names || !tokens.is_empty();
+        Learned { queues, cells, tokens, next_number: names.then_some(self.next) }
     }
 
-    fn write(&mut self, changes: Changes, needs: &Needs, held: &[u64]) {
+    fn write(&mut self, changes: Changes, names: bool, held: &[u64]) {
         for (number, change) in changes.queues {
-            let may = held.contains(&number) || (needs.names && number >= self.next);
+            let may = held.contains(&number) || (names && number >= self.next);
             assert!(may, "queue {number} was changed and not asked for");
             self.next = self.next.max(number + 1);
             match change {
@@ -91,11 +93,12 @@ impl Several {
             needs.changed.contains(number) || named(&row.reader) || named(&row.writer)
         };
         let held: Vec<u64> = learned.queues.iter().map(|(number, _)| *number).filter(locked).collect();
+        let names = learned.next_number.is_some();
         let mut step = RelayStep::new();
         assert_eq!(relay.learn(needs, learned, &mut step), 0);
         assert!(step.records.is_empty(), "to learn writes nothing");
         step.append(act(relay, self.now));
-        self.common.write(Changes::of(step.records).unwrap(), needs, &held);
+        self.common.write(Changes::of(step.records).unwrap(), names, &held);
         relay.let_tokens_go();
         for send in &step.sends {
             if let Send::Close { conn } = send {
@@ -231,6 +234,10 @@ fn tokens_are_taken_back_wherever_they_would_be_spent() {
     assert_eq!(reply(&refused), Some(Reply::PassRefused));
     several.give(1, vec![Input::Revoked(Revoked::All)]);
     assert!(several.common.tokens.is_empty());
+    // One that no relay has taken in is written off too.
+    let mut step =
+        several.relays[0].handle(Input::Revoked(Revoked::These(vec![Token([77; 32]).hash()])), NOW);
+    assert_eq!(Changes::of(std::mem::take(&mut step.records)).unwrap().tokens.len(), 1);
 }
 
 #[test]

@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 
 /// Beats between two looks at what a shared store holds.
 const BEATS_PER_COUNT: u64 = 10;
+/// Turns in which old cells are forgotten, at each such look.
+const EXPIRIES_MAX: usize = 32;
 
 /// A store that other relays write too, and what they tell.
 pub(in crate::service) struct Sharing {
@@ -56,22 +58,27 @@ impl Engine {
             return Ok(());
         }
         let now = clock::now();
-        let looked = async {
-            let expired = side.expired(UnixMillis(now.0.saturating_sub(self.limits.retention.0))).await?;
-            Ok::<_, PostgresError>((expired, side.expire_tokens(now).await?, side.totals().await?))
-        };
+        let looked = async { Ok((side.expire_tokens(now).await?, side.totals().await?)) };
         match looked.await {
-            Ok((expired, tokens, counted)) => {
+            Ok((tokens, counted)) => {
                 self.counted = counted;
                 if tokens > 0 {
                     self.activity.add(Notice::TokensExpired(tokens));
                 }
-                if !expired.is_empty() {
-                    let needs = Needs { changed: expired.clone(), ..Needs::default() };
-                    self.own_turn(&needs, |relay, now| relay.expire(expired, now)).await?;
-                }
             }
-            Err(error) => self.tell_unanswered(&error),
+            Err(error) => {
+                self.tell_unanswered(&error);
+                return Ok(());
+            }
+        }
+        for _ in 0..EXPIRIES_MAX {
+            let until = UnixMillis(now.0.saturating_sub(self.limits.retention.0));
+            let expired = side.expired(until).await.unwrap_or_default();
+            if expired.is_empty() {
+                break;
+            }
+            let needs = Needs { changed: expired.clone(), ..Needs::default() };
+            self.own_turn(&needs, |relay, now| relay.expire(expired, now)).await?;
         }
         Ok(())
     }
