@@ -25,6 +25,8 @@ use zeroize::Zeroizing;
 
 /// The most that is read of a pass's line, which has some 90 characters.
 const PASS_LINE_BYTES_MAX: usize = 1_024;
+/// What to do where leave is missing to listen.
+pub(super) const LOW_PORT: &str = "Ports below 1024 need leave: AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd. Or set another port.";
 /// The longest a pass may be good for.
 const PASS_EXPIRES_MAX: Millis = Millis::days(3_650);
 
@@ -153,6 +155,9 @@ impl From<RelayError> for Failure {
                 error,
                 "Check that certificate.pem and key.pem in the folder are a pair, the one that init made, that the user who serves owns them, and that key.pem is his alone, with permissions 600. Keep copies: what is lost is brought back from there.",
             ),
+            RelayError::Listen { ref cause, .. } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+                Self::new(Exit::Address, error, LOW_PORT)
+            }
             RelayError::Listen { key, .. } => {
                 let or = if key == "listen" { " or --listen" } else { "" };
                 let remedy =

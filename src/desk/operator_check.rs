@@ -1,7 +1,7 @@
 //! `truceline-relay check`: what of a machine and a folder lets a relay serve and keep its promises, each with what to do
 //! where it does not. Changes nothing.
 
-use crate::desk::operator::{Exit, Failure, age};
+use crate::desk::operator::{Exit, Failure, LOW_PORT, age};
 use crate::host::confine::{self, Confined, Reach};
 use crate::host::folder::{self, Lodging};
 use crate::host::link::{self, Acceptor, LinkError};
@@ -308,10 +308,10 @@ fn free(key: &str, address: SocketAddr) -> Found {
         Ok(_) => Found::Good(format!("{address} can be listened on")),
         Err(error) => {
             let remedy = match error.kind() {
-                ErrorKind::PermissionDenied => {
-                    "Ports below 1024 need leave: AmbientCapabilities=CAP_NET_BIND_SERVICE under systemd. Or set another port.".to_owned()
+                ErrorKind::PermissionDenied => LOW_PORT.to_owned(),
+                ErrorKind::AddrInUse => {
+                    format!("End what uses it, or set another port with {key} in relay.toml.")
                 }
-                ErrorKind::AddrInUse => format!("End what uses it, or set another port with {key} in relay.toml."),
                 _ => format!("Set an address of this machine with {key} in relay.toml."),
             };
             bad(Exit::Address, format!("{address} cannot be listened on: {error}"), remedy)

@@ -56,6 +56,7 @@ enum Undone {
 struct Activity {
     since: BTreeMap<&'static str, u64>,
     metrics: Metrics,
+    full: Often,
 }
 
 impl Activity {
@@ -63,6 +64,11 @@ impl Activity {
         let (what, count) = event(notice);
         if what == "lost" {
             tracing::error!("a stored cell could not be read back: check the disk");
+        }
+        if notice == Notice::DiskFull
+            && let Some(times) = self.full.again()
+        {
+            tracing::warn!(times, "the disk or the store is full: new cells and queues are refused");
         }
         *self.since.entry(what).or_default() += count;
         self.metrics.count(what, count);
@@ -109,7 +115,8 @@ impl Engine {
         depositor: Depositor,
         metrics: Metrics,
     ) -> Self {
-        let (outboxes, activity) = (BTreeMap::new(), Activity { since: BTreeMap::new(), metrics });
+        let (outboxes, activity) =
+            (BTreeMap::new(), Activity { since: BTreeMap::new(), metrics, full: Often::default() });
         let (limits, full_until) = (settings.borrow().limits, UnixMillis(0));
         Self {
             relay,
