@@ -10,7 +10,7 @@ mod traffic;
 
 use cluster::Cluster;
 use relay_client::{Client, Queue, cell, tokens};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -158,6 +158,26 @@ async fn two_relays_serve_the_same_queues() {
     let (_, reply) = Client::prove(&other, &queue, QueueRole::Reader).await;
     assert_eq!(reply, Reply::Refused);
     assert!(bench.cluster.ask("SELECT 1 FROM truceline_cell").await.is_empty());
+    // A pass that waits at a relay which is down is taken back at another, and opens nothing when it comes.
+    bench.relays[1].kill();
+    let pass = relay(&["pass", bench.dirs[1].to_str().unwrap()]);
+    let mut revoke = Command::new(PROGRAM);
+    revoke.arg("revoke").arg(&bench.dirs[0]).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut revoke = revoke.spawn().unwrap();
+    revoke.stdin.take().unwrap().write_all(&pass.stdout).unwrap();
+    assert!(revoke.wait().unwrap().success());
+    let waits = || std::fs::read_dir(bench.dirs[0].join("passes")).unwrap().count() > 0;
+    for _ in 0..200 {
+        if !waits() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!waits(), "the revocation is carried out");
+    let again = Serving::start(&bench.dirs[1]);
+    let token = tokens(String::from_utf8(pass.stdout).unwrap().trim()).pop().unwrap();
+    let (_, refused) = Client::open(&again.place, &Queue::seeded(5), token).await;
+    assert_eq!(refused, Reply::PassRefused);
     let checked = relay(&["check", bench.dirs[0].to_str().unwrap()]);
     assert!(checked.status.success(), "{}", told(&checked));
 }
@@ -252,6 +272,10 @@ async fn a_wait_for_the_standby_that_somebody_cancels_is_no_acknowledgement() {
     let reply = writer.reply().await.unwrap().map(|framed| framed.said);
     assert!(matches!(reply, Some(Reply::Busy { .. }) | None), "{reply:?}");
     assert_eq!(bench.cluster.ask("SELECT 1 FROM truceline_cell").await.len(), 1, "the primary has it");
+    // Nor is a writer told what only the primary has.
+    let proved = Client::prove(&place, &queue, QueueRole::Writer);
+    let early = tokio::time::timeout(Duration::from_millis(1_500), proved).await;
+    assert!(early.is_err(), "{:?}", early.unwrap().1);
     bench.cluster.servers[1].signal("-CONT");
     let (mut writer, reply) = Client::prove(&place, &queue, QueueRole::Writer).await;
     assert!(matches!(reply, Reply::Serving { next: 1, .. }), "{reply:?}");

@@ -60,11 +60,11 @@ const DELETE_CELLS: &str = "DELETE FROM truceline_cell c \
     WHERE c.queue = k.queue AND c.cell_index = k.cell_index";
 const PUT_TOKENS: &str = "INSERT INTO truceline_token (hash, expires) \
     SELECT * FROM unnest($1::bytea[], $2::bigint[]) ON CONFLICT (hash) \
-    DO UPDATE SET expires = truceline_token.expires";
-// Also one that no relay has taken in yet: then it never is.
+    DO UPDATE SET expires = excluded.expires";
+// Also one that no relay has taken in yet: it is spent when it comes.
 const SPEND_TOKENS: &str = "INSERT INTO truceline_token (hash, expires, spent) \
     SELECT k.hash, $2::bigint, true FROM unnest($1::bytea[]) AS k (hash) ON CONFLICT (hash) DO UPDATE SET spent = true";
-/// When a token that was taken back before it was taken in would expire.
+/// When a token expires that was taken back before it was taken in; then it is told.
 const SPENT_FOR_EVER: i64 = i64::MAX;
 
 fn token_hash(bytes: &[u8]) -> Result<TokenHash, PostgresError> {
