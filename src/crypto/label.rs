@@ -123,6 +123,8 @@ labels! {
     VAULT_BACKUP = "vault/backup";
     /// The checksum of a relay's record.
     RELAY_RECORD = "relay/record";
+    /// What the bytes of a batch in a relay's journal are mixed with.
+    RELAY_JOURNAL = "relay/journal";
     /// The name of a file that holds a pass's hashes.
     RELAY_PASS = "relay/pass";
 }

@@ -244,7 +244,29 @@ impl Rows {
         Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 
-    fn check(&self) -> Result<(), StoreError> {
+    /// Refuses all that follows, as after a write that failed here: one beside the file did.
+    pub const fn give_up(&mut self) {
+        self.broken = true;
+    }
+
+    /// Bytes of a page of the file.
+    pub fn page_bytes(&self) -> Result<u64, StoreError> {
+        let page: i64 = self.db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        Ok(page.unsigned_abs())
+    }
+
+    /// Makes new names in the folder durable.
+    pub fn sync_folder(&self) -> Result<(), StoreError> {
+        Ok(self.folder.sync()?)
+    }
+
+    /// The file's format.
+    pub const fn version(&self) -> i32 {
+        self.version
+    }
+
+    /// Refuses once a write failed.
+    pub fn check(&self) -> Result<(), StoreError> {
         if self.broken {
             let cause = "an earlier write failed, and what is durable is unknown".to_owned();
             return Err(StoreError::Failed { cause, fatal: true });

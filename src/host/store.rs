@@ -160,6 +160,14 @@ pub trait Store: Send {
         Ok(())
     }
 
+    /// Does a piece of what [`Store::checkpoint`] does, where that can take long.
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint`].
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        self.checkpoint()
+    }
+
     /// Does what other processes asked of the one that holds the store; what comes of it is told to them.
     fn answer_requests(&mut self) {}
 }
@@ -196,6 +204,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.as_mut().checkpoint()
+    }
+
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        self.as_mut().tidy()
     }
 
     fn answer_requests(&mut self) {

@@ -102,9 +102,9 @@ impl RelayService {
         if let Some(max) = config.store_bytes_max {
             store.limit_bytes(max)?;
         }
-        if config.store.is_some() && store.count(QUEUE) > 0 {
+        if config.store.is_some() && store.count(QUEUE)? > 0 {
             tracing::warn!(
-                queues = store.count(QUEUE),
+                queues = store.count(QUEUE)?,
                 "queues in the folder's own store are not served: store names another"
             );
         }

@@ -16,10 +16,10 @@ use std::time::Duration;
 
 /// With nothing to do for so long, the store is tidied.
 const IDLE: Duration = Duration::from_millis(250);
-/// Backlog from which it is tidied when idle, and from which it is tidied even when busy: what a start
-/// after a crash has to read.
-const BACKLOG_IDLE: u64 = 1 << 20;
-const BACKLOG_BUSY: u64 = 64 << 20;
+/// Between two pieces of that work: nobody waits behind more than one.
+const BETWEEN: Duration = Duration::from_millis(5);
+/// Backlog from which it is tidied then.
+const BACKLOG: u64 = 1 << 20;
 
 type Job = Box<dyn FnOnce(&mut dyn Store) + Send>;
 
@@ -157,24 +157,28 @@ impl DiskThread {
 }
 
 fn work(mut store: Box<dyn Store>, jobs: &Receiver<Job>) -> Result<(), StoreError> {
+    let mut wait = IDLE;
     loop {
-        match jobs.recv_timeout(IDLE) {
+        match jobs.recv_timeout(wait) {
             Ok(job) => {
                 job(store.as_mut());
-                tidy(store.as_mut(), BACKLOG_BUSY);
+                wait = IDLE;
             }
-            Err(RecvTimeoutError::Timeout) => tidy(store.as_mut(), BACKLOG_IDLE),
+            Err(RecvTimeoutError::Timeout) => wait = if tidy(store.as_mut()) { BETWEEN } else { IDLE },
             Err(RecvTimeoutError::Disconnected) => return store.checkpoint(),
         }
     }
 }
 
-/// A failure here is met again by the next commit, which decides what comes of it.
-fn tidy(store: &mut dyn Store, from: u64) {
+/// Whether there is more to tidy. A failure here is met again by the next commit, which decides what comes of it.
+fn tidy(store: &mut dyn Store) -> bool {
     let backlog = store.backlog_bytes();
-    if backlog >= from
-        && let Err(error) = store.checkpoint()
-    {
-        tracing::warn!(backlog_bytes = backlog, %error, "the store could not be tidied");
+    if backlog < BACKLOG {
+        return false;
     }
+    if let Err(error) = store.tidy() {
+        tracing::warn!(backlog_bytes = backlog, %error, "the store could not be tidied");
+        return false;
+    }
+    true
 }

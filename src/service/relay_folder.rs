@@ -177,7 +177,8 @@ impl RelayFolder {
             SqliteStore::create(&self.0)
         };
         let store = store?;
-        if self.0.join(KEY).exists() || RESTORED.iter().any(|table| store.count(*table) > 0) {
+        let rows = RESTORED.iter().map(|table| store.count(*table)).sum::<Result<u64, _>>()?;
+        if self.0.join(KEY).exists() || rows > 0 {
             return Err(exists());
         }
         self.make_passes()?;
