@@ -40,11 +40,11 @@ const BLOCK: u64 = 4_096;
 const MASK: usize = 512;
 /// A half begins so large, and doubles, up to this. A relay that many use at once has some 40 MiB of cells under way.
 const HALF_BYTES_MIN: u64 = 256 << 10;
-const HALF_BYTES: u64 = 64 << 20;
-/// Where the halves begin.
-const HALVES: [u64; 2] = [0, HALF_BYTES];
+pub(super) const HALF_BYTES: u64 = 64 << 20;
 /// Values from this on are not held in memory: they are read back.
 const VALUE_BYTES: usize = 1_024;
+/// A batch is never larger.
+const BODY_BYTES_MAX: usize = 64 << 20;
 /// Bytes that are erased at a time, from the end on.
 const ERASED_BYTES: u64 = 4 << 20;
 /// CRC-32's polynomial, its lowest power in the highest bit.
@@ -122,8 +122,10 @@ pub(super) struct Journal {
     salt: Salt,
     /// The number of the next batch.
     number: u64,
-    half: usize,
-    /// Where it begins there.
+    /// Bytes of a half at most.
+    half_bytes: u64,
+    /// Where the half begins that is written now, and there the next batch.
+    begin: u64,
     at: u64,
     /// The last number in the other half, while SQLite's file has not all of it.
     older: Option<u64>,
@@ -153,7 +155,7 @@ pub(super) fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// What the journal has after batch `last`.
-pub(super) fn read(path: &Path, salt: &Salt, last: u64) -> Result<Left, StoreError> {
+pub(super) fn read(path: &Path, half: u64, salt: &Salt, last: u64) -> Result<Left, StoreError> {
     let file = match File::open(path) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Err(corrupt("is missing")),
         opened => opened.map_err(|cause| failed(&cause))?,
@@ -168,8 +170,8 @@ pub(super) fn read(path: &Path, salt: &Salt, last: u64) -> Result<Left, StoreErr
     }
     let (mut entered, mut number) = (Vec::new(), last.saturating_add(1));
     // Where the next batch would be, were there one.
-    let mut ends = HALVES.to_vec();
-    let mut next = |ends: &mut Vec<u64>, number: u64| -> Result<bool, StoreError> {
+    let mut ends = [0, half];
+    let mut next = |ends: &mut [u64; 2], number: u64| -> Result<bool, StoreError> {
         for end in ends.iter_mut() {
             if let Some((changes, length)) = batch(&file, *end, salt, number)? {
                 entered.extend(changes);
@@ -274,7 +276,7 @@ fn batch(
         return if would { Err(flipped()) } else { Ok(None) };
     };
     let begin = at + HEADER as u64;
-    if header.number != number || header.bytes as u64 > HALF_BYTES {
+    if header.number != number || header.bytes > BODY_BYTES_MAX {
         return Ok(None);
     }
     let mut body = vec![0; header.bytes];
@@ -345,7 +347,7 @@ fn records(mut body: &[u8], at: u64, number: u64) -> Option<Vec<Entered>> {
     Some(entered)
 }
 
-/// Bytes of a batch of these changes; none where it is larger than any may be.
+/// Bytes of a batch of these changes; none where it has no form.
 fn length(changes: &[Change]) -> Option<u64> {
     let mut bytes = HEADER as u64;
     for change in changes {
@@ -355,17 +357,25 @@ fn length(changes: &[Change]) -> Option<u64> {
             return None;
         }
     }
-    (bytes <= HALF_BYTES).then_some(bytes)
+    (bytes <= BODY_BYTES_MAX as u64).then_some(bytes)
 }
 
 impl Journal {
     /// Opens the journal at `path`, of which SQLite's file has all up to `last`, and which has `used` bytes.
-    pub fn open(path: &Path, write: bool, salt: Salt, last: u64, used: u64) -> Result<Self, StoreError> {
+    pub fn open(
+        path: &Path,
+        half_bytes: u64,
+        write: bool,
+        salt: Salt,
+        last: u64,
+        used: u64,
+    ) -> Result<Self, StoreError> {
         folder::check_private(path)?;
         let file = OpenOptions::new().read(true).write(write).open(path).map_err(|cause| failed(&cause))?;
         let bytes = file.metadata().map_err(|cause| failed(&cause))?.len();
         let number = last.saturating_add(1);
-        Ok(Self { file, salt, number, half: 0, at: 0, older: None, bytes, used, batch: Vec::new() })
+        let (begin, at, older, batch) = (0, 0, None, Vec::new());
+        Ok(Self { file, salt, number, half_bytes, begin, at, older, bytes, used, batch })
     }
 
     /// Makes changes durable, all or none; gives them back where the half has no room for them, and nothing was written.
@@ -374,16 +384,15 @@ impl Journal {
     /// After any, nothing more is taken before the journal begins anew.
     pub fn append(&mut self, changes: Vec<Change>) -> Result<Result<Vec<Entered>, Vec<Change>>, StoreError> {
         let Some(length) = length(&changes) else { return Ok(Err(changes)) };
-        let (begin, end) = (self.at, self.at.saturating_add(length).next_multiple_of(BLOCK));
+        let end = self.at.saturating_add(length).next_multiple_of(BLOCK);
         if !self.reach(end)? {
             return Ok(Err(changes));
         }
-        let begin = HALVES.get(self.half).copied().unwrap_or_default() + begin;
-        let number = self.number;
+        let (begin, number) = (self.begin + self.at, self.number);
         let entered = self.fill(begin, changes);
         // Not even what is left of one that failed is followed by a batch of the same number.
         self.number = number.saturating_add(1);
-        self.at = HALF_BYTES;
+        self.at = self.half_bytes;
         self.used = self.used.max(begin + length);
         self.file.write_all_at(&self.batch, begin).map_err(|cause| failed(&cause))?;
         self.sync()?;
@@ -427,11 +436,10 @@ impl Journal {
     /// Makes the half at least so large, of bytes that are written: a sync then has nothing to say of its size. False where
     /// it may not grow so far, or the disk has no room.
     fn reach(&mut self, end: u64) -> Result<bool, StoreError> {
-        let begin = HALVES.get(self.half).copied().unwrap_or_default();
-        if end > HALF_BYTES || begin + end <= self.bytes {
-            return Ok(end <= HALF_BYTES);
+        if end > self.half_bytes || self.begin + end <= self.bytes {
+            return Ok(end <= self.half_bytes);
         }
-        let bytes = begin + end.max(HALF_BYTES_MIN).next_power_of_two().min(HALF_BYTES);
+        let bytes = self.begin + end.max(HALF_BYTES_MIN).next_power_of_two().min(self.half_bytes);
         let grown = zero(&self.file, self.bytes..bytes).and_then(|()| self.file.sync_all());
         match grown.map_err(|cause| failed(&cause)) {
             Ok(()) => self.bytes = bytes,
@@ -474,24 +482,29 @@ impl Journal {
 
     /// How much of the half that is written now is full, in 64ths.
     pub const fn filled(&self) -> u64 {
-        self.at / (HALF_BYTES / 64)
+        self.at / (self.half_bytes / 64)
     }
 
     /// Whether there is another half to go on in: a journal that has not grown so far begins anew.
     pub const fn may_turn(&self) -> bool {
-        self.bytes >= HALF_BYTES
+        self.bytes >= self.half_bytes
     }
 
     /// Goes on in the other half, of which SQLite's file has all.
     pub const fn turn(&mut self) {
         self.older = Some(self.last());
-        self.half = 1 - self.half;
+        self.begin = if self.begin == 0 { self.half_bytes } else { 0 };
         self.at = 0;
+    }
+
+    /// Takes nothing more before SQLite's file has all that it has.
+    pub const fn stand(&mut self) {
+        (self.at, self.older) = (self.half_bytes, Some(self.last()));
     }
 
     /// Begins anew at its beginning: SQLite's file has all of it.
     pub const fn begin_anew(&mut self) {
-        (self.half, self.at, self.older) = (0, 0, None);
+        (self.begin, self.at, self.older) = (0, 0, None);
     }
 
     /// Bytes that [`Journal::erase`] has still to write over.

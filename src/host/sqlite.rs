@@ -15,7 +15,7 @@ use crate::codec;
 use crate::crypto::digest::{Digest, digest};
 use crate::crypto::label;
 use crate::host::entropy::OsEntropy;
-use crate::host::journal::{self, Change, Entered, Journal, Salt, Waiting, Written};
+use crate::host::journal::{self, Change, Entered, HALF_BYTES, Journal, Salt, Waiting, Written};
 use crate::host::pending::{Pending, disk_bytes};
 use crate::host::rows::{Format, Rows, Writer};
 use crate::host::store::{Store, StoreError, TABLE_RESERVED, check_tables};
@@ -186,7 +186,7 @@ impl SqliteStore {
             put_root(writer, &Tally::default())?;
             Place::begin().put(writer)
         })?;
-        Self::open_rows(rows, STEPS)
+        Self::open_rows(rows, STEPS, HALF_BYTES)
     }
 
     /// Opens the store in `dir`.
@@ -195,7 +195,7 @@ impl SqliteStore {
     /// [`StoreError::Missing`], [`StoreError::Locked`], [`StoreError::Corrupt`],
     /// [`StoreError::VersionUnknown`], [`StoreError::Folder`] and failures of the disk.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::open_rows(Rows::open(dir, FORMAT)?, STEPS)
+        Self::open_rows(Rows::open(dir, FORMAT)?, STEPS, HALF_BYTES)
     }
 
     /// Opens the store in `dir` to be read alone: nothing there is changed, and commits fail.
@@ -203,32 +203,36 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; [`StoreError::VersionUnknown`] also for an older format.
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self::with_journal(Rows::open_to_read(dir, FORMAT)?, true)?.0)
+        Ok(Self::with_journal(Rows::open_to_read(dir, FORMAT)?, true, HALF_BYTES)?.0)
     }
 
     /// The store as it is, with what its journal has beyond the file, up to the number that is given with it.
-    fn with_journal(rows: Rows, only_read: bool) -> Result<(Self, u64), StoreError> {
+    fn with_journal(rows: Rows, only_read: bool, half: u64) -> Result<(Self, u64), StoreError> {
         let (tally, place, page) = (read_root(&rows)?, read_place(&rows)?, rows.page_bytes()?);
         let (path, room) = (rows.file_beside(JOURNAL), rows.room_bytes(u64::MAX));
-        let left = journal::read(&path, &place.salt, place.last)?;
+        let left = journal::read(&path, half, &place.salt, place.last)?;
         // What is left of a batch that was begun may have the number `beyond`, which no other gets then.
         let last = if left.used > 0 { left.beyond } else { place.last };
-        let journal = Journal::open(&path, !only_read, place.salt, last, left.used)?;
+        let journal = Journal::open(&path, half, !only_read, place.salt, last, left.used)?;
         let mut pending = Pending::default();
         pending.take(left.entered, page);
         Ok((Self { rows, tally, place, journal, pieces: 0, only_read, pending, room, page }, last))
     }
 
-    fn open_rows(mut rows: Rows, steps: &[Migration]) -> Result<Self, StoreError> {
+    fn open_rows(mut rows: Rows, steps: &[Migration], half: u64) -> Result<Self, StoreError> {
         if rows.version() < 2 {
             journal::create(&rows.file_beside(JOURNAL))?;
             rows.sync_folder()?;
             let mut tally = read_root(&rows)?;
             migrate(&mut rows, &mut tally, steps)?;
         }
-        let (mut store, last) = Self::with_journal(rows, false)?;
+        let (mut store, last) = Self::with_journal(rows, false, half)?;
         if last > store.place.last {
-            store.write(usize::MAX, &[], last)?;
+            match store.write(usize::MAX, &[], last) {
+                // What is there can be read, and the file has it once there is room.
+                Err(StoreError::Full) if store.rows.version() == FORMAT.version => store.journal.stand(),
+                written => written?,
+            }
         }
         // What was in the journal was of the older format, too.
         migrate(&mut store.rows, &mut store.tally, steps)?;

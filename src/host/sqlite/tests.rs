@@ -276,7 +276,7 @@ fn an_older_store_takes_the_step_to_this_format_and_a_newer_one_is_refused() {
     let later = Format { version: FORMAT.version + 1, ..FORMAT };
     let steps: Vec<_> = STEPS.iter().copied().chain([renamed as Migration]).collect();
     for _ in 0..2 {
-        let store = SqliteStore::open_rows(Rows::open(&dir, later).unwrap(), &steps).unwrap();
+        let store = SqliteStore::open_rows(Rows::open(&dir, later).unwrap(), &steps, HALF_BYTES).unwrap();
         assert_eq!(store.read(Table(4), b"k").unwrap().unwrap().as_slice(), b"v");
         assert_eq!([1, 4].map(|table| store.count(Table(table)).unwrap()), [0, 1]);
         store.scan(Table(4), &mut |_, _| {}).unwrap();
