@@ -89,7 +89,7 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Misused(_) => Exit::Failed,
     };
     let what = match error {
-        StoreError::Corrupt { .. } => format!("relay.sqlite: {error}"),
+        StoreError::Corrupt { .. } => format!("relay.sqlite and its journal: {error}"),
         _ => error.to_string(),
     };
     let remedy = match error {
@@ -125,7 +125,7 @@ impl From<RelayFolderError> for Failure {
                 format!("Bring key.pem back from a copy. If the making of the relay was cut short, end it, with a new pin: truceline-relay init '{path}'.")
             }
             RelayFolderError::StoreGone(_) => {
-                "Bring relay.sqlite back, with its -wal, if you can. To begin anew under the same pin: init another folder, and put certificate.pem, key.pem and deposit.key of this one there (OPERATIONS.md, Damage).".to_owned()
+                "Bring relay.sqlite back, with its -wal and relay.journal, if you can. To begin anew under the same pin: init another folder, and put certificate.pem, key.pem and deposit.key of this one there (OPERATIONS.md, Damage).".to_owned()
             }
             RelayFolderError::NotOwner { .. } => {
                 "Run it as the folder's owner: runuser -u USER -- truceline-relay ... Or, after a copy made as root, give it to the user who serves: chown -R USER: FOLDER".to_owned()

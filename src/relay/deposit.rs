@@ -66,7 +66,7 @@ impl Depositor {
         Ok(Self { key, shown })
     }
 
-    /// The answers of one commit, in their order. To be called once its records are durable: what is stored is signed here.
+    /// The answers of one commit, in their order. What is stored is signed here: none may go out before its records are durable.
     ///
     /// # Errors
     /// [`SignError::KeyUnusable`] when the library fails.

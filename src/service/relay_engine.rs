@@ -24,6 +24,7 @@ use crate::wire::frame::Framed;
 use crate::wire::reply::{Bound, Reply};
 use crate::wire::request::Request;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -94,7 +95,7 @@ pub(super) struct Engine {
     /// What the shared store held when it was last counted.
     counted: Totals,
     folder: RelayFolder,
-    depositor: Depositor,
+    depositor: Arc<Depositor>,
     outboxes: BTreeMap<ConnId, Outbox>,
     activity: Activity,
     beats: u64,
@@ -126,7 +127,7 @@ impl Engine {
             sharing,
             counted: Totals::default(),
             folder,
-            depositor,
+            depositor: Arc::new(depositor),
             outboxes,
             activity,
             beats: 0,
@@ -217,11 +218,11 @@ impl Engine {
             step
         };
         match self.turn(&needs, handle).await? {
-            Ok((sends, written)) => {
+            Ok((answers, written)) => {
                 if written {
                     self.activity.metrics.committed(inputs, &took);
                 }
-                self.answer(sends)?;
+                self.answer(answers);
             }
             Err(undone) => {
                 for refused in refused {
@@ -237,13 +238,13 @@ impl Engine {
         Ok(())
     }
 
-    /// What `act` leads to, once it is durable: what is to be sent, and whether anything was written. Of a shared store
+    /// What `act` leads to, once it is durable: what is to be answered, and whether anything was written. Of a shared store
     /// what it needs is learned before.
     async fn turn(
         &mut self,
         needs: &Needs,
         act: impl FnOnce(&mut Relay, UnixMillis) -> RelayStep,
-    ) -> Result<Result<(Vec<Send>, bool), Undone>, RelayError> {
+    ) -> Result<Result<(Answers, bool), Undone>, RelayError> {
         let mut step = Step::new();
         if let Some(sharing) = &mut self.sharing {
             let learned = match sharing.store.begin(needs, &self.relay).await {
@@ -257,21 +258,22 @@ impl Engine {
         step.append(act(&mut self.relay, clock::now()));
         let RelayStep { records, sends, notices } = step;
         let written = !records.is_empty();
-        if let Err(undone) = self.commit(records).await? {
+        // Signed while the disk works: what is signed goes nowhere before all is durable.
+        let signing = sign(Arc::clone(&self.depositor), merge_stored(sends));
+        let (committed, signed) = tokio::join!(self.commit(records), signing);
+        if let Err(undone) = committed? {
             return Ok(Err(undone));
         }
         if self.sharing.is_some() {
             self.relay.let_tokens_go();
         }
         notices.into_iter().for_each(|notice| self.activity.add(notice));
-        Ok(Ok((sends, written)))
+        Ok(Ok((signed?, written)))
     }
 
-    /// Only once all is durable: nothing is signed that is not. One signature for all that a commit stored.
-    fn answer(&mut self, sends: Vec<Send>) -> Result<(), RelayError> {
-        let answers = self.depositor.answer(merge_stored(sends))?;
+    /// Only once all is durable.
+    fn answer(&mut self, answers: Answers) {
         answers.into_iter().for_each(|(conn, answer)| self.deliver(conn, answer));
-        Ok(())
     }
 
     /// A turn of the relay's own: nobody asked for it.
@@ -281,7 +283,10 @@ impl Engine {
         act: impl FnOnce(&mut Relay, UnixMillis) -> RelayStep,
     ) -> Result<(), RelayError> {
         match self.turn(needs, act).await? {
-            Ok((sends, _)) => self.answer(sends),
+            Ok((answers, _)) => {
+                self.answer(answers);
+                Ok(())
+            }
             Err(undone) => self.begin_again(undone).await,
         }
     }
@@ -410,6 +415,18 @@ impl Engine {
         self.told = Some(status);
         Ok(())
     }
+}
+
+/// What is to be answered on each connection.
+type Answers = Vec<(ConnId, Answer)>;
+
+/// The answers to what a commit has stored, under one signature, made beside what else is done.
+async fn sign(depositor: Arc<Depositor>, sends: Vec<Send>) -> Result<Answers, RelayError> {
+    if !sends.iter().any(|send| matches!(send, Send::Stored { .. })) {
+        return Ok(depositor.answer(sends)?);
+    }
+    let signed = tokio::task::spawn_blocking(move || depositor.answer(sends)).await;
+    Ok(signed.map_err(|error| RelayError::Broken(error.to_string()))??)
 }
 
 fn opens(event: &Event) -> bool {

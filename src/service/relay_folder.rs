@@ -6,6 +6,7 @@
 //! key.pem            its key
 //! deposit.key        what it signs deposits with: `relay_key.rs`
 //! relay.sqlite       the store
+//! relay.journal      what was stored last
 //! passes/            passes issued and not yet taken in, or taken back (`relay_revoked.rs`): the hashes of their tokens,
 //!                    never a pass
 //! totals.json        written while the relay serves

@@ -92,6 +92,27 @@ fn flip<T: PartialEq + std::fmt::Debug>(
 
 /// A machine at the last moment at which these files lie on it, a log with commits in it among them.
 fn crashed(recording: &Recording, machine: &str, files: &[&str]) -> Tree {
+    crashed_after(recording, machine, files, &|_, _| true)
+}
+
+/// The relay when a batch of its journal has just been synced, with as much of the journal as was ever written.
+fn committed(recording: &Recording) -> Tree {
+    let journal = Path::new(RELAY).join("relay.journal");
+    let mut tree = crashed_after(recording, "relay", &["relay.journal"], &|synced, tree| {
+        synced.ends_with("relay.journal") && tree[&journal].1.as_ref().unwrap().starts_with(b"trljrnl")
+    });
+    let bytes = tree.get_mut(&journal).unwrap().1.as_mut().unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    bytes.truncate(used.next_multiple_of(4_096));
+    tree
+}
+
+fn crashed_after(
+    recording: &Recording,
+    machine: &str,
+    files: &[&str],
+    is: &dyn Fn(&Path, &Tree) -> bool,
+) -> Tree {
     let mut disk = crate::disk::Disk::new(&crate::world::MACHINES);
     let mut found = None;
     for recorded in &recording.log {
@@ -103,7 +124,7 @@ fn crashed(recording: &Recording, machine: &str, files: &[&str]) -> Tree {
                     path.to_str().unwrap().ends_with(file) && bytes.as_ref().is_some_and(|it| it.len() > 100)
                 })
             };
-            if files.iter().all(|file| has(file)) {
+            if files.iter().all(|file| has(file)) && is(&recorded.path, &tree) {
                 found = Some(tree);
             }
         }
@@ -152,10 +173,11 @@ fn a_bit_flipped_in_any_file_of_a_relay_is_noticed_or_changes_nothing() {
         println!("not tried: nothing can be recorded here");
         return;
     };
-    let tree = crashed(recording, "relay", &[".pass", "totals.json", "relay.sqlite-wal"]);
+    let tree = crashed(recording, "relay", &[".pass", "totals.json", "relay.journal"]);
+    let logged = crashed(recording, "relay", &["relay.sqlite-wal"]);
     let same = |_: usize, _: &_| false;
     let mut tried = Vec::new();
-    for file in files(&tree) {
+    for file in files(&tree).into_iter().chain(files(&logged).into_iter().filter(|it| it.ends_with("-wal"))) {
         let name = file.strip_prefix(RELAY).unwrap().trim_start_matches('/');
         tried.push(name.split('/').next().unwrap().to_owned());
         match name {
@@ -165,13 +187,19 @@ fn a_bit_flipped_in_any_file_of_a_relay_is_noticed_or_changes_nothing() {
                 assert!(tally.noticed > 5, "{:?}", tally.said);
             }
             "relay.sqlite-wal" => {
-                let tally = flip(&tree, &file, 12, &relay_used, &|_, _| false);
+                let tally = flip(&logged, &file, 12, &relay_used, &|_, _| false);
                 assert_eq!(tally.harmless, 0);
                 assert!(
                     tally.said.keys().all(|said| said.contains("relay.sqlite-wal was flipped")),
                     "{:?}",
                     tally.said
                 );
+            }
+            // Beside batches whose rows are not in the store it has older ones.
+            "relay.journal" => {
+                let tally = flip(&committed(recording), &file, 60, &relay_used, &|_, _| false);
+                assert!(tally.noticed > 5, "{:?}", tally.said);
+                assert!(tally.said.keys().all(|said| said.contains("relay.journal")), "{:?}", tally.said);
             }
             "certificate.pem" | "key.pem" | "deposit.key" => {
                 let tally = flip(&tree, &file, 60, &|place| look::relay(&place.join(RELAY)), &same);
@@ -207,25 +235,27 @@ fn a_bit_flipped_in_any_file_of_a_relay_is_noticed_or_changes_nothing() {
         "deposit.key",
         "key.pem",
         "passes",
+        "relay.journal",
         "relay.sqlite",
         "relay.sqlite-wal",
         "relay.toml",
         "totals.json",
     ];
     assert_eq!(tried, expected);
-    told_by_the_relay(&tree);
+    told_by_the_relay(&tree, &logged, &committed(recording));
 }
 
 /// The program itself tells each, with what to do.
-fn told_by_the_relay(tree: &Tree) {
-    for (file, at, told) in [
-        ("relay.sqlite-wal", 5_000, "relay.sqlite-wal"),
+fn told_by_the_relay(tree: &Tree, logged: &Tree, committed: &Tree) {
+    for (tree, file, at, told) in [
+        (logged, "relay.sqlite-wal", 5_000, "relay.sqlite-wal"),
+        (committed, "relay.journal", 20, "relay.journal"),
         // Without the log, which holds newer pages than the file.
-        ("relay.sqlite", 100, "relay.sqlite"),
-        ("certificate.pem", 200, "certificate"),
-        ("key.pem", 60, "key.pem"),
-        ("deposit.key", 50, "deposit.key"),
-        ("relay.toml", 100, "relay.toml"),
+        (logged, "relay.sqlite", 100, "relay.sqlite"),
+        (tree, "certificate.pem", 200, "certificate"),
+        (tree, "key.pem", 60, "key.pem"),
+        (tree, "deposit.key", 50, "deposit.key"),
+        (tree, "relay.toml", 100, "relay.toml"),
     ] {
         let place = scratch();
         let dir = Path::new(RELAY);

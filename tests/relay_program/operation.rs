@@ -135,7 +135,10 @@ async fn a_check_and_the_status_change_nothing_that_a_killed_relay_left() {
         files.map(|file| (file.clone(), std::fs::read(file).unwrap())).collect::<BTreeMap<_, _>>()
     };
     let before = left();
-    assert!(!before[&operator.dir.join("relay.sqlite-wal")].is_empty(), "what it stored is in the log alone");
+    assert!(
+        !before[&operator.dir.join("relay.journal")].is_empty(),
+        "what it stored is in the journal alone"
+    );
     let told = text(&relay(&["status", operator.dir()]).stdout);
     assert!(told.contains("cells        1"), "{told}");
     assert_eq!(checked(&operator.dir).0("store")[1], "1 queues, 1 cells");

@@ -92,6 +92,35 @@ pub fn relay_file(data: &[u8]) {
     }
 }
 
+/// A store with three batches in its journal, and what it holds with the first so many of them.
+static JOURNAL: LazyLock<(TempDir, Vec<u8>, Vec<Rows>)> = LazyLock::new(|| {
+    let dir = private("relay.sqlite", &super::seeds::vector("relay-2/relay.sqlite"));
+    let journal = super::seeds::vector("relay-2/relay.journal");
+    let mut held: Vec<Rows> = (0..=journal.len())
+        .step_by(4_096)
+        .map(|cut| journal_of(dir.path(), &journal[..cut]).unwrap())
+        .collect();
+    held.dedup();
+    assert_eq!(held.len(), 4);
+    (dir, journal, held)
+});
+
+fn journal_of(dir: &std::path::Path, journal: &[u8]) -> Result<Rows, StoreError> {
+    let path = dir.join("relay.journal");
+    fs::write(&path, journal).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    rows_of(&SqliteStore::open_to_read(dir)?, &[1, 2, 3, 4].map(Table))
+}
+
+/// Changes to a relay's journal, likewise: it is refused, or holds what it held up to some batch.
+pub fn relay_journal(data: &[u8]) {
+    let (dir, journal, held) = &*JOURNAL;
+    match journal_of(dir.path(), &patched(journal, data)) {
+        Ok(rows) => assert!(held.contains(&rows), "damage is not noticed"),
+        Err(error) => super::told(&error, data.len()),
+    }
+}
+
 /// Whether opening would ask for more memory and time than the least: a vault may, and a test cannot wait for it.
 fn is_dear(clear: &[u8]) -> bool {
     let word = |at: usize| u32::from_le_bytes(clear[at..at + 4].try_into().unwrap());
