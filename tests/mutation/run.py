@@ -130,8 +130,7 @@ def weave(mutants, aside):
     woven.check_returncode()
     for line in woven.stdout.splitlines():
         what, number = line.split()
-        # Where a `let` is joined the language knows no operator but the one that is there.
-        aside[mutants[int(number)]["name"]] = "does not compile" if what == "chained" else what
+        aside[mutants[int(number)]["name"]] = "does not compile" if what == "refused" else what
 
 
 def guilty(error):
