@@ -18,6 +18,7 @@ use crate::wire::request::{Open, Request};
 use std::collections::BTreeMap;
 
 mod bounds;
+mod checked;
 mod revoked;
 mod shared;
 

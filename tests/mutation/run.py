@@ -130,7 +130,7 @@ def weave(mutants, aside):
     woven.check_returncode()
     for line in woven.stdout.splitlines():
         what, number = line.split()
-        aside[mutants[int(number)]["name"]] = what
+        aside[mutants[int(number)]["name"]] = "does not compile" if what == "refused" else what
 
 
 def guilty(error):
@@ -160,7 +160,7 @@ def constant(error, mutants):
 
 def program(mutants, aside):
     """Builds the tests; the program's path, or none where mutants were put aside."""
-    command = ["cargo", "test", "--lib", "--no-run", "--message-format", "json", "-j2"]
+    command = ["cargo", "test", "-p", "truceline", "--lib", "--no-run", "--message-format", "json", "-j2"]
     built = run(command, cwd=TREE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
     errors = [it["message"] for it in messages if it["reason"] == "compiler-message" and it["message"]["level"] == "error"]

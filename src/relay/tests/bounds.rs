@@ -67,6 +67,7 @@ fn a_connection_that_goes_leaves_the_queues_others_served() {
 #[test]
 fn a_put_and_an_opening_fit_into_their_last_byte_of_room_and_no_less() {
     let (mut bench, _, writer) = Bench::open();
+    assert_eq!(CELL_DISK_BYTES, 17_152);
     bench.give(Input::Space { free_bytes: LIMITS.reserve_bytes + CELL_DISK_BYTES });
     assert_eq!(bench.put(writer, 0, 1), stored(0, NOW));
     for (room, fits) in [(4_095, false), (4_096, true)] {
@@ -187,6 +188,13 @@ fn a_sweep_that_forgot_its_share_goes_on_with_the_next_queue() {
 fn a_sweeps_share_is_of_the_cells_it_forgets_wherever_their_queue_stands() {
     let mut bench = Bench::holding(&[(2_000, 3), (0, 2)]);
     assert_eq!(bench.tick_after(LIMITS.retention), [Notice::CellsExpired(5)]);
+}
+
+#[test]
+fn what_is_expired_by_name_has_one_share_wherever_its_queues_stand() {
+    let mut bench = Bench::holding(&[(10, 3), (0, 1_030), (0, 3)]);
+    let step = bench.relay.expire([0, 1, 2], NOW.plus(LIMITS.retention));
+    assert_eq!(step.notices, [Notice::CellsExpired(1_024)]);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Relays that share a store answer as one that is alone.
 
+use super::checked::checked;
 use super::*;
 use crate::relay::message::Revoked;
 use crate::relay::shared::{Changes, Learned, Needs, QueueChange};
+use crate::relay::table;
+use crate::step::Record;
 use crate::wire::pass::TokenHash;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -67,13 +70,15 @@ struct Several {
     relays: [Relay; 2],
     common: Common,
     closed: Vec<ConnId>,
+    notices: Vec<Notice>,
     now: UnixMillis,
 }
 
 impl Several {
     fn new() -> Self {
         let relays = [Relay::sharing(LIMITS), Relay::sharing(LIMITS)];
-        let mut several = Self { relays, common: Common::default(), closed: Vec::new(), now: NOW };
+        let (closed, notices) = (Vec::new(), Vec::new());
+        let mut several = Self { relays, common: Common::default(), closed, notices, now: NOW };
         let hashes = (1..=9).map(|token| Token([token; 32]).hash()).collect();
         several.give(0, vec![Input::Tokens { hashes, expires: NOW.plus(Millis::days(1)) }]);
         several
@@ -100,6 +105,7 @@ impl Several {
         step.append(act(relay, self.now));
         self.common.write(Changes::of(step.records).unwrap(), names, &held);
         relay.let_tokens_go();
+        self.notices.extend(step.notices);
         for send in &step.sends {
             if let Send::Close { conn } = send {
                 self.closed.push(*conn);
@@ -164,8 +170,10 @@ fn a_get_that_waits_is_answered_by_what_another_relay_stored() {
     let (put, bytes) = put_of(11, 0, 7);
     assert_eq!(reply(&several.frame(1, writer, put, bytes)), Some(stored(0, NOW)));
     assert_eq!(several.relays[0].awaited().seen.len(), 1);
+    assert_eq!(several.relays[0].known_below(0), 0);
     assert_eq!(indexes(&several.stir(0, 0)), [0]);
     assert!(several.relays[0].awaited().is_empty());
+    assert_eq!(several.relays[0].known_below(0), 1, "what is known is not asked for again");
 }
 
 #[test]
@@ -206,6 +214,60 @@ fn what_is_asked_in_the_batch_of_its_proof_is_asked_for_as_a_change() {
 }
 
 #[test]
+fn a_put_that_was_checked_before_is_asked_for_as_a_change() {
+    let (mut several, _, writer) = across();
+    let sends = several.give(1, vec![Input::Put { conn: writer, put: checked(11, 0, 7) }]);
+    assert_eq!(reply(&sends), Some(stored(0, NOW)));
+}
+
+#[test]
+fn a_writer_is_told_what_lasts_and_a_reader_is_looked_up() {
+    let (several, ..) = across();
+    let needs = |roles: &[(QueueRole, u8)]| {
+        let inputs: Vec<_> = roles
+            .iter()
+            .map(|(role, n)| {
+                let framed = Framed::<Request>::new(proof(ConnId(9), *role, *n), None);
+                Input::Frame { conn: ConnId(9), frame: Box::new(Ok(framed)) }
+            })
+            .collect();
+        several.relays[0].needs(&inputs)
+    };
+    let (reader, writer) = ((QueueRole::Reader, 10), (QueueRole::Writer, 11));
+    assert!(needs(&[reader]).only_looks());
+    assert!(needs(&[writer]).lasting && needs(&[writer, reader]).lasting);
+}
+
+#[test]
+fn to_look_at_queues_changes_nothing_and_each_other_need_may() {
+    assert!(Needs::default().is_empty() && Needs::default().only_looks());
+    let looks = Needs { seen: [1].into(), ids: [id(1)].into(), ..Needs::default() };
+    assert!(looks.only_looks() && !looks.is_empty());
+    let changes = [
+        Needs { changed: [1].into(), ..Needs::default() },
+        Needs { changed_ids: [id(1)].into(), ..Needs::default() },
+        Needs { tokens: [Token([1; 32]).hash()].into(), ..Needs::default() },
+        Needs { all_tokens: true, ..Needs::default() },
+        Needs { names: true, ..Needs::default() },
+        Needs { lasting: true, ..Needs::default() },
+    ];
+    assert_eq!(changes.iter().position(Needs::only_looks), None);
+}
+
+#[test]
+fn a_record_of_any_kind_is_a_change() {
+    assert!(Changes::of(Vec::new()).unwrap().is_empty());
+    let keys = [
+        (QUEUE, table::queue_key(0)),
+        (CELL, CellKey { queue: 0, index: 0 }.bytes()),
+        (TOKEN, table::token_key(&Token([1; 32]).hash())),
+    ];
+    for (table, key) in keys {
+        assert!(!Changes::of(vec![Record::delete(table, key)]).unwrap().is_empty(), "{table:?}");
+    }
+}
+
+#[test]
 fn a_relay_forgets_what_nobody_here_uses_and_knows_it_again() {
     let (mut several, reader, writer) = across();
     let (put, bytes) = put_of(11, 0, 7);
@@ -228,6 +290,7 @@ fn tokens_are_taken_back_wherever_they_would_be_spent() {
     let these = vec![Token([2; 32]).hash(), Token([3; 32]).hash()];
     several.give(1, vec![Input::Revoked(Revoked::These(these))]);
     assert_eq!(several.common.tokens.len(), 6);
+    assert!(several.notices.contains(&Notice::TokensRevoked(2)), "they were known to have been there");
     let conn = ConnId(3);
     several.connect(0, conn);
     let refused = several.frame(0, conn, Request::Open(opening(12, 2, conn)), None);
@@ -266,6 +329,23 @@ fn what_came_and_went_elsewhere_leaves_its_proof_and_its_index() {
 }
 
 #[test]
+fn a_later_proof_than_the_one_known_here_is_taken_though_its_cell_has_gone() {
+    let (mut several, reader, writer) = across();
+    let (twin, again) = (ConnId(3), ConnId(4));
+    several.connect(0, twin);
+    several.frame(0, twin, proof(twin, QueueRole::Writer, 11), None);
+    for (index, (at, conn)) in (0..).zip([(1, writer), (0, twin)]) {
+        let (put, bytes) = put_of(11, index, 7);
+        several.frame(at, conn, put, bytes);
+    }
+    several.frame(0, reader, Request::Drop { below: 2 }, None);
+    several.connect(1, again);
+    let told = reply(&several.frame(1, again, proof(again, QueueRole::Writer, 11), None));
+    let last = |last: &PutProof| last.index == 1;
+    assert!(matches!(&told, Some(Reply::Serving { last: Some(proof), .. }) if last(proof)), "{told:?}");
+}
+
+#[test]
 fn what_was_kept_for_the_retention_is_forgotten_by_whoever_looks() {
     let (mut several, reader, writer) = across();
     let (put, bytes) = put_of(11, 0, 7);
@@ -290,6 +370,19 @@ fn a_row_that_cannot_be_read_makes_its_queue_unknown_and_is_counted() {
     let mut step = RelayStep::new();
     assert_eq!(several.relays[0].learn(&needs, learned, &mut step), 1);
     assert!(closes(&step.sends, reader));
+}
+
+#[test]
+fn a_cells_row_that_cannot_be_read_is_counted_and_the_cell_is_not_there() {
+    let (mut several, reader, writer) = across();
+    let (put, bytes) = put_of(11, 0, 7);
+    several.frame(1, writer, put, bytes);
+    let needs = several.relays[0].stirred([0]);
+    let mut learned = several.common.look(&needs, &several.relays[0]);
+    learned.cells[0].1.pop();
+    assert_eq!(several.relays[0].learn(&needs, learned, &mut RelayStep::new()), 1);
+    let get = Request::Get { from: 0, count: 4, wait_ms: 0 };
+    assert_eq!(reply(&several.frame(0, reader, get, None)), Some(Reply::Empty { low: 0, next: 1 }));
 }
 
 /// Two queues, two relays and one that is alone: every answer is the same.

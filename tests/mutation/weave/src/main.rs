@@ -1,6 +1,7 @@
 //! Weaves mutants into a copy of the source, each behind a switch: `weave MUTANTS.json FROM TO` writes every file that a
-//! mutant names, and prints the numbers of those that stand where only the compiler computes (`constant N`) or at no
-//! place that is known here (`lost N`). Which mutant is on is decided in `switch.rs`, when the woven program runs.
+//! mutant names, and prints the numbers of those that stand where only the compiler computes (`constant N`), that the
+//! language refuses and that would take others with them (`refused N`), or that stand at no place that is known here
+//! (`lost N`). Which mutant is on is decided in `switch.rs`, when the woven program runs.
 //!
 //! ```text
 //! a < b         (if crate::mutation::on(7) { /*<7*/ a <= b /*7>*/ } else { a < b })
@@ -55,6 +56,7 @@ struct Weaver<'a> {
     edits: BTreeMap<usize, (String, String)>,
     constant: usize,
     constants: Vec<u64>,
+    refused: Vec<u64>,
 }
 
 impl Weaver<'_> {
@@ -143,6 +145,26 @@ impl Weaver<'_> {
     }
 }
 
+/// Whether an arm takes all that is left.
+fn takes_the_rest(arm: &syn::Arm) -> bool {
+    let binds = |name: &syn::Ident| name.to_string().starts_with(char::is_lowercase);
+    arm.guard.is_none()
+        && match &arm.pat {
+            syn::Pat::Wild(_) => true,
+            syn::Pat::Ident(pat) => binds(&pat.ident),
+            _ => false,
+        }
+}
+
+/// Whether a `let` is one of those that it joins.
+fn binds(node: &syn::ExprBinary) -> bool {
+    [&node.left, &node.right].into_iter().any(|side| match &**side {
+        syn::Expr::Let(_) => true,
+        syn::Expr::Binary(side) => binds(side),
+        _ => false,
+    })
+}
+
 /// What the compiler computes, all that is in it.
 macro_rules! computed {
     ($($visit:ident: $node:ident,)*) => {
@@ -185,6 +207,11 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
     fn visit_expr_binary(&mut self, node: &'ast syn::ExprBinary) {
         let (whole, op) = (self.text.bytes(node.span()), self.text.bytes(node.op.span()));
         let mutants = self.take(|it| it.genre.starts_with("Binary") && it.span == op);
+        if binds(node) {
+            // No switch can stand around a `let`, and nothing but `&&` can join it.
+            self.refused.extend(mutants.iter().map(|it| it.number));
+            return visit::visit_expr_binary(self, node);
+        }
         self.switch(&whole, &mutants, |it| visit::visit_expr_binary(it, node));
     }
 
@@ -204,6 +231,19 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
             mutant.span.end += rest.len() - rest.trim_start().trim_start_matches(',').len();
         }
         self.switch(&whole, &mutants, |it| visit::visit_expr_struct(it, node));
+    }
+
+    fn visit_expr_match(&mut self, node: &'ast syn::ExprMatch) {
+        if !node.arms.iter().any(takes_the_rest) {
+            // Without one of them its cases are not all there; one that has a guard counts for none.
+            for arm in node.arms.iter().filter(|arm| arm.guard.is_none()) {
+                let (arm, pat) = (self.text.bytes(arm.span()), self.text.bytes(arm.pat.span()));
+                let of_it = |it: &Mutant| it.span.start == arm.start || it.span.start == pat.start;
+                let mutants = self.take(|it| it.genre == "MatchArm" && of_it(it));
+                self.refused.extend(mutants.iter().map(|it| it.number));
+            }
+        }
+        visit::visit_expr_match(self, node);
     }
 
     fn visit_arm(&mut self, node: &'ast syn::Arm) {
@@ -252,9 +292,11 @@ fn weave(source: &str, mutants: &[&Value]) -> String {
     };
     let text = Text::new(source);
     let mutants = read(&text);
-    let mut weaver = Weaver { text, mutants, edits: BTreeMap::new(), constant: 0, constants: Vec::new() };
+    let (edits, constants, refused) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let mut weaver = Weaver { text, mutants, edits, constant: 0, constants, refused };
     weaver.visit_file(&syn::parse_file(source).expect("a source file"));
     weaver.constants.iter().for_each(|number| println!("constant {number}"));
+    weaver.refused.iter().for_each(|number| println!("refused {number}"));
     weaver.mutants.iter().for_each(|it| println!("lost {}", it.number));
     let (mut out, mut last) = (String::new(), 0);
     for (at, (closed, opened)) in &weaver.edits {
