@@ -83,7 +83,8 @@ impl Queue {
 
     /// What another relay made of it. Cells it put come by [`Queue::restore_cell`].
     pub(super) fn learn(&mut self, row: &QueueRow) {
-        if (self.writer, self.writer_since) != (row.writer, row.writer_since) {
+        let known = (self.writer, self.writer_key, self.writer_since);
+        if known != (row.writer, row.writer_key, row.writer_since) {
             self.writer = row.writer;
             self.writer_key = row.writer_key;
             self.writer_since = row.writer_since;

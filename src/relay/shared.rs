@@ -279,11 +279,11 @@ impl Relay {
 
     fn learn_queue(&mut self, number: u64, row: &QueueRow, step: &mut RelayStep) {
         let queue = self.queues.entry(number).or_insert_with(|| Queue::from_row(row));
-        let before = queue.writer;
+        let before = (queue.writer, queue.writer_key);
         queue.learn(row);
         self.ids.insert(row.reader, (number, QueueRole::Reader));
-        if before != row.writer {
-            self.forget_id(&before, number);
+        if before != (row.writer, row.writer_key) {
+            self.forget_id(&before.0, number);
             self.end_writers(number, step);
         }
         self.ids.insert(row.writer, (number, QueueRole::Writer));

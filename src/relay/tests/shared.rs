@@ -196,6 +196,26 @@ fn a_queue_closed_or_given_to_another_writer_elsewhere_ends_its_connections_here
 }
 
 #[test]
+fn another_key_under_the_id_of_before_ends_its_connections_here() {
+    let (mut several, reader, writer) = across();
+    // To another writer, and back to that id with another key, before relay 1 looks.
+    for (to, key) in [(30, secret(30).public()), (11, secret(40).public())] {
+        let signature = sign_rekey(&secret(10), &id(10), &id(to), &key);
+        let rekey = Request::Rekey { writer: id(to), key, signature };
+        assert_eq!(reply(&several.frame(0, reader, rekey, None)), Some(Reply::Rekeyed));
+    }
+    assert!(closes(&several.stir(1, 0), writer));
+    let (old, new) = (ConnId(3), ConnId(4));
+    several.connect(1, old);
+    let refused = several.frame(1, old, proof(old, QueueRole::Writer, 11), None);
+    assert_eq!(reply(&refused), Some(Reply::Refused));
+    several.connect(1, new);
+    let signature = prove(&secret(40), &exporter(new), QueueRole::Writer, &id(11));
+    let said = Request::Prove { role: QueueRole::Writer, id: id(11), signature };
+    assert!(matches!(reply(&several.frame(1, new, said, None)), Some(Reply::Serving { .. })));
+}
+
+#[test]
 fn what_is_asked_in_the_batch_of_its_proof_is_asked_for_as_a_change() {
     let (mut several, ..) = across();
     let conn = ConnId(9);
