@@ -45,8 +45,8 @@ pub(super) const HALF_BYTES: u64 = 64 << 20;
 const VALUE_BYTES: usize = 1_024;
 /// A batch is never larger.
 const BODY_BYTES_MAX: usize = 64 << 20;
-/// Bytes that are erased at a time, from the end on.
-const ERASED_BYTES: u64 = 4 << 20;
+/// Such a share of a half is erased at a time, from the end on.
+const ERASED_SHARE: u64 = 16;
 /// CRC-32's polynomial, its lowest power in the highest bit.
 const POLYNOMIAL: u32 = 0xedb8_8320;
 
@@ -480,6 +480,11 @@ impl Journal {
         self.older = None;
     }
 
+    /// Bytes of a half at most.
+    pub const fn half_bytes(&self) -> u64 {
+        self.half_bytes
+    }
+
     /// How much of the half that is written now is full, in 64ths.
     pub const fn filled(&self) -> u64 {
         self.at / (self.half_bytes / 64)
@@ -515,7 +520,7 @@ impl Journal {
     /// Writes over a part of all that was ever written, once it has begun anew.
     pub fn erase(&mut self) -> Result<(), StoreError> {
         if self.used > 0 {
-            let from = self.used.saturating_sub(ERASED_BYTES);
+            let from = self.used.saturating_sub(self.half_bytes / ERASED_SHARE);
             zero(&self.file, from..self.used).map_err(|cause| failed(&cause))?;
             self.sync()?;
             self.used = from;

@@ -46,9 +46,9 @@ const PLACE: &[u8] = b"journal";
 const PLACE_BYTES_MAX: usize = 64;
 /// Changes that are in the journal alone, at most: each takes some 100 bytes of memory.
 const PENDING_MAX: usize = 65_536;
-/// Bytes of values that go into SQLite's file at a time, while it is not known how many more may come: nothing is committed
-/// meanwhile.
-const PIECE_BYTES: usize = 8 << 20;
+/// Of the values of a half such a share goes into SQLite's file at a time, while it is not known how many more may come:
+/// nothing is committed meanwhile.
+const PIECE_SHARE: u64 = 8;
 /// From so many 64ths of a half on, and again each time that so many more are full, a piece of the other half goes there.
 const PIECES_FROM: u64 = 32;
 const PIECES_EACH: u64 = 4;
@@ -331,7 +331,7 @@ impl SqliteStore {
 
     /// Writes a piece of what is pending, up to batch `last`, into SQLite's file; whether it was the last one.
     fn write_piece(&mut self, last: u64) -> Result<bool, StoreError> {
-        let (count, all) = self.pending.oldest(last, PIECE_BYTES);
+        let (count, all) = self.pending.oldest(last, self.journal.half_bytes() / PIECE_SHARE);
         // Started again, all is read again: it does no harm to write it twice.
         let last = if all { last } else { self.place.last };
         self.write(count, &[], last)?;
@@ -547,5 +547,7 @@ impl Store for SqliteStore {
     }
 }
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod tests;

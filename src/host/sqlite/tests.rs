@@ -8,17 +8,17 @@ use tempfile::TempDir;
 
 type Content = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("relay");
     (place, dir)
 }
 
-fn put(table: u8, key: &[u8], value: &[u8]) -> Record {
+pub(super) fn put(table: u8, key: &[u8], value: &[u8]) -> Record {
     Record::put(Table(table), key.to_vec(), value.to_vec())
 }
 
-fn delete(table: u8, key: &[u8]) -> Record {
+pub(super) fn delete(table: u8, key: &[u8]) -> Record {
     Record::delete(Table(table), key.to_vec())
 }
 
