@@ -381,7 +381,7 @@ impl Journal {
     /// Makes changes durable, all or none; gives them back where the half has no room for them, and nothing was written.
     ///
     /// # Errors
-    /// After any, nothing more is taken before the journal begins anew.
+    /// After any, nothing more is taken before SQLite's file has all up to its number: see [`Journal::stand`].
     pub fn append(&mut self, changes: Vec<Change>) -> Result<Result<Vec<Entered>, Vec<Change>>, StoreError> {
         let Some(length) = length(&changes) else { return Ok(Err(changes)) };
         let end = self.at.saturating_add(length).next_multiple_of(BLOCK);
@@ -392,12 +392,18 @@ impl Journal {
         let entered = self.fill(begin, changes);
         // Not even what is left of one that failed is followed by a batch of the same number.
         self.number = number.saturating_add(1);
-        self.at = self.half_bytes;
+        let older = self.older;
+        self.stand();
         self.used = self.used.max(begin + length);
         self.file.write_all_at(&self.batch, begin).map_err(|cause| failed(&cause))?;
         self.sync()?;
-        self.at = end;
+        (self.at, self.older) = (end, older);
         Ok(Ok(entered))
+    }
+
+    #[cfg(test)]
+    pub const fn file(&mut self) -> &mut File {
+        &mut self.file
     }
 
     /// A sync that failed leaves unknown what is durable.

@@ -284,3 +284,28 @@ fn an_older_store_takes_the_step_to_this_format_and_a_newer_one_is_refused() {
     let newer = SqliteStore::open(&dir).err();
     assert!(matches!(newer, Some(StoreError::VersionUnknown { found: 3, known: 2 })), "{newer:?}");
 }
+
+const HALF: u64 = 256 << 10;
+
+fn with_small_halves(dir: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open_rows(Rows::open(dir, FORMAT)?, STEPS, HALF)
+}
+
+#[test]
+fn a_batch_for_which_the_disk_had_no_room_is_followed_by_none_before_the_file_has_its_number() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    store.commit(vec![put(1, b"before", &[1; 2_000])]).unwrap();
+    // A disk that copies on writing may have no room for bytes that are there.
+    let full = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+    let file = std::mem::replace(store.journal.file(), full);
+    assert!(matches!(store.commit(vec![put(1, b"full", b"")]), Err(StoreError::Full)));
+    *store.journal.file() = file;
+    store.commit(vec![put(1, b"after", &[2; 2_000])]).unwrap();
+    let (_other, crashed) = place_of(&dir);
+    for store in [store, with_small_halves(&crashed).unwrap()] {
+        let read = |key: &[u8]| store.read(Table(1), key).unwrap().map(|value| value.len());
+        assert_eq!([read(b"before"), read(b"full"), read(b"after")], [Some(2_000), None, Some(2_000)]);
+    }
+}
