@@ -255,8 +255,8 @@ fn power_fails(rng: &mut ChaCha20Rng, held: &Held, before: &Files, old: &Content
 fn live(journal: &[u8], store: &SqliteStore) -> Vec<std::ops::Range<usize>> {
     let live = |at: usize| {
         let header = journal.get(at..at + 48).filter(|it| it[8..24] == store.place.salt)?;
-        let number = u64::from_le_bytes(header[24..32].try_into().unwrap());
-        let bytes = u32::from_le_bytes(header[32..36].try_into().unwrap()) as usize;
+        let number = u64::from_le_bytes(header[28..36].try_into().unwrap());
+        let bytes = u32::from_le_bytes(header[36..40].try_into().unwrap()) as usize;
         (store.place.last + 1..=store.journal.last()).contains(&number).then_some(at..at + 48 + bytes)
     };
     (0..journal.len()).step_by(4_096).filter_map(live).collect()

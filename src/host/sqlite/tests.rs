@@ -309,3 +309,28 @@ fn a_batch_for_which_the_disk_had_no_room_is_followed_by_none_before_the_file_ha
         assert_eq!([read(b"before"), read(b"full"), read(b"after")], [Some(2_000), None, Some(2_000)]);
     }
 }
+
+#[test]
+fn a_header_that_is_torn_after_its_number_is_not_one_that_was_flipped() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    for at in 0..4u8 {
+        let (_before, crashed) = place_of(&dir);
+        let old = std::fs::read(dir.join(JOURNAL)).unwrap();
+        store.commit(vec![put(1, &[at], &[at; 100])]).unwrap();
+        let new = std::fs::read(dir.join(JOURNAL)).unwrap();
+        // A disk that tears a sector tears it between words.
+        for torn in (4..48).step_by(4).filter(|torn| old.len() > *torn) {
+            for [one, other] in [[&old, &new], [&new, &old]] {
+                let (_place, crashed) = place_of(&crashed);
+                std::fs::write(crashed.join(JOURNAL), [&one[..torn], &other[torn..]].concat()).unwrap();
+                let opened = with_small_halves(&crashed).map(|store| store.count(Table(1)).unwrap());
+                let known = [u64::from(at), u64::from(at) + 1];
+                assert!(opened.as_ref().is_ok_and(|count| known.contains(count)), "{at}, {torn}: {opened:?}");
+            }
+        }
+        // The next one is written over it.
+        store.tidy().unwrap();
+    }
+}
