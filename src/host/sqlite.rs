@@ -527,8 +527,12 @@ impl Store for SqliteStore {
     fn tidy(&mut self) -> Result<(), StoreError> {
         if !self.pending.is_empty() {
             let last = self.journal.last();
-            if self.write_piece(last)? {
-                self.journal.begin_anew();
+            match self.write_piece(last) {
+                Ok(all) if all => self.journal.begin_anew(),
+                Ok(_) => {}
+                // What the log takes on the disk may be the room that is missing.
+                Err(StoreError::Full) if self.rows.wal_bytes() > 0 => self.rows.checkpoint()?,
+                Err(error) => return Err(error),
             }
             Ok(())
         } else if self.rows.wal_bytes() > 0 {

@@ -334,3 +334,22 @@ fn a_header_that_is_torn_after_its_number_is_not_one_that_was_flipped() {
         store.tidy().unwrap();
     }
 }
+
+#[test]
+fn where_the_file_has_no_room_for_what_is_pending_the_log_is_moved_into_it() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    for at in 0..12u8 {
+        store.commit(vec![put(1, &[at], &[at; 16_000])]).unwrap();
+    }
+    store.tidy().unwrap();
+    assert!(store.rows.wal_bytes() > 0 && !store.pending.is_empty());
+    store.limit_bytes(1).unwrap();
+    store.tidy().unwrap();
+    assert_eq!(store.rows.wal_bytes(), 0);
+    assert!(matches!(store.tidy(), Err(StoreError::Full)));
+    store.limit_bytes(1 << 20).unwrap();
+    store.checkpoint().unwrap();
+    assert_eq!(store.count(Table(1)).unwrap(), 12);
+}
