@@ -46,6 +46,9 @@ const PLACE: &[u8] = b"journal";
 const PLACE_BYTES_MAX: usize = 64;
 /// Changes that are in the journal alone, at most: each takes some 100 bytes of memory.
 const PENDING_MAX: usize = 65_536;
+/// Pages that are left free of what is pending: where a page is split, a small row takes more than its share, and what was
+/// acknowledged is to have its place.
+const PAGES_SPARE: u64 = 16;
 /// Of the values of a half such a share goes into SQLite's file at a time, while it is not known how many more may come:
 /// nothing is committed meanwhile.
 const PIECE_SHARE: u64 = 8;
@@ -384,7 +387,8 @@ impl SqliteStore {
     fn has_room(&self, changes: &[Change]) -> bool {
         let bytes = |change: &Change| change.row.as_ref().map_or(0, |(_, value)| value.len());
         let bytes: u64 = changes.iter().map(|change| disk_bytes(bytes(change), self.page)).sum();
-        self.pending.disk_bytes().saturating_add(bytes) <= self.room
+        let spare = PAGES_SPARE * self.page;
+        self.pending.disk_bytes().saturating_add(bytes).saturating_add(spare) <= self.room
             && self.pending.len().saturating_add(changes.len()) <= PENDING_MAX
     }
 

@@ -293,7 +293,7 @@ fn crashes_of(rng: &mut ChaCha20Rng) {
     let store = open(&place.1).unwrap();
     let mut held = Held::on(place, store, Content::new());
     if below(rng, 3) == 0 {
-        let limit = 80_000 + 8_192 * below(rng, 60) as u64;
+        let limit = 80_000 + 8_192 * below(rng, 80) as u64;
         held.limit = Some(limit);
         held.store().limit_bytes(limit).unwrap();
     }

@@ -353,3 +353,30 @@ fn where_the_file_has_no_room_for_what_is_pending_the_log_is_moved_into_it() {
     store.checkpoint().unwrap();
     assert_eq!(store.count(Table(1)).unwrap(), 12);
 }
+
+#[test]
+fn what_was_acknowledged_fits_into_the_file_also_where_pages_are_split() {
+    for (pages, bytes) in (12..16).flat_map(|pages| [(pages, 300), (pages, 900)]) {
+        let (_place, dir) = place();
+        drop(SqliteStore::create(&dir).unwrap());
+        let mut store = with_small_halves(&dir).unwrap();
+        store.limit_bytes(8_192 * pages).unwrap();
+        let mut rows = (0..u32::MAX).map(|at| {
+            let mut key = checksum(Table(1), &at.to_le_bytes(), &[]).0.to_vec();
+            key.resize(128, 0);
+            put(1, &key, &vec![1; bytes])
+        });
+        let mut taken = 0;
+        let full = (1..).flat_map(|each| std::iter::repeat_n(each, each)).find_map(|each| {
+            let done = store.commit(vec![rows.next().unwrap()]);
+            taken += usize::from(done.is_ok());
+            if taken.is_multiple_of(each) {
+                store.checkpoint().unwrap();
+            }
+            done.err()
+        });
+        assert!(matches!(full, Some(StoreError::Full)));
+        store.checkpoint().unwrap();
+        assert_eq!(store.count(Table(1)).unwrap(), taken as u64);
+    }
+}
