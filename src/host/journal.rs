@@ -539,7 +539,7 @@ impl Journal {
 }
 
 fn zero(file: &File, bytes: std::ops::Range<u64>) -> io::Result<()> {
-    const ZEROS: [u8; 65_536] = [0; 65_536];
+    static ZEROS: [u8; 65_536] = [0; 65_536];
     let mut at = bytes.start;
     while at < bytes.end {
         let part = usize::try_from(bytes.end - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));

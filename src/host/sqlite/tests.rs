@@ -380,3 +380,19 @@ fn what_was_acknowledged_fits_into_the_file_also_where_pages_are_split() {
         assert_eq!(store.count(Table(1)).unwrap(), taken as u64);
     }
 }
+
+#[test]
+fn after_a_failed_write_of_the_journal_nothing_more_is_answered() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    store.commit(vec![put(1, b"before", &[1; 2_000])]).unwrap();
+    *store.journal.file() = std::fs::File::open(dir.join(JOURNAL)).unwrap();
+    assert!(store.commit(vec![put(1, b"failed", b"")]).unwrap_err().is_fatal());
+    assert!(store.read(Table(1), b"before").unwrap_err().is_fatal());
+    assert!(store.scan(Table(1), &mut |_, _| {}).unwrap_err().is_fatal());
+    assert!(store.commit(vec![put(1, b"after", b"")]).unwrap_err().is_fatal());
+    assert!(store.tidy().unwrap_err().is_fatal());
+    drop(store);
+    assert_eq!(with_small_halves(&dir).unwrap().count(Table(1)).unwrap(), 1);
+}
