@@ -7,8 +7,8 @@
 //! file   = half of 64 MiB ‖ half of 64 MiB, as much of them as was needed; zeros where nothing was written
 //! half   = batches, each from a multiple of 4,096 on
 //! batch  = header 48 ‖ body                                       numbers little-endian
-//! header = "trljrnl" 7 ‖ version u8 = 1 ‖ salt 16 ‖ number u64 ‖ body's bytes u32 ‖ CRC of the body u32
-//!          ‖ zero u32 ‖ CRC of the 44 before u32
+//! header = "trljrnl" 7 ‖ version u8 = 1 ‖ salt 16 ‖ CRC of the 24 before and the 20 after u32 ‖ number u64
+//!          ‖ body's bytes u32 ‖ CRC of the body u32 ‖ zero u32
 //! body   = records, each: table u8 ‖ put u8 (0: deleted) ‖ key's bytes u16 ‖ value's bytes u32 ‖ key ‖ head 32 and value, where put
 //!          exclusive or with the mask: byte i of the file with byte i mod 512 of it
 //! mask   = H(truceline/1/relay/journal ‖ salt ‖ number ‖ i u8) for i from 0 to 15
@@ -19,7 +19,8 @@
 //! of a half. A batch is followed by the next one in its half, or at the beginning of the other. **The end** is where no batch
 //! with the next number lies. Only the last may be torn by a power failure, for each is synced before the next is written: a
 //! batch after one that does not hold says that the disk changed it, and so does a batch that but for one bit holds. A sector
-//! that was lost is never one bit away from the one that belongs there: under another mask all its bits are others. Nobody who
+//! that was lost is never one bit away from the one that belongs there: under another mask all its bits are others. Nor is one
+//! that was torn: the number, which may be a bit away from an older one's, has a CRC before it and one after it. Nobody who
 //! puts cells knows the salt, so none can write what is taken for a batch.
 
 use crate::crypto::digest::{Digest, digest};
@@ -45,8 +46,8 @@ pub(super) const HALF_BYTES: u64 = 64 << 20;
 const VALUE_BYTES: usize = 1_024;
 /// A batch is never larger.
 const BODY_BYTES_MAX: usize = 64 << 20;
-/// Bytes that are erased at a time, from the end on.
-const ERASED_BYTES: u64 = 4 << 20;
+/// Such a share of a half is erased at a time, from the end on.
+const ERASED_SHARE: u64 = 16;
 /// CRC-32's polynomial, its lowest power in the highest bit.
 const POLYNOMIAL: u32 = 0xedb8_8320;
 
@@ -231,27 +232,29 @@ impl Header {
     fn bytes(&self, salt: &Salt) -> [u8; HEADER] {
         let mut out = [0; HEADER];
         let fields = [
-            &MAGIC[..],
-            salt,
-            &self.number.to_le_bytes(),
+            &self.number.to_le_bytes()[..],
             &u32::try_from(self.bytes).unwrap_or(u32::MAX).to_le_bytes(),
             &self.crc.to_le_bytes(),
             &[0; 4],
         ]
         .concat();
-        let crc = crc32fast::hash(&fields).to_le_bytes();
-        out.iter_mut().zip(fields.iter().chain(&crc)).for_each(|(to, from)| *to = *from);
+        let all = [&MAGIC[..], salt, &Self::sum(salt, &fields), &fields].concat();
+        out.iter_mut().zip(all).for_each(|(to, from)| *to = from);
         out
+    }
+
+    fn sum(salt: &Salt, fields: &[u8]) -> [u8; 4] {
+        crc32fast::hash(&[&MAGIC[..], salt, fields].concat()).to_le_bytes()
     }
 
     /// None where none is whole.
     fn of(bytes: &[u8], salt: &Salt) -> Option<Self> {
-        let (fields, crc) = bytes.get(..HEADER)?.split_last_chunk::<4>()?;
-        let rest = fields.strip_prefix(&MAGIC)?.strip_prefix(salt)?;
-        let (number, rest) = rest.split_first_chunk()?;
+        let rest = bytes.get(..HEADER)?.strip_prefix(&MAGIC)?.strip_prefix(salt)?;
+        let (sum, fields) = rest.split_first_chunk()?;
+        let (number, rest) = fields.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
         let (body, rest) = rest.split_first_chunk()?;
-        let whole = rest == [0; 4] && crc32fast::hash(fields) == u32::from_le_bytes(*crc);
+        let whole = rest == [0; 4] && Self::sum(salt, fields) == *sum;
         let bytes = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         whole.then_some(Self { number: u64::from_le_bytes(*number), bytes, crc: u32::from_le_bytes(*body) })
     }
@@ -381,7 +384,7 @@ impl Journal {
     /// Makes changes durable, all or none; gives them back where the half has no room for them, and nothing was written.
     ///
     /// # Errors
-    /// After any, nothing more is taken before the journal begins anew.
+    /// After any, nothing more is taken before SQLite's file has all up to its number: see [`Journal::stand`].
     pub fn append(&mut self, changes: Vec<Change>) -> Result<Result<Vec<Entered>, Vec<Change>>, StoreError> {
         let Some(length) = length(&changes) else { return Ok(Err(changes)) };
         let end = self.at.saturating_add(length).next_multiple_of(BLOCK);
@@ -392,12 +395,18 @@ impl Journal {
         let entered = self.fill(begin, changes);
         // Not even what is left of one that failed is followed by a batch of the same number.
         self.number = number.saturating_add(1);
-        self.at = self.half_bytes;
+        let older = self.older;
+        self.stand();
         self.used = self.used.max(begin + length);
         self.file.write_all_at(&self.batch, begin).map_err(|cause| failed(&cause))?;
         self.sync()?;
-        self.at = end;
+        (self.at, self.older) = (end, older);
         Ok(Ok(entered))
+    }
+
+    #[cfg(test)]
+    pub const fn file(&mut self) -> &mut File {
+        &mut self.file
     }
 
     /// A sync that failed leaves unknown what is durable.
@@ -480,6 +489,11 @@ impl Journal {
         self.older = None;
     }
 
+    /// Bytes of a half at most.
+    pub const fn half_bytes(&self) -> u64 {
+        self.half_bytes
+    }
+
     /// How much of the half that is written now is full, in 64ths.
     pub const fn filled(&self) -> u64 {
         self.at / (self.half_bytes / 64)
@@ -515,7 +529,7 @@ impl Journal {
     /// Writes over a part of all that was ever written, once it has begun anew.
     pub fn erase(&mut self) -> Result<(), StoreError> {
         if self.used > 0 {
-            let from = self.used.saturating_sub(ERASED_BYTES);
+            let from = self.used.saturating_sub(self.half_bytes / ERASED_SHARE);
             zero(&self.file, from..self.used).map_err(|cause| failed(&cause))?;
             self.sync()?;
             self.used = from;
@@ -525,7 +539,7 @@ impl Journal {
 }
 
 fn zero(file: &File, bytes: std::ops::Range<u64>) -> io::Result<()> {
-    const ZEROS: [u8; 65_536] = [0; 65_536];
+    static ZEROS: [u8; 65_536] = [0; 65_536];
     let mut at = bytes.start;
     while at < bytes.end {
         let part = usize::try_from(bytes.end - at).map_or(ZEROS.len(), |left| left.min(ZEROS.len()));

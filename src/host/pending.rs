@@ -71,7 +71,7 @@ impl Pending {
 
     /// How many of the oldest changes, none of them after batch `last`, have so many bytes of values that still count; and
     /// whether they are all up to `last`.
-    pub fn oldest(&self, last: u64, bytes: usize) -> (usize, bool) {
+    pub fn oldest(&self, last: u64, bytes: u64) -> (usize, bool) {
         let (mut count, mut found) = (0, 0);
         for (number, row) in &self.order {
             if *number > last {
@@ -81,7 +81,7 @@ impl Pending {
                 return (count, false);
             }
             count += 1;
-            found += self.counts(*number, row).map_or(0, waiting_bytes);
+            found += self.counts(*number, row).map_or(0, waiting_bytes) as u64;
         }
         (count, true)
     }

@@ -46,9 +46,12 @@ const PLACE: &[u8] = b"journal";
 const PLACE_BYTES_MAX: usize = 64;
 /// Changes that are in the journal alone, at most: each takes some 100 bytes of memory.
 const PENDING_MAX: usize = 65_536;
-/// Bytes of values that go into SQLite's file at a time, while it is not known how many more may come: nothing is committed
-/// meanwhile.
-const PIECE_BYTES: usize = 8 << 20;
+/// Pages that are left free of what is pending: where a page is split, a small row takes more than its share, and what was
+/// acknowledged is to have its place.
+const PAGES_SPARE: u64 = 16;
+/// Of the values of a half such a share goes into SQLite's file at a time, while it is not known how many more may come:
+/// nothing is committed meanwhile.
+const PIECE_SHARE: u64 = 8;
 /// From so many 64ths of a half on, and again each time that so many more are full, a piece of the other half goes there.
 const PIECES_FROM: u64 = 32;
 const PIECES_EACH: u64 = 4;
@@ -331,7 +334,7 @@ impl SqliteStore {
 
     /// Writes a piece of what is pending, up to batch `last`, into SQLite's file; whether it was the last one.
     fn write_piece(&mut self, last: u64) -> Result<bool, StoreError> {
-        let (count, all) = self.pending.oldest(last, PIECE_BYTES);
+        let (count, all) = self.pending.oldest(last, self.journal.half_bytes() / PIECE_SHARE);
         // Started again, all is read again: it does no harm to write it twice.
         let last = if all { last } else { self.place.last };
         self.write(count, &[], last)?;
@@ -384,7 +387,8 @@ impl SqliteStore {
     fn has_room(&self, changes: &[Change]) -> bool {
         let bytes = |change: &Change| change.row.as_ref().map_or(0, |(_, value)| value.len());
         let bytes: u64 = changes.iter().map(|change| disk_bytes(bytes(change), self.page)).sum();
-        self.pending.disk_bytes().saturating_add(bytes) <= self.room
+        let spare = PAGES_SPARE * self.page;
+        self.pending.disk_bytes().saturating_add(bytes).saturating_add(spare) <= self.room
             && self.pending.len().saturating_add(changes.len()) <= PENDING_MAX
     }
 
@@ -527,8 +531,12 @@ impl Store for SqliteStore {
     fn tidy(&mut self) -> Result<(), StoreError> {
         if !self.pending.is_empty() {
             let last = self.journal.last();
-            if self.write_piece(last)? {
-                self.journal.begin_anew();
+            match self.write_piece(last) {
+                Ok(all) if all => self.journal.begin_anew(),
+                Ok(_) => {}
+                // What the log takes on the disk may be the room that is missing.
+                Err(StoreError::Full) if self.rows.wal_bytes() > 0 => self.rows.checkpoint()?,
+                Err(error) => return Err(error),
             }
             Ok(())
         } else if self.rows.wal_bytes() > 0 {
@@ -547,5 +555,7 @@ impl Store for SqliteStore {
     }
 }
 
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod tests;

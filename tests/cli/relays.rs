@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use truceline::deal::body::{Content, Note};
 use truceline::deal::word::Text;
 use truceline::party::relay::{RelayLine, RelayPlace};

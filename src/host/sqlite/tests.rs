@@ -8,17 +8,17 @@ use tempfile::TempDir;
 
 type Content = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("relay");
     (place, dir)
 }
 
-fn put(table: u8, key: &[u8], value: &[u8]) -> Record {
+pub(super) fn put(table: u8, key: &[u8], value: &[u8]) -> Record {
     Record::put(Table(table), key.to_vec(), value.to_vec())
 }
 
-fn delete(table: u8, key: &[u8]) -> Record {
+pub(super) fn delete(table: u8, key: &[u8]) -> Record {
     Record::delete(Table(table), key.to_vec())
 }
 
@@ -283,4 +283,116 @@ fn an_older_store_takes_the_step_to_this_format_and_a_newer_one_is_refused() {
     }
     let newer = SqliteStore::open(&dir).err();
     assert!(matches!(newer, Some(StoreError::VersionUnknown { found: 3, known: 2 })), "{newer:?}");
+}
+
+const HALF: u64 = 256 << 10;
+
+fn with_small_halves(dir: &Path) -> Result<SqliteStore, StoreError> {
+    SqliteStore::open_rows(Rows::open(dir, FORMAT)?, STEPS, HALF)
+}
+
+#[test]
+fn a_batch_for_which_the_disk_had_no_room_is_followed_by_none_before_the_file_has_its_number() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    store.commit(vec![put(1, b"before", &[1; 2_000])]).unwrap();
+    // A disk that copies on writing may have no room for bytes that are there.
+    let full = std::fs::OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+    let file = std::mem::replace(store.journal.file(), full);
+    assert!(matches!(store.commit(vec![put(1, b"full", b"")]), Err(StoreError::Full)));
+    *store.journal.file() = file;
+    store.commit(vec![put(1, b"after", &[2; 2_000])]).unwrap();
+    let (_other, crashed) = place_of(&dir);
+    for store in [store, with_small_halves(&crashed).unwrap()] {
+        let read = |key: &[u8]| store.read(Table(1), key).unwrap().map(|value| value.len());
+        assert_eq!([read(b"before"), read(b"full"), read(b"after")], [Some(2_000), None, Some(2_000)]);
+    }
+}
+
+#[test]
+fn a_header_that_is_torn_after_its_number_is_not_one_that_was_flipped() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    for at in 0..4u8 {
+        let (_before, crashed) = place_of(&dir);
+        let old = std::fs::read(dir.join(JOURNAL)).unwrap();
+        store.commit(vec![put(1, &[at], &[at; 100])]).unwrap();
+        let new = std::fs::read(dir.join(JOURNAL)).unwrap();
+        // A disk that tears a sector tears it between words.
+        for torn in (4..48).step_by(4).filter(|torn| old.len() > *torn) {
+            for [one, other] in [[&old, &new], [&new, &old]] {
+                let (_place, crashed) = place_of(&crashed);
+                std::fs::write(crashed.join(JOURNAL), [&one[..torn], &other[torn..]].concat()).unwrap();
+                let opened = with_small_halves(&crashed).map(|store| store.count(Table(1)).unwrap());
+                let known = [u64::from(at), u64::from(at) + 1];
+                assert!(opened.as_ref().is_ok_and(|count| known.contains(count)), "{at}, {torn}: {opened:?}");
+            }
+        }
+        // The next one is written over it.
+        store.tidy().unwrap();
+    }
+}
+
+#[test]
+fn where_the_file_has_no_room_for_what_is_pending_the_log_is_moved_into_it() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    for at in 0..12u8 {
+        store.commit(vec![put(1, &[at], &[at; 16_000])]).unwrap();
+    }
+    store.tidy().unwrap();
+    assert!(store.rows.wal_bytes() > 0 && !store.pending.is_empty());
+    store.limit_bytes(1).unwrap();
+    store.tidy().unwrap();
+    assert_eq!(store.rows.wal_bytes(), 0);
+    assert!(matches!(store.tidy(), Err(StoreError::Full)));
+    store.limit_bytes(1 << 20).unwrap();
+    store.checkpoint().unwrap();
+    assert_eq!(store.count(Table(1)).unwrap(), 12);
+}
+
+#[test]
+fn what_was_acknowledged_fits_into_the_file_also_where_pages_are_split() {
+    for (pages, bytes) in (12..16).flat_map(|pages| [(pages, 300), (pages, 900)]) {
+        let (_place, dir) = place();
+        drop(SqliteStore::create(&dir).unwrap());
+        let mut store = with_small_halves(&dir).unwrap();
+        store.limit_bytes(8_192 * pages).unwrap();
+        let mut rows = (0..u32::MAX).map(|at| {
+            let mut key = checksum(Table(1), &at.to_le_bytes(), &[]).0.to_vec();
+            key.resize(128, 0);
+            put(1, &key, &vec![1; bytes])
+        });
+        let mut taken = 0;
+        let full = (1..).flat_map(|each| std::iter::repeat_n(each, each)).find_map(|each| {
+            let done = store.commit(vec![rows.next().unwrap()]);
+            taken += usize::from(done.is_ok());
+            if taken.is_multiple_of(each) {
+                store.checkpoint().unwrap();
+            }
+            done.err()
+        });
+        assert!(matches!(full, Some(StoreError::Full)));
+        store.checkpoint().unwrap();
+        assert_eq!(store.count(Table(1)).unwrap(), taken as u64);
+    }
+}
+
+#[test]
+fn after_a_failed_write_of_the_journal_nothing_more_is_answered() {
+    let (_place, dir) = place();
+    drop(SqliteStore::create(&dir).unwrap());
+    let mut store = with_small_halves(&dir).unwrap();
+    store.commit(vec![put(1, b"before", &[1; 2_000])]).unwrap();
+    *store.journal.file() = std::fs::File::open(dir.join(JOURNAL)).unwrap();
+    assert!(store.commit(vec![put(1, b"failed", b"")]).unwrap_err().is_fatal());
+    assert!(store.read(Table(1), b"before").unwrap_err().is_fatal());
+    assert!(store.scan(Table(1), &mut |_, _| {}).unwrap_err().is_fatal());
+    assert!(store.commit(vec![put(1, b"after", b"")]).unwrap_err().is_fatal());
+    assert!(store.tidy().unwrap_err().is_fatal());
+    drop(store);
+    assert_eq!(with_small_halves(&dir).unwrap().count(Table(1)).unwrap(), 1);
 }
