@@ -516,7 +516,14 @@ impl Store for SqliteStore {
                 Err(error) => return Err(error),
             };
         }
-        self.settle(&changes)
+        match self.settle(&changes) {
+            // What the log takes on the disk may be the room that is missing.
+            Err(StoreError::Full) if self.rows.wal_bytes() > 0 => {
+                self.rows.checkpoint()?;
+                self.settle(&changes)
+            }
+            settled => settled,
+        }
     }
 
     fn backlog_bytes(&self) -> u64 {

@@ -73,7 +73,7 @@ fn a_relay_with_a_full_disk_takes_nothing_new_says_so_and_goes_on_once_there_is_
     while file.write_all(&[0; 4096]).is_ok() {}
     drop(file);
     // What its journal has room for is taken until the relay has looked at its disk, as it does once a second.
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(3));
     velmara.ok(&["say", "Said while the relay's disk is full."]);
     let synced = velmara.sync();
     assert!(codes(&synced).contains(&"full"), "{synced}");
