@@ -33,8 +33,8 @@ const FORMAT: Format = Format {
     version: 1 + STEPS.len() as i32,
     // A cell's row takes two pages with nothing lost. With 4,096 a full commit writes more, with 16,384 a small one.
     page_bytes: 8_192,
-    // More than a relay's largest transaction changes.
-    cache_kib: 24_576,
+    // More than a piece of the journal, or a commit of the largest, changes.
+    cache_kib: 16_384,
 };
 const JOURNAL: &str = "relay.journal";
 /// How a store of an older format becomes one of the next: the first is from format 1, which had no journal, to 2.

@@ -8,8 +8,8 @@ use crate::step::Record;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Cells that are kept, 64 MiB: more than many at once have under way.
-const CELLS_MAX: usize = 4_096;
+/// Cells that are kept, 48 MiB: more than many connections at once have under way.
+const CELLS_MAX: usize = 3_072;
 
 /// A cell's row.
 type Key = Vec<u8>;
