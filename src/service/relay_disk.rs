@@ -52,7 +52,8 @@ impl Cells {
     pub(super) async fn read(&self, cells: Vec<HeldCell>) -> Result<Vec<(HeldCell, ReadCell)>, DiskStopped> {
         match self {
             Self::Own(disk) => disk.read(cells).await,
-            Self::Shared(side) => Ok(side.read(cells).await),
+            // On the heap while it lasts: it is large, and else each connection would have room for it.
+            Self::Shared(side) => Ok(Box::pin(side.read(cells)).await),
         }
     }
 }
