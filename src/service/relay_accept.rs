@@ -121,3 +121,19 @@ async fn connection(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_bytes<A, B, C, D, E, F, G>(_: impl Fn(A, B, C, D, E, F) -> G) -> usize {
+        size_of::<G>()
+    }
+
+    #[test]
+    fn a_connection_s_task_is_small_beside_its_frame_and_its_tls() {
+        // Whatever it may ever await has its place in it from the beginning.
+        let bytes = future_bytes(connection);
+        assert!(bytes < 8_192, "{bytes} bytes");
+    }
+}
