@@ -109,7 +109,11 @@ fn thawed_relay(name: &str) -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn a_relays_store_of_the_first_format_is_served() {
     let (_place, dir) = thawed_relay("relay-1");
+    // What only reads does not change it, and says what does.
+    let older = SqliteStore::open_to_read(&dir).err().unwrap();
+    assert!(older.remedy().contains("Start the relay"), "{older}: {}", older.remedy());
     assert_eq!(relay_seen(&dir), then()["relay"]);
+    SqliteStore::open_to_read(&dir).unwrap();
 }
 
 #[test]

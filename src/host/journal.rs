@@ -136,7 +136,7 @@ pub(super) struct Journal {
 }
 
 fn failed(cause: &io::Error) -> StoreError {
-    if cause.kind() == io::ErrorKind::StorageFull {
+    if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return StoreError::Full;
     }
     StoreError::Failed { cause: format!("relay.journal: {cause}"), fatal: true }
@@ -146,12 +146,15 @@ fn corrupt(how: &str) -> StoreError {
     StoreError::corrupt(format!("relay.journal {how}"))
 }
 
-/// Makes an empty journal, where there is none. Its name is not yet durable.
+/// Makes an empty journal, where there is none. Its name is durable: a store that has one is not opened without it.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     match std::fs::metadata(path) {
         Ok(there) if there.len() > 0 => Err(corrupt("is there, and the store knows of none")),
-        Ok(_) => Ok(()),
-        Err(_) => folder::private_file(path).map(drop).map_err(|cause| failed(&cause)),
+        Ok(_) => Ok(folder::sync_parent(path)?),
+        Err(_) => {
+            folder::private_file(path).map_err(|cause| failed(&cause))?;
+            Ok(folder::sync_parent(path)?)
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Pending {
     disk_bytes: u64,
 }
 
-/// What a row takes in SQLite's file, at most, with its share of an index.
+/// What a row takes in SQLite's file, with its share of an index: hardly ever more.
 pub(super) const fn disk_bytes(row: usize, page: u64) -> u64 {
     let bytes = row as u64;
     if bytes > page / 8 {
@@ -50,7 +50,7 @@ impl Pending {
         }
     }
 
-    /// What they will take in SQLite's file, at most.
+    /// What they will take in SQLite's file.
     pub const fn disk_bytes(&self) -> u64 {
         self.disk_bytes
     }

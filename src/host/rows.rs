@@ -255,11 +255,6 @@ impl Rows {
         Ok(page.unsigned_abs())
     }
 
-    /// Makes new names in the folder durable.
-    pub fn sync_folder(&self) -> Result<(), StoreError> {
-        Ok(self.folder.sync()?)
-    }
-
     /// The file's format.
     pub const fn version(&self) -> i32 {
         self.version

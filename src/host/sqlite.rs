@@ -15,7 +15,7 @@ use crate::codec;
 use crate::crypto::digest::{Digest, digest};
 use crate::crypto::label;
 use crate::host::entropy::OsEntropy;
-use crate::host::journal::{self, Change, Entered, HALF_BYTES, Journal, Salt, Waiting, Written};
+use crate::host::journal::{self, Change, HALF_BYTES, Journal, Salt, Waiting, Written};
 use crate::host::pending::{Pending, disk_bytes};
 use crate::host::rows::{Format, Rows, Writer};
 use crate::host::store::{Store, StoreError, TABLE_RESERVED, check_tables};
@@ -206,11 +206,11 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`]; [`StoreError::VersionUnknown`] also for an older format.
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self::with_journal(Rows::open_to_read(dir, FORMAT)?, true, HALF_BYTES)?.0)
+        Self::with_journal(Rows::open_to_read(dir, FORMAT)?, true, HALF_BYTES)
     }
 
-    /// The store as it is, with what its journal has beyond the file, up to the number that is given with it.
-    fn with_journal(rows: Rows, only_read: bool, half: u64) -> Result<(Self, u64), StoreError> {
+    /// The store as it is, with what its journal has beyond the file.
+    fn with_journal(rows: Rows, only_read: bool, half: u64) -> Result<Self, StoreError> {
         let (tally, place, page) = (read_root(&rows)?, read_place(&rows)?, rows.page_bytes()?);
         let (path, room) = (rows.file_beside(JOURNAL), rows.room_bytes(u64::MAX));
         let left = journal::read(&path, half, &place.salt, place.last)?;
@@ -219,17 +219,17 @@ impl SqliteStore {
         let journal = Journal::open(&path, half, !only_read, place.salt, last, left.used)?;
         let mut pending = Pending::default();
         pending.take(left.entered, page);
-        Ok((Self { rows, tally, place, journal, pieces: 0, only_read, pending, room, page }, last))
+        Ok(Self { rows, tally, place, journal, pieces: 0, only_read, pending, room, page })
     }
 
     fn open_rows(mut rows: Rows, steps: &[Migration], half: u64) -> Result<Self, StoreError> {
         if rows.version() < 2 {
             journal::create(&rows.file_beside(JOURNAL))?;
-            rows.sync_folder()?;
             let mut tally = read_root(&rows)?;
             migrate(&mut rows, &mut tally, steps)?;
         }
-        let (mut store, last) = Self::with_journal(rows, false, half)?;
+        let mut store = Self::with_journal(rows, false, half)?;
+        let last = store.journal.last();
         if last > store.place.last {
             match store.write(usize::MAX, &[], last) {
                 // What is there can be read, and the file has it once there is room.
@@ -282,8 +282,18 @@ impl SqliteStore {
     }
 
     /// Writes so many of the oldest changes that are pending, and `more`, into SQLite's file, which then has all up to batch
-    /// `last`.
+    /// `last`. Where there is no room, what SQLite's log takes on the disk may be it.
     fn write(&mut self, count: usize, more: &[Change], last: u64) -> Result<(), StoreError> {
+        match self.write_once(count, more, last) {
+            Err(StoreError::Full) if self.rows.wal_bytes() > 0 => {
+                self.rows.checkpoint()?;
+                self.write_once(count, more, last)
+            }
+            written => written,
+        }
+    }
+
+    fn write_once(&mut self, count: usize, more: &[Change], last: u64) -> Result<(), StoreError> {
         enum New<'a> {
             Pending(&'a Waiting),
             Now(&'a Option<Written>),
@@ -373,8 +383,7 @@ impl SqliteStore {
     /// Makes changes durable by the journal; gives them back where it has no room for them.
     fn enter(&mut self, changes: Vec<Change>) -> Result<Option<Vec<Change>>, StoreError> {
         let entered = self.journal.append(changes);
-        let entered: Result<Vec<Entered>, _> = self.watch(entered)?;
-        match entered {
+        match self.watch(entered)? {
             Ok(entered) => {
                 self.pending.take(entered, self.page);
                 Ok(None)
@@ -516,14 +525,7 @@ impl Store for SqliteStore {
                 Err(error) => return Err(error),
             };
         }
-        match self.settle(&changes) {
-            // What the log takes on the disk may be the room that is missing.
-            Err(StoreError::Full) if self.rows.wal_bytes() > 0 => {
-                self.rows.checkpoint()?;
-                self.settle(&changes)
-            }
-            settled => settled,
-        }
+        self.settle(&changes)
     }
 
     fn backlog_bytes(&self) -> u64 {
@@ -538,12 +540,8 @@ impl Store for SqliteStore {
     fn tidy(&mut self) -> Result<(), StoreError> {
         if !self.pending.is_empty() {
             let last = self.journal.last();
-            match self.write_piece(last) {
-                Ok(all) if all => self.journal.begin_anew(),
-                Ok(_) => {}
-                // What the log takes on the disk may be the room that is missing.
-                Err(StoreError::Full) if self.rows.wal_bytes() > 0 => self.rows.checkpoint()?,
-                Err(error) => return Err(error),
+            if self.write_piece(last)? {
+                self.journal.begin_anew();
             }
             Ok(())
         } else if self.rows.wal_bytes() > 0 {

@@ -82,6 +82,10 @@ impl StoreError {
                 "Check the disk. A vault: put a copy made before the damage in its place. A relay: begin anew in an empty folder, with the same certificate and key; clients put again what was not delivered."
             }
             Self::Locked => "Wait until the other process ends, or end it.",
+            // Vaults are always opened to write.
+            Self::VersionUnknown { found, known } if found < known => {
+                "Start the relay: that brings its store to the new format."
+            }
             Self::VersionUnknown { .. } => "Use the program that made it, or a newer one.",
             Self::Exists { .. } => "Use it, or name another folder.",
             Self::Foreign { .. } => "Check the path: nothing in the file was touched.",

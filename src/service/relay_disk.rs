@@ -6,6 +6,7 @@ use crate::host::store::{Store, StoreError};
 use crate::relay::engine::{Relay, Restored};
 use crate::relay::message::{HeldCell, Limits};
 use crate::relay::table::{CELL, RESTORED, Row};
+use crate::service::relay_often::Often;
 use crate::service::relay_recent::Recent;
 use crate::service::relay_shared::Side;
 use crate::step::Record;
@@ -158,27 +159,37 @@ impl DiskThread {
 }
 
 fn work(mut store: Box<dyn Store>, jobs: &Receiver<Job>) -> Result<(), StoreError> {
-    let mut wait = IDLE;
+    let (mut wait, mut untidy) = (IDLE, Often::default());
     loop {
         match jobs.recv_timeout(wait) {
             Ok(job) => {
                 job(store.as_mut());
                 wait = IDLE;
             }
-            Err(RecvTimeoutError::Timeout) => wait = if tidy(store.as_mut()) { BETWEEN } else { IDLE },
-            Err(RecvTimeoutError::Disconnected) => return store.checkpoint(),
+            Err(RecvTimeoutError::Timeout) => {
+                wait = if tidy(store.as_mut(), &mut untidy) { BETWEEN } else { IDLE };
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return match store.checkpoint() {
+                    // All is durable where it is: the next start finds it there.
+                    Err(StoreError::Full) => Ok(()),
+                    tidied => tidied,
+                };
+            }
         }
     }
 }
 
 /// Whether there is more to tidy. A failure here is met again by the next commit, which decides what comes of it.
-fn tidy(store: &mut dyn Store) -> bool {
+fn tidy(store: &mut dyn Store, untidy: &mut Often) -> bool {
     let backlog = store.backlog_bytes();
     if backlog < BACKLOG {
         return false;
     }
     if let Err(error) = store.tidy() {
-        tracing::warn!(backlog_bytes = backlog, %error, "the store could not be tidied");
+        if let Some(times) = untidy.again() {
+            tracing::warn!(times, backlog_bytes = backlog, %error, "the store could not be tidied");
+        }
         return false;
     }
     true

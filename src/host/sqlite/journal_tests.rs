@@ -210,7 +210,7 @@ fn mix(rng: &mut ChaCha20Rng, before: &[u8], after: &[u8]) -> Vec<u8> {
 /// What a store shows that is opened on these files, first without a change to them.
 fn opened(rng: &mut ChaCha20Rng, files_left: &Files) -> Result<(Held, Content), StoreError> {
     let place = lay(files_left);
-    let read = SqliteStore::with_journal(Rows::open_to_read(&place.1, FORMAT)?, true, HALF)?.0;
+    let read = SqliteStore::with_journal(Rows::open_to_read(&place.1, FORMAT)?, true, HALF)?;
     let found = seen(rng, &read)?;
     drop(read);
     assert!(files(&place.1) == *files_left, "who only reads changes nothing");
