@@ -70,7 +70,7 @@ pub const TARGETS: &[Target] = &[
     target("vault_rows", rows::vault_rows, seeds::vault_rows, 80),
     target("relay_rows", rows::relay_rows, seeds::relay_rows, 1),
     target("relay_file", host::relay_file, seeds::patches, 30),
-    target("relay_journal", host::relay_journal, seeds::patches, 30),
+    target("relay_journal", host::relay_journal, seeds::journal, 30),
     target("vault_file", host::vault_file, seeds::patches, 1500),
     target("wrapped_key", host::wrapped_key, seeds::wrapped_key, 1500),
     target("backup", vault::backup, seeds::backup, 60),

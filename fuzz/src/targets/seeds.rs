@@ -415,6 +415,18 @@ pub fn patches() -> Vec<Vec<u8>> {
     ]
 }
 
+/// A byte of a header, of a row that is deleted, and of a short row that is written; the last batch gone, and one between.
+pub fn journal() -> Vec<Vec<u8>> {
+    vec![
+        vec![],
+        vec![28, 0, 0, 1, 9],
+        vec![60, 0, 0, 1, 9],
+        vec![48 + 100, 16, 0, 1, 9],
+        vec![0, 100, 0, 0],
+        vec![0, 16, 0, 4, 0, 0, 0, 0],
+    ]
+}
+
 pub fn wrapped_key() -> Vec<Vec<u8>> {
     vec![with(1, b"another one"), vec![0], vec![0, 1, 0, 0, 4, 0, 0, 0, 1], vec![0, 80, 0, 0, 1, 7]]
 }
