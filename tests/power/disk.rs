@@ -66,7 +66,7 @@ impl Naming {
 }
 
 /// What comes of the changes that no sync covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// None is there.
     Lost,

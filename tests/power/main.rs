@@ -2,8 +2,9 @@
 //! recorded; then each moment is gone back to, as a disk that lost power there may hold it, and the programs have to find
 //! all that they had told to be done, and nothing that nobody asked for.
 //!
-//! By default a seeded sample of moments; `TRUCELINE_POWER=COUNT` tries so many, `TRUCELINE_POWER=all` every one, each in
-//! four ways. What is recorded differs from run to run, so a failure keeps the folder that it was found in.
+//! What had just been told is always looked for. Of all moments a seeded sample is tried, or so many of each machine as
+//! `TRUCELINE_POWER=COUNT` says; `TRUCELINE_POWER=all` tries every one, each in four ways. What is recorded differs from run
+//! to run, so a failure keeps the folder that it was found in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(dead_code, reason = "what is shared with other tests is more than is needed here")]

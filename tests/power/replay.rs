@@ -8,7 +8,7 @@ use crate::world::{Ledger, MACHINES, RECORDING, Recording};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -57,10 +57,16 @@ fn fates(at: usize) -> [Fate; 4] {
     [Fate::Lost, Fate::Kept, Fate::Drawn(2 * at as u64), Fate::Drawn(2 * at as u64 + 1)]
 }
 
-/// The moments and fates to be tried, of all there are: `count` of each machine.
-fn sample(log: &[Recorded], count: usize) -> BTreeMap<usize, Vec<Fate>> {
+/// The moments and fates to be tried, of all there are: whenever something had just been told, what was synced alone, and
+/// `count` others of each machine.
+fn sample(log: &[Recorded], ledger: &Ledger, count: usize) -> BTreeMap<usize, BTreeSet<Fate>> {
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);
-    let mut chosen: BTreeMap<usize, Vec<Fate>> = BTreeMap::new();
+    let mut chosen: BTreeMap<usize, BTreeSet<Fate>> = BTreeMap::new();
+    for (machine, done) in ledger.told() {
+        let before = log.partition_point(|recorded| recorded.end <= done);
+        let last = log[..before].iter().rposition(|recorded| on(&recorded.path) == machine);
+        chosen.entry(last.unwrap()).or_default().insert(Fate::Lost);
+    }
     for machine in MACHINES {
         let of = (0..log.len()).filter(|at| on(&log[*at].path) == machine);
         let mut all: Vec<(usize, Fate)> = of.flat_map(|at| fates(at).map(|fate| (at, fate))).collect();
@@ -69,7 +75,7 @@ fn sample(log: &[Recorded], count: usize) -> BTreeMap<usize, Vec<Fate>> {
             all.swap_remove(out);
         }
         for (at, fate) in all {
-            chosen.entry(at).or_default().push(fate);
+            chosen.entry(at).or_default().insert(fate);
         }
     }
     chosen
@@ -141,7 +147,7 @@ fn whatever_was_told_to_be_done_is_there_after_a_power_failure_at_any_moment() {
     println!("{} records", log.len());
     let mut disk = Disk::new(&MACHINES);
     let (moments, peaces) = counts();
-    let (chosen, until) = (sample(log, moments), until(log));
+    let (chosen, until) = (sample(log, ledger, moments), until(log));
     let peaceful = peace::moments(log, ledger, peaces, SEED);
     let mut looked: BTreeMap<&str, Looked> = BTreeMap::new();
     for (at, recorded) in log.iter().enumerate() {

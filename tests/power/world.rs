@@ -66,6 +66,25 @@ pub struct Ledger {
     pub restored: Option<Span>,
 }
 
+impl Ledger {
+    /// When anything was told to be done: machine, place in the log.
+    pub fn told(&self) -> Vec<(&'static str, u64)> {
+        let [relay, velmara, tarrun, spare] = MACHINES;
+        let mut told = Vec::new();
+        for (machine, officer) in [velmara, tarrun].into_iter().zip(&self.officers) {
+            let once = officer.made.iter().chain(&officer.passphrase);
+            let said = officer.said.iter().map(|(_, span)| span);
+            let heard = officer.heard.iter().map(|(_, span)| span);
+            told.extend(once.chain(said).chain(heard).map(|span| (machine, span.done)));
+        }
+        let tokens = self.issued.iter().chain(&self.spent).map(|(_, span)| span);
+        let cells = self.puts.iter().map(|(_, span)| span).chain(self.drops.iter().map(|(_, span)| span));
+        told.extend(self.relay.iter().chain(tokens).chain(cells).map(|span| (relay, span.done)));
+        told.extend(self.restored.iter().map(|span| (spare, span.done)));
+        told
+    }
+}
+
 /// What was recorded, once for all tests of this program.
 pub struct Recording {
     pub log: Vec<Recorded>,
@@ -125,6 +144,7 @@ impl World {
         };
         world.meet();
         crate::scene::run(world.talk());
+        world.watch();
         world.keep();
         Some(world)
     }
@@ -303,6 +323,28 @@ impl World {
         }
     }
 
+    /// One officer stays connected, as most do, and is told at once what comes.
+    fn watch(&mut self) {
+        let vault = self.root.join("velmara").join(VAULT);
+        let passphrase = self.place.path().join("old");
+        let args = ["--json", "--vault", vault.to_str().unwrap(), "--passphrase-file"];
+        let args = [&args[..], &[passphrase.to_str().unwrap(), "sync", "--watch"]].concat();
+        let mut command = self.command(env!("CARGO_BIN_EXE_truceline"), &args);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..4 {
+            self.say(1);
+            let begun = self.recorder.now();
+            self.sync(1);
+            let note = self.ledger.officers[1].said.last().unwrap().0.clone();
+            assert!(lines.any(|line| line.unwrap().contains(&note)), "it is not told: {note}");
+            let heard = &mut self.ledger.officers[0].heard;
+            let count = heard.last().unwrap().0 + 1;
+            heard.push((count, Span { begun, done: self.recorder.now() }));
+        }
+        end(&mut child);
+    }
+
     /// A backup and its restoration, another passphrase, more talk; the relay ends.
     fn keep(&mut self) {
         let backup = self.root.join("velmara/backup");
@@ -324,11 +366,14 @@ impl World {
         }
         self.sync(0);
         self.own_pass();
-        let mut child = self.serving.take().unwrap();
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        end(&mut self.serving.take().unwrap());
     }
+}
+
+fn end(child: &mut Child) {
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 impl Drop for World {
