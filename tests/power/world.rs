@@ -336,11 +336,12 @@ impl World {
             self.say(1);
             let begun = self.recorder.now();
             self.sync(1);
-            let note = self.ledger.officers[1].said.last().unwrap().0.clone();
-            assert!(lines.any(|line| line.unwrap().contains(&note)), "it is not told: {note}");
-            let heard = &mut self.ledger.officers[0].heard;
-            let count = heard.last().unwrap().0 + 1;
-            heard.push((count, Span { begun, done: self.recorder.now() }));
+            let said = &self.ledger.officers[1].said;
+            let (all, note) = (said.len(), &said.last().unwrap().0);
+            assert!(lines.any(|line| line.unwrap().contains(note)), "it is not told: {note}");
+            // And with it all that was said before it.
+            let span = Span { begun, done: self.recorder.now() };
+            self.ledger.officers[0].heard.push((all, span));
         }
         end(&mut child);
     }
